@@ -1,0 +1,67 @@
+"""The errors of the suite: each names what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class SuiteError(Exception):
+    """Base of every error the suite raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, in one sentence.
+    remedy : str
+        What the reader can do about it.
+    file, symbol, date : optional
+        Where it is wrong, as far as it is known.
+    """
+
+    def __init__(self, message: str, *, remedy: str, file=None, symbol=None, date=None):
+        self.message, self.remedy = message, remedy
+        self.file, self.symbol, self.date = file, symbol, date
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = [
+            f"{label}: {value}"
+            for label, value in (("file", self.file), ("symbol", self.symbol), ("date", self.date))
+            if value is not None
+        ]
+        return "\n  ".join([self.message, *where, f"remedy: {self.remedy}"])
+
+    def __reduce__(self):
+        # keyword-only arguments survive a trip between processes
+        state = dict(remedy=self.remedy, file=self.file, symbol=self.symbol, date=self.date)
+        return (_rebuild, (type(self), self.message, state))
+
+
+def _rebuild(kind, message, state):
+    return kind(message, **state)
+
+
+class DataError(SuiteError):
+    """Data that cannot be read, or that no exhibit can be built on."""
+
+
+class StaleDataError(DataError):
+    """The data end too long before the date asked for."""
+
+
+class StoreError(SuiteError):
+    """The store cannot be opened, written or trusted."""
+
+
+class RevisionError(StoreError):
+    """An ingest would change history that is already stored."""
+
+
+class ParameterError(SuiteError):
+    """A parameter is unknown, of the wrong type or out of range."""
+
+
+class ModelError(SuiteError):
+    """A model cannot be fitted or read with the inputs at hand."""
+
+
+class RunError(SuiteError):
+    """A run, a section or an export cannot be carried out."""

@@ -1,0 +1,1 @@
+"""Views: genetic programming, price-volume themes, cycles, trend. Models see panels, never files."""

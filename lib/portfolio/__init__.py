@@ -1,0 +1,1 @@
+"""Weights: risk budgets, backtest, metrics."""

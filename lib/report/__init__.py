@@ -1,0 +1,1 @@
+"""Exhibits, charts, tables, text, the weekly run and its export."""
