@@ -1,0 +1,128 @@
+"""The tables of the store: one canonical layout that every source delivers and every reader gets.
+
+Units: prices in the quote currency, yields in percent, volume in shares, amount in CNY, constituent weights in
+percent, macro releases in the unit of the series. A field that a source does not have is NaN, never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import pandas as pd
+
+#: raised by one with every change of the tables below
+SCHEMA_VERSION = 1
+
+#: table -> {column: type}; "text", "date", "time" (naive, exchange local) or "number" (float64)
+TABLES: dict[str, dict[str, str]] = {
+    "instruments": {
+        "symbol": "text",
+        "name": "text",
+        "name_en": "text",
+        "kind": "text",
+        "group": "text",
+        "first_date": "date",
+        "last_date": "date",
+        "note": "text",
+    },
+    "bars": {
+        "symbol": "text",
+        "date": "date",
+        "open": "number",
+        "high": "number",
+        "low": "number",
+        "close": "number",
+        "volume": "number",
+        "amount": "number",
+    },
+    "minute_bars": {
+        "symbol": "text",
+        "time": "time",
+        "open": "number",
+        "high": "number",
+        "low": "number",
+        "close": "number",
+        "volume": "number",
+        "amount": "number",
+    },
+    "valuation": {"symbol": "text", "date": "date", "pe_ttm": "number", "pb": "number"},
+    "constituents": {"index_symbol": "text", "as_of": "date", "symbol": "text", "weight": "number"},
+    "macro": {
+        "series": "text",
+        "period": "date",
+        "release_date": "date",
+        "actual": "number",
+        "consensus": "number",
+        "previous": "number",
+    },
+}
+
+#: table -> the columns that identify a row
+KEYS: dict[str, tuple[str, ...]] = {
+    "instruments": ("symbol",),
+    "bars": ("symbol", "date"),
+    "minute_bars": ("symbol", "time"),
+    "valuation": ("symbol", "date"),
+    "constituents": ("index_symbol", "as_of", "symbol"),
+    "macro": ("series", "period", "release_date"),
+}
+
+#: table -> the column that says when a row becomes known; instruments are timeless
+KNOWN_ON: dict[str, str] = {
+    "bars": "date",
+    "minute_bars": "time",
+    "valuation": "date",
+    "constituents": "as_of",
+    "macro": "release_date",
+}
+
+#: kinds of instruments; those of XSHG must keep to the exchange's sessions
+XSHG_KINDS = ("sector", "theme", "etf", "stock", "broad_index")
+GLOBAL_KINDS = ("global_index", "commodity", "fx", "yield", "bond_index")
+KINDS = XSHG_KINDS + GLOBAL_KINDS
+
+PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One file of a source, or what stands for one.
+
+    Attributes
+    ----------
+    table : str
+        A key of ``TABLES``.
+    file : str
+        What findings and errors name, such as ``bars/etf.parquet``.
+    fingerprint : str
+        Hash of the content; an ingest skips a batch whose fingerprint the store already has.
+    load : callable
+        Returns the rows with the columns of ``TABLES[table]`` and float64 / datetime64 / str types;
+        raises ``DataError``.
+    kind : str or None
+        The instruments' kind, for bars.
+    """
+
+    table: str
+    file: str
+    fingerprint: str
+    load: Callable[[], pd.DataFrame]
+    kind: str | None = None
+
+
+class Source(Protocol):
+    """Where data come from.
+
+    ``name`` is ``sample``, ``folder`` or ``live``; ``label`` maps a language to the words printed under each
+    exhibit; ``synthetic`` is True for made-up data; ``batches`` yields the instruments first.
+    """
+
+    name: str
+    label: dict[str, str]
+    synthetic: bool
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the batches, instruments first, each loaded only when it is asked for."""
+        ...
