@@ -1,0 +1,80 @@
+"""The house rules that a machine can check."""
+
+import ast
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[1]
+FLOORS = ["market", "models", "portfolio", "report"]
+
+
+def imported_modules(path: Path):
+    """Yield the dotted names a file imports, with `from a.b import c` as both a.b and a.b.c."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_floor_imports_only_the_floors_below_it(floor):
+    above = {f"lib.{name}" for name in FLOORS[FLOORS.index(floor) + 1 :]}
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sorted((ROOT / "lib" / floor).rglob("*.py"))
+        for name in imported_modules(path)
+        if any(name == high or name.startswith(high + ".") for high in above)
+    ]
+    assert not wrong, wrong
+
+
+def test_modules_stay_readable():
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in (ROOT / "lib").rglob("*.py")
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 450
+    }
+    assert not long, f"split these modules: {long}"
+
+
+def tracked(*patterns):
+    listing = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listing.stdout.split("\0") if name]
+
+
+def test_no_run_output_or_market_data_is_tracked():
+    binary = (".parquet", ".duckdb", ".pdf")
+    found = [str(path) for path in tracked() if path.suffix in binary or "outputs" in path.relative_to(ROOT).parts[:1]]
+    assert not found
+
+
+def test_every_direct_dependency_is_locked_exactly():
+    direct = [
+        Requirement(line)
+        for line in (ROOT / "requirements.in").read_text().splitlines()
+        if line and not line.startswith(("#", "-"))
+    ]
+    locked = {}
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        if line and not line.startswith(("#", "-")):
+            requirement = Requirement(line)
+            locked.setdefault(requirement.name.lower().replace("_", "-"), []).append(requirement)
+    assert direct
+    for requirement in direct:
+        pins = locked.get(requirement.name.lower().replace("_", "-"))
+        assert pins, f"{requirement.name} is not in requirements.txt: run `make lock`"
+        assert any(pin.specifier == requirement.specifier for pin in pins), f"{requirement} is not locked as asked"
+    assert all(str(pin.specifier).startswith("==") for pins in locked.values() for pin in pins)
+
+
+def test_supported_pythons_are_those_of_the_lock():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=3.11,<3.14"
