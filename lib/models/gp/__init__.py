@@ -1,0 +1,1 @@
+"""Genetic-programming factors for sector rotation: inputs, operators, search, libraries, walk-forward."""

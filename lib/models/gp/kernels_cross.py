@@ -1,0 +1,127 @@
+"""Cross-section kernels: one row of the output depends on the same row of the inputs.
+
+Every kernel takes (T, N) float64 arrays and writes ``out``, (T, N). Missing cells stay NaN and do not take part;
+equal values share the mean of their ranks.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+#: up to this many columns, counting smaller values beats sorting
+FEW = 96
+
+
+@njit(cache=True)
+def count_row(row, below, level):
+    """Count for each cell of a row how many valid cells are smaller, and how many are equal (itself included).
+
+    Parameters
+    ----------
+    row : float64 array, (N,)
+        NaN marks a cell that does not take part.
+    below, level : float64 arrays, (N,)
+        Results; meaningless where ``row`` is NaN.
+
+    Returns
+    -------
+    int
+        The number of valid cells.
+    """
+    columns = row.shape[0]
+    valid = 0
+    for j in range(columns):
+        if row[j] == row[j]:
+            valid += 1
+    if columns <= FEW:
+        for j in range(columns):
+            value = row[j]
+            # whole numbers, because only their sums may be taken several at a time
+            smaller, equal = 0, 0
+            for k in range(columns):
+                smaller += row[k] < value
+                equal += row[k] == value
+            below[j], level[j] = smaller, equal
+        return valid
+    # NaN sorts last, so the first `valid` places are the valid cells
+    order = np.argsort(row)
+    first = 0
+    while first < valid:
+        last = first
+        while last + 1 < valid and row[order[last + 1]] == row[order[first]]:
+            last += 1
+        for place in range(first, last + 1):
+            below[order[place]], level[order[place]] = first, last - first + 1
+        first = last + 1
+    return valid
+
+
+@njit(cache=True)
+def cs_rank(x, out):
+    """Write the row's rank scaled to the inside of (0, 1): (rank - 1/2) / number of valid cells."""
+    columns = x.shape[1]
+    below, level = np.empty(columns), np.empty(columns)
+    for t in range(x.shape[0]):
+        valid = count_row(x[t], below, level)
+        for j in range(columns):
+            out[t, j] = (below[j] + 0.5 * level[j]) / valid if x[t, j] == x[t, j] else np.nan
+
+
+@njit(cache=True)
+def rank_sub(x, y, out):
+    """Write the rank of x minus the rank of y within the row."""
+    other = np.empty_like(y)
+    cs_rank(x, out)
+    cs_rank(y, other)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] -= other[i, j]
+
+
+@njit(cache=True)
+def rank_div(x, y, out):
+    """Write the rank of x divided by the rank of y within the row."""
+    other = np.empty_like(y)
+    cs_rank(x, out)
+    cs_rank(y, other)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            # a scaled rank is never zero
+            out[i, j] /= other[i, j]
+
+
+@njit(cache=True)
+def cs_zscore(x, out):
+    """Write (x - mean) / standard deviation over the row, NaN where the row does not vary."""
+    columns = x.shape[1]
+    for t in range(x.shape[0]):
+        valid, mean = 0, 0.0
+        for j in range(columns):
+            if x[t, j] == x[t, j]:
+                valid += 1
+                mean += (x[t, j] - mean) / valid
+        squares = 0.0
+        for j in range(columns):
+            if x[t, j] == x[t, j]:
+                squares += (x[t, j] - mean) ** 2
+        deviation = math.sqrt(squares / (valid - 1)) if valid > 1 else 0.0
+        flat = not (deviation > 1e-12 * abs(mean))
+        for j in range(columns):
+            out[t, j] = np.nan if flat else (x[t, j] - mean) / deviation
+
+
+@njit(cache=True)
+def cs_demean(x, out):
+    """Write x minus the row's mean."""
+    columns = x.shape[1]
+    for t in range(x.shape[0]):
+        valid, mean = 0, 0.0
+        for j in range(columns):
+            if x[t, j] == x[t, j]:
+                valid += 1
+                mean += (x[t, j] - mean) / valid
+        for j in range(columns):
+            out[t, j] = x[t, j] - mean
