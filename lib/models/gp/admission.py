@@ -1,0 +1,95 @@
+"""Admission: which candidates of a mining enter its library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lib.models.gp.evaluation import Evaluator
+from lib.models.gp.kernels_cross import cs_rank
+from lib.models.gp.mining import Candidate, Window
+from lib.models.gp.objectives import Objectives, measure
+from lib.models.gp.programs import Tree
+from lib.models.gp.settings import Settings
+
+#: candidates looked at: the strongest in training
+SHORTLIST = 300
+
+
+@dataclass(frozen=True)
+class Factor:
+    """An admitted program.
+
+    Attributes
+    ----------
+    tree : list
+    sign : int
+        +1 if high values were followed by high returns in training, else -1.
+    training, validation : Objectives
+    vif : float
+        Variance inflation among the factors of its library, when it was admitted.
+    """
+
+    tree: Tree
+    sign: int
+    training: Objectives
+    validation: Objectives
+    vif: float
+
+
+def admit(candidates: list[Candidate], window: Window, settings: Settings) -> list[Factor]:
+    """Choose factors greedily, the strongest of training and validation together first.
+
+    A candidate is looked at if its training rank IC reaches ``min_train_ic`` and its validation rank IC
+    ``min_validation_ic`` in the same direction. It enters if its absolute mean cross-sectional rank correlation with
+    every factor already in is at most ``max_correlation`` and no factor's variance inflation, the diagonal of the
+    inverse of the factors' mean cross-sectional correlation matrix, rises above ``max_vif``.
+
+    Returns
+    -------
+    list of Factor
+        Possibly empty.
+    """
+    evaluator = Evaluator(list(window.inputs.values.values()))
+    rows = np.concatenate([window.training.rows, window.validation.rows])
+    shortlist = []
+    for candidate in candidates[:SHORTLIST]:
+        training = candidate.training
+        if abs(training.ic) < settings.min_train_ic:
+            break
+        value = evaluator(candidate.tree)
+        validation = measure(value, window.validation, settings.min_coverage)
+        sign = 1 if training.ic > 0 else -1
+        if sign * validation.ic >= settings.min_validation_ic and validation.ic != 0:
+            shortlist.append((abs(training.ic) + abs(validation.ic), sign, candidate, validation, value[rows]))
+    # a stable sort: equals stay in the order of training
+    shortlist.sort(key=lambda entry: -entry[0])
+    factors: list[Factor] = []
+    profiles = np.empty((0, rows.size * len(window.inputs.symbols)))
+    for _, sign, candidate, validation, value in shortlist:
+        if len(factors) == settings.max_factors:
+            break
+        profile = sign * _profile(value)
+        trial = np.vstack([profiles, profile])
+        correlation = trial @ trial.T
+        scale = np.sqrt(np.diag(correlation))
+        correlation /= np.outer(scale, scale)
+        if len(factors) and np.abs(correlation[-1, :-1]).max() > settings.max_correlation:
+            continue
+        inflation = np.diag(np.linalg.pinv(correlation, hermitian=True))
+        if inflation.max() > settings.max_vif:
+            continue
+        profiles = trial
+        factors.append(Factor(candidate.tree, sign, candidate.training, validation, float(inflation[-1])))
+    return factors
+
+
+def _profile(value: np.ndarray) -> np.ndarray:
+    """Return centred unit-length ranks of each row, (W * N,), zero where missing: their products are correlations."""
+    value = np.ascontiguousarray(value)
+    ranks = np.empty_like(value)
+    cs_rank(value, ranks)
+    centred = np.nan_to_num(ranks - 0.5)
+    length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 0).ravel()

@@ -1,0 +1,176 @@
+"""Inputs of the formulas: dimensionless panels made from prices, volumes and valuations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.market.errors import ModelError
+from lib.market.panel import Panel
+from lib.models.gp.operators import OPERATORS
+
+#: sessions of the rolling z-scores
+SCORE_WINDOW = 60
+#: fewer symbols make a rank correlation of a week noise
+MIN_SYMBOLS = 15
+#: fewer sessions make a training window noise
+MIN_SESSIONS = 250
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What formulas are made of, on the sessions that have data.
+
+    Attributes
+    ----------
+    dates : DatetimeIndex, (T,)
+    symbols : Index of str, (N,)
+    values : dict of str to float64 array, (T, N)
+        NaN where unknown.
+    close : float64 array, (T, N)
+        For labels only; no formula sees a price level.
+    dropped : dict of str to str
+        Input -> why it is not there.
+    """
+
+    dates: pd.DatetimeIndex
+    symbols: pd.Index
+    values: dict[str, np.ndarray]
+    close: np.ndarray
+    dropped: dict[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the inputs, in order."""
+        return list(self.values)
+
+    def rows(self, first: int, stop: int) -> Inputs:
+        """Return sessions ``first`` to ``stop - 1``."""
+        values = {name: np.ascontiguousarray(panel[first:stop]) for name, panel in self.values.items()}
+        return Inputs(self.dates[first:stop], self.symbols, values, self.close[first:stop], self.dropped)
+
+
+def factor_inputs(panel: Panel) -> Inputs:
+    """Make the formulas' inputs from a panel.
+
+    Parameters
+    ----------
+    panel : Panel
+        Field ``close``, and of ``open``, ``high``, ``low``, ``volume``, ``amount``, ``turnover``, ``pe_ttm``, ``pb``
+        those the data have.
+
+    Returns
+    -------
+    Inputs
+        Shares of the close, ratios to the mean volume and 60-session z-scores. A session on which fewer than half of
+        the symbols listed by then traded is left out, so that returns span the hole; cells without a trade and prices
+        or volumes that are not positive are NaN. An input whose field is missing altogether is dropped with the
+        reason, never filled.
+
+    Raises
+    ------
+    ModelError
+        Fewer than 15 symbols, fewer than 250 sessions, or no closes.
+    """
+    symbols = len(panel.symbols)
+    if symbols < MIN_SYMBOLS:
+        raise ModelError(
+            f"{symbols} sectors are too few for a cross-section", remedy=f"pass a universe of at least {MIN_SYMBOLS}"
+        )
+    listed = np.maximum.accumulate(panel.mask, axis=0).sum(axis=1)
+    kept = panel.mask.sum(axis=1) >= np.maximum(0.5 * listed, 1)
+    if kept.sum() < MIN_SESSIONS:
+        raise ModelError(
+            f"{int(kept.sum())} sessions with data are too few to mine on",
+            remedy=f"load a history of at least {MIN_SESSIONS} sessions",
+        )
+    fields = {}
+    for name, values in panel.fields.items():
+        positive = name not in ("pe_ttm", "pb")
+        usable = panel.mask & (values > 0) if positive else panel.mask & np.isfinite(values)
+        fields[name] = np.where(usable, values, np.nan)[kept]
+    close = fields["close"]
+    values, dropped = {}, {}
+    for name, (needs, make) in RECIPES.items():
+        missing = [field for field in needs if field not in fields or np.isnan(fields[field]).all()]
+        if missing:
+            dropped[name] = f"no {' and '.join(missing)} in the data"
+        else:
+            panel_ = make(*(fields[field] for field in needs))
+            values[name] = np.ascontiguousarray(np.where(np.isfinite(panel_), panel_, np.nan))
+    return Inputs(panel.dates[kept], panel.symbols, values, close, dropped)
+
+
+def _share(of, by):
+    return of / by - 1
+
+
+def _score(panel):
+    return OPERATORS[f"ts_zscore_{SCORE_WINDOW}"](panel)
+
+
+def _mean(panel, window):
+    return OPERATORS[f"ts_mean_{window}"](panel)
+
+
+def _yield(ratio):
+    # a multiple of zero has no inverse; a negative one has: losses make a negative earnings yield
+    return 1 / np.where(ratio == 0, np.nan, ratio)
+
+
+#: input -> (fields it needs, how it is made)
+RECIPES = {
+    "returns": (("close",), lambda close: OPERATORS["pct_change_1"](close)),
+    "open": (("open", "close"), _share),
+    "high": (("high", "close"), _share),
+    "low": (("low", "close"), _share),
+    "volume_20": (("volume",), lambda volume: _share(volume, _mean(volume, 20))),
+    "volume_60": (("volume",), lambda volume: _share(volume, _mean(volume, 60))),
+    "amount_20": (("amount",), lambda amount: _share(amount, _mean(amount, 20))),
+    "turnover": (("turnover",), lambda turnover: turnover),
+    "earnings_yield": (("pe_ttm",), _yield),
+    "book_yield": (("pb",), _yield),
+    "close_z": (("close",), _score),
+    "open_z": (("open",), _score),
+    "high_z": (("high",), _score),
+    "low_z": (("low",), _score),
+    # an index has no price per share: amount over volume is its members' mean price, so only its z-score has a meaning
+    "vwap_z": (("amount", "volume"), lambda amount, volume: _score(amount / volume)),
+    "volume_z": (("volume",), _score),
+    "amount_z": (("amount",), _score),
+    "turnover_z": (("turnover",), _score),
+    "volume_mean_20_z": (("volume",), lambda volume: _score(_mean(volume, 20))),
+    "volume_mean_60_z": (("volume",), lambda volume: _score(_mean(volume, 60))),
+    "earnings_yield_z": (("pe_ttm",), lambda ratio: _score(_yield(ratio))),
+    "book_yield_z": (("pb",), lambda ratio: _score(_yield(ratio))),
+}
+
+
+def week_ends(dates: pd.DatetimeIndex) -> np.ndarray:
+    """Return the positions of each ISO week's last session, (W,); the last date closes its week as far as is known."""
+    calendar = dates.isocalendar()
+    week = calendar["year"].to_numpy().astype(int) * 100 + calendar["week"].to_numpy().astype(int)
+    return np.flatnonzero(np.append(week[1:] != week[:-1], True))
+
+
+def quarter_ends(dates: pd.DatetimeIndex) -> np.ndarray:
+    """Return the positions of the last session of each completed calendar quarter, (Q,).
+
+    The last date ends a quarter only if no weekday of the quarter follows it.
+    """
+    quarter = dates.to_period("Q")
+    last = np.append(quarter[1:] != quarter[:-1], False)
+    if len(dates):
+        following = dates[-1] + pd.offsets.BDay()
+        last[-1] = following.to_period("Q") != quarter[-1]
+    return np.flatnonzero(last)
+
+
+def forward_returns(close: np.ndarray, horizon: int) -> np.ndarray:
+    """Return the labels: close(t+1+h) / close(t+1) - 1, (T, N), for a score known after close(t); NaN at the end."""
+    labels = np.full(close.shape, np.nan)
+    if len(close) > horizon + 1:
+        labels[: -(horizon + 1)] = close[horizon + 1 :] / close[1:-horizon] - 1
+    return labels

@@ -1,0 +1,205 @@
+"""One mining: a window of sessions, a seed, and the programs that survive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.random import RandomState
+
+from lib.market.errors import ModelError
+from lib.models.gp.evaluation import Evaluator
+from lib.models.gp.inputs import MIN_SESSIONS, MIN_SYMBOLS, Inputs, forward_returns, week_ends
+from lib.models.gp.objectives import MIN_SHARE, Objectives, Target, coverage, measure
+from lib.models.gp.operators import operator_set
+from lib.models.gp.programs import Grammar, Tree
+from lib.models.gp.selection import survivors
+from lib.models.gp.settings import Settings
+
+#: sessions before the window that rolling operators may look back to
+WARM_UP = 120
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one quarter's mining may see.
+
+    Attributes
+    ----------
+    inputs : Inputs
+        Sessions up to the quarter end and no further, the warm-up in front.
+    training, validation : Target
+        Weeks, labels and days of both parts; between them, and behind the validation, a gap as long as the labels.
+    dropped : dict of str to str
+        Input -> why this window does without it.
+    """
+
+    inputs: Inputs
+    training: Target
+    validation: Target
+    dropped: dict[str, str]
+
+    @property
+    def first_date(self) -> pd.Timestamp:
+        """First training day."""
+        return self.inputs.dates[self.training.first]
+
+    @property
+    def last_date(self) -> pd.Timestamp:
+        """The last session anything here depends on."""
+        return self.inputs.dates[-1]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A surviving program and its measures in training."""
+
+    tree: Tree
+    training: Objectives
+
+
+def window_at(inputs: Inputs, end: int, settings: Settings, shuffle: int | None = None) -> Window:
+    """Cut the window of sessions that ends with row ``end``.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    end : int
+        Row of the quarter's last session; later rows are not looked at.
+    settings : Settings
+    shuffle : int or None
+        Seed of a permutation that gives every symbol another one's labels: the null hypothesis with the labels'
+        own distribution and memory.
+
+    Raises
+    ------
+    ModelError
+        Fewer than 15 symbols or 250 sessions, or no input that varies.
+    """
+    stop = end + 1
+    start = max(stop - settings.window - WARM_UP, 0)
+    cut = inputs.rows(start, stop)
+    day = f"{inputs.dates[end]:%Y-%m-%d}"
+    listed = np.isfinite(cut.close).sum(axis=1)
+    if listed[-1] < MIN_SYMBOLS:
+        raise ModelError(
+            f"only {listed[-1]} sectors have a close",
+            date=day,
+            remedy=f"choose a universe with at least {MIN_SYMBOLS} sectors, or an earlier date",
+        )
+    scored = np.isfinite(cut.values["close_z"]).sum(axis=1) >= np.maximum(MIN_SHARE * listed, MIN_SYMBOLS)
+    usable = int(np.argmax(scored)) if scored.any() else len(scored)
+    first = max(len(cut.dates) - settings.window, usable)
+    sessions = len(cut.dates) - first
+    if sessions < MIN_SESSIONS:
+        raise ModelError(
+            f"the window ending here has {sessions} sessions",
+            date=day,
+            remedy=f"mining needs {MIN_SESSIONS} after the inputs' warm-up: start later or load more history",
+        )
+    labels = forward_returns(cut.close, settings.horizon)
+    if shuffle is not None:
+        labels = labels[:, RandomState(shuffle).permutation(labels.shape[1])]
+    weeks = week_ends(cut.dates)
+    gap = settings.horizon + 1
+    tail = len(cut.dates) - settings.validation
+
+    def target(low: int, high: int) -> Target:
+        rows = weeks[(weeks >= low) & (weeks < high)]
+        return Target(rows, np.ascontiguousarray(labels[rows]), listed, low, high)
+
+    training, validation = target(first, tail - gap), target(tail, len(cut.dates) - gap)
+    dropped, kept = {}, {}
+    for name, panel in cut.values.items():
+        share = coverage(panel, listed, training.first, training.stop)
+        if share < settings.min_coverage:
+            dropped[name] = f"varies on {share:.0%} of the training days"
+        else:
+            kept[name] = panel
+    if not kept:
+        raise ModelError(
+            "no input varies over this window",
+            date=day,
+            remedy="check the sector prices: constant or missing series cannot be mined",
+        )
+    cut = Inputs(cut.dates, cut.symbols, kept, cut.close, cut.dropped)
+    return Window(cut, training, validation, dropped)
+
+
+def mine(window: Window, settings: Settings, seed: int, families=None) -> tuple[list[Candidate], int]:
+    """Search for programs with a high |mean rank IC| and a high NDCG@5 on the training weeks.
+
+    Parameters
+    ----------
+    window : Window
+    settings : Settings
+    seed : int
+        With the window's last date it fixes every random choice.
+    families : iterable of str or None
+        Operator families to use; None for all.
+
+    Returns
+    -------
+    candidates : list of Candidate
+        The last generation without degenerate programs, by falling |rank IC|.
+    evaluated : int
+        Programs evaluated in all generations.
+    """
+    grammar = Grammar(operator_set(families), window.inputs.names, settings)
+    evaluator = Evaluator(list(window.inputs.values.values()))
+    state = np.random.SeedSequence([seed, int(f"{window.last_date:%Y%m%d}")]).generate_state(1)
+    random = RandomState(state[0])
+    measured: dict[int, Objectives] = {}
+
+    def evaluate(trees: list[Tree]) -> list[int]:
+        numbers = []
+        for tree in trees:
+            number = evaluator.number(tree)
+            if number not in measured:
+                measured[number] = measure(evaluator.value(number), window.training, settings.min_coverage)
+            numbers.append(number)
+        return numbers
+
+    trees = [grammar.program(random).program for _ in range(settings.population)]
+    numbers = evaluate(trees)
+    evaluated = len(trees)
+    for _ in range(settings.generations - 1):
+        trees, numbers = _survive(trees, numbers, measured, settings)
+        offspring = []
+        for _ in range(settings.population):
+            parent, donor = (trees[_tournament(len(trees), random, settings)] for _ in range(2))
+            offspring.append(grammar.vary(parent, donor, random))
+        numbers = numbers + evaluate(offspring)
+        trees = trees + offspring
+        evaluated += len(offspring)
+    trees, numbers = _survive(trees, numbers, measured, settings)
+    candidates = [
+        Candidate(tree, measured[number])
+        for tree, number in zip(trees, numbers, strict=True)
+        if measured[number].ic != 0
+    ]
+    return sorted(candidates, key=lambda candidate: -abs(candidate.training.ic)), evaluated
+
+
+def _survive(trees, numbers, measured, settings) -> tuple[list[Tree], list[int]]:
+    """Keep the best ``population`` programs, one of those that rank the symbols alike."""
+    seen, unique = set(), []
+    for position, number in enumerate(numbers):
+        worth = measured[number]
+        # formulas that order the symbols alike have equal measures: x, neg(x), sigmoid(x)
+        alike = (round(abs(worth.ic), 10), round(worth.ndcg, 10))
+        if alike not in seen:
+            seen.add(alike)
+            unique.append(position)
+    worths = [measured[numbers[position]] for position in unique]
+    lengths = np.array([len(trees[position]) for position in unique])
+    objectives = np.array([(abs(worth.ic), worth.ndcg) for worth in worths]) - settings.parsimony * lengths[:, None]
+    kept, _, _ = survivors(objectives, settings.population)
+    chosen = [unique[position] for position in kept]
+    return [trees[position] for position in chosen], [numbers[position] for position in chosen]
+
+
+def _tournament(size: int, random: RandomState, settings: Settings) -> int:
+    # survivors come best first, so the least position wins
+    return int(random.randint(0, size, settings.tournament).min())

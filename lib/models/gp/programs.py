@@ -1,0 +1,205 @@
+"""Programs: gplearn's trees over our operators and inputs, and their text."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from gplearn._program import _Program
+from gplearn.functions import _Function
+from numpy.random import RandomState
+
+from lib.market.errors import ModelError
+from lib.models.gp.operators import OPERATORS, Operator
+from lib.models.gp.settings import Settings
+
+#: a program in prefix order: gplearn function nodes and positions of inputs
+Tree = list
+
+#: deeper texts are refused: no search writes them, and parsing must end
+MAX_TEXT_DEPTH = 50
+
+FUNCTIONS: dict[str, _Function] = {
+    name: _Function(function=operator, name=name, arity=operator.arity) for name, operator in OPERATORS.items()
+}
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """Operators and inputs that trees are built from, and gplearn's genetic operations on them.
+
+    Attributes
+    ----------
+    operators : list of Operator
+    names : list of str
+        The inputs; a tree holds their positions.
+    settings : Settings
+    """
+
+    operators: list[Operator]
+    names: list[str]
+    settings: Settings
+
+    def __post_init__(self):
+        functions = [FUNCTIONS[operator.name] for operator in self.operators]
+        arities: dict[int, list] = {}
+        for function in functions:
+            arities.setdefault(function.arity, []).append(function)
+        object.__setattr__(self, "_functions", functions)
+        object.__setattr__(self, "_arities", arities)
+
+    def program(self, random: RandomState, tree: Tree | None = None) -> _Program:
+        """Return a gplearn program: the given tree, or a random one."""
+        return _Program(
+            function_set=self._functions,
+            arities=self._arities,
+            init_depth=self.settings.init_depth,
+            init_method="half and half",
+            n_features=len(self.names),
+            # no constants: a number found by chance must never become a window
+            const_range=None,
+            metric=None,
+            p_point_replace=self.settings.p_point_replace,
+            parsimony_coefficient=self.settings.parsimony,
+            random_state=random,
+            feature_names=self.names,
+            program=tree,
+        )
+
+    def vary(self, parent: Tree, donor: Tree, random: RandomState) -> Tree:
+        """Return an offspring by crossover, subtree, hoist or point mutation, or reproduction, within the limits."""
+        chances = self.settings
+        program = self.program(random, parent)
+        draw = random.uniform()
+        if (draw := draw - chances.p_crossover) < 0:
+            tree = program.crossover(donor, random)[0]
+        elif (draw := draw - chances.p_subtree) < 0:
+            tree = program.subtree_mutation(random)[0]
+        elif (draw := draw - chances.p_hoist) < 0:
+            tree = program.hoist_mutation(random)[0]
+        elif draw - chances.p_point < 0:
+            tree = program.point_mutation(random)[0]
+        else:
+            tree = program.reproduce()
+        for _ in range(3):
+            if self.fits(tree):
+                break
+            tree = self.program(random, tree).hoist_mutation(random)[0]
+        # a bare input is no formula
+        return tree if self.fits(tree) and len(tree) > 1 else parent
+
+    def fits(self, tree: Tree) -> bool:
+        """Say whether a tree keeps to the greatest depth and length."""
+        return len(tree) <= self.settings.max_length and depth(tree) <= self.settings.max_depth
+
+
+def depth(tree: Tree) -> int:
+    """Return the number of functions on the longest way from root to input."""
+    open_arguments: list[int] = []
+    deepest = 0
+    for node in tree:
+        if isinstance(node, _Function):
+            open_arguments.append(node.arity)
+            deepest = max(deepest, len(open_arguments))
+            continue
+        _close(open_arguments)
+    return deepest
+
+
+def _close(open_arguments: list[int]) -> None:
+    """Take note of a complete argument; a function whose last one it was is itself a complete argument."""
+    while open_arguments:
+        open_arguments[-1] -= 1
+        if open_arguments[-1]:
+            return
+        open_arguments.pop()
+
+
+def lookback(tree: Tree) -> int:
+    """Return how many rows before t the tree's value at t may depend on."""
+    stack: list[int] = []
+    for node in reversed(tree):
+        if isinstance(node, _Function):
+            arguments = [stack.pop() for _ in range(node.arity)]
+            stack.append(max(arguments) + OPERATORS[node.name].lookback)
+        else:
+            stack.append(0)
+    return stack[0]
+
+
+def to_text(tree: Tree, names: list[str]) -> str:
+    """Return the formula, such as ``sub(ts_mean_20(returns), close_z)``."""
+    stack: list[str] = []
+    for node in reversed(tree):
+        if isinstance(node, _Function):
+            stack.append(f"{node.name}({', '.join(stack.pop() for _ in range(node.arity))})")
+        else:
+            stack.append(names[node])
+    return stack[0]
+
+
+def from_text(text: str, names: list[str], file=None) -> Tree:
+    """Parse a formula.
+
+    Parameters
+    ----------
+    text : str
+        Operator names, input names, brackets and commas only.
+    names : list of str
+        Inputs at hand.
+    file : optional
+        Named in errors.
+
+    Raises
+    ------
+    ModelError
+        Unknown operator or input, wrong number of arguments, brackets that do not match.
+    """
+    tokens = re.findall(r"[A-Za-z_][A-Za-z_0-9]*|[(),]|\S", text)
+    tree: Tree = []
+    rest = _parse(tokens, 0, names, tree, text, file, 0)
+    if rest != len(tokens):
+        raise ModelError(
+            f"the formula {text!r} goes on after its end: {tokens[rest]!r}", file=file, remedy="delete what follows"
+        )
+    return tree
+
+
+def _parse(tokens, at, names, tree, text, file, level) -> int:
+    if level > MAX_TEXT_DEPTH:
+        raise ModelError(f"the formula {text[:40]!r}... is nested too deeply", file=file, remedy="simplify it")
+    if at >= len(tokens):
+        raise ModelError(f"the formula {text!r} stops short", file=file, remedy="close its brackets")
+    word = tokens[at]
+    call = at + 1 < len(tokens) and tokens[at + 1] == "("
+    if not call:
+        if word not in names:
+            raise ModelError(
+                f"the formula {text!r} has an unknown input {word!r}", file=file, remedy=_near(word, names, "inputs")
+            )
+        tree.append(names.index(word))
+        return at + 1
+    if word not in FUNCTIONS:
+        remedy = _near(word, list(FUNCTIONS), "operators")
+        raise ModelError(f"the formula {text!r} has an unknown operator {word!r}", file=file, remedy=remedy)
+    arity = FUNCTIONS[word].arity
+    tree.append(FUNCTIONS[word])
+    at += 2
+    for argument in range(arity):
+        at = _parse(tokens, at, names, tree, text, file, level + 1)
+        expected = ")" if argument == arity - 1 else ","
+        if at >= len(tokens) or tokens[at] != expected:
+            found = tokens[at] if at < len(tokens) else "the end"
+            raise ModelError(
+                f"the formula {text!r} has {found!r} where {expected!r} belongs",
+                file=file,
+                remedy=f"{word} takes {arity} argument{'s' if arity > 1 else ''} in brackets, commas between",
+            )
+        at += 1
+    return at
+
+
+def _near(word: str, known: list[str], what: str) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"the {what} are {', '.join(known)}"
