@@ -1,0 +1,176 @@
+"""A folder of CSV or Parquet files as a source: how a desk plugs in its own data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from lib.market.errors import DataError
+from lib.market.fingerprint import file_fingerprint
+from lib.market.schema import KINDS, TABLES, Batch
+
+ENDINGS = (".parquet", ".csv")
+#: columns a file may leave out: they are empty then
+OPTIONAL = {
+    "instruments": {"name_en", "group", "first_date", "last_date", "note"},
+    "bars": {"open", "high", "low", "volume", "amount"},
+    "minute_bars": {"open", "high", "low", "volume", "amount"},
+    "valuation": {"pe_ttm", "pb"},
+    "constituents": set(),
+    "macro": {"consensus", "previous"},
+}
+
+
+class FolderSource:
+    """A folder laid out as the README says.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Raises
+    ------
+    DataError
+        The folder or its ``instruments`` file is missing, or a file in ``bars`` is not named after a kind.
+    """
+
+    name = "folder"
+    synthetic = False
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path).expanduser()
+        if not self.path.is_dir():
+            raise DataError(
+                "there is no such data folder",
+                file=self.path,
+                remedy="pass an existing folder, or DATA=sample for the synthetic market",
+            )
+        folder = self.path.resolve().name
+        self.label = {"en": f"data folder “{folder}”", "zh": f"数据目录“{folder}”"}
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield one batch per file, instruments first."""
+        yield self._batch("instruments", self._find("instruments", required=True))
+        for table in ("bars", "minute_bars"):
+            for path in sorted((self.path / table).glob("*")):
+                if path.suffix not in ENDINGS:
+                    continue
+                if path.stem not in KINDS:
+                    near = difflib.get_close_matches(path.stem, KINDS, n=1)
+                    hint = (
+                        f"rename it to {near[0]}{path.suffix}" if near else f"name it after one of {', '.join(KINDS)}"
+                    )
+                    raise DataError(f"{path.stem} is not a kind of instrument", file=path, remedy=hint)
+                if path.suffix == ".csv" and path.with_suffix(".parquet").exists():
+                    raise DataError("the kind is there twice", file=path, remedy="keep the CSV or the Parquet file")
+                yield self._batch(table, path, kind=path.stem)
+        for table in ("valuation", "constituents", "macro"):
+            if path := self._find(table):
+                yield self._batch(table, path)
+
+    def _find(self, stem: str, required: bool = False) -> Path | None:
+        found = [path for ending in ENDINGS if (path := self.path / f"{stem}{ending}").exists()]
+        if len(found) > 1:
+            raise DataError(f"{stem} is there twice", file=found[1], remedy="keep the CSV or the Parquet file")
+        if required and not found:
+            raise DataError(
+                f"the data folder has no {stem}.csv",
+                file=self.path,
+                remedy=f"add {stem}.csv with the columns {', '.join(TABLES[stem])}",
+            )
+        return found[0] if found else None
+
+    def _batch(self, table: str, path: Path, kind: str | None = None) -> Batch:
+        label = path.relative_to(self.path).as_posix()
+        return Batch(table, label, file_fingerprint(path), lambda: read_table(path, table), kind)
+
+
+def read_table(path: Path, table: str) -> pd.DataFrame:
+    """Read one file into the columns and types of the schema.
+
+    Returns
+    -------
+    DataFrame
+        Exactly the columns of ``TABLES[table]``; numbers as float64, dates as datetime64[ns], text as str with empty
+        cells as NaN. Empty dates stay NaT for the door to judge.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, a column is missing or renamed, a cell holds text where a number belongs, a date cannot
+        be read.
+    """
+    try:
+        rows = pd.read_csv(path, dtype=str, encoding="utf-8-sig") if path.suffix == ".csv" else pd.read_parquet(path)
+    except (ValueError, OSError, UnicodeError) as error:
+        raise DataError(
+            f"the file cannot be read: {str(error).splitlines()[0]}", file=path, remedy="export it again"
+        ) from error
+    rows.columns = [str(column).strip() for column in rows.columns]
+    kinds = TABLES[table]
+    for column in kinds:
+        if column not in rows.columns:
+            _missing(rows, table, column, path)
+            rows[column] = pd.NA
+    rows = rows[list(kinds)].copy()
+    for column, kind in kinds.items():
+        if kind == "number":
+            rows[column] = _numbers(rows, column, path)
+        elif kind in ("date", "time"):
+            rows[column] = _dates(rows, column, path, kind)
+        else:
+            rows[column] = _text(rows[column])
+    return rows
+
+
+def _missing(rows: pd.DataFrame, table: str, column: str, path: Path) -> None:
+    spare = [name for name in rows.columns if name not in TABLES[table]]
+    near = difflib.get_close_matches(column, spare, n=1, cutoff=0.5)
+    if column in OPTIONAL[table] and not near:
+        return
+    hint = f"rename {near[0]} to {column}" if near else f"add it; the columns are {', '.join(TABLES[table])}"
+    raise DataError(f"the column {column} is missing", file=path, remedy=hint)
+
+
+def _text(column: pd.Series) -> pd.Series:
+    # every symbol stands on thousands of rows: tidy each distinct text once
+    codes, distinct = pd.factorize(column)
+    tidy = pd.Series(distinct, dtype="str").str.strip()
+    return pd.Series(tidy.reindex(codes).to_numpy(), index=column.index, dtype="str")
+
+
+def _numbers(rows: pd.DataFrame, column: str, path: Path) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(rows[column]):
+        return rows[column].astype("float64")
+    values = pd.to_numeric(rows[column], errors="coerce").astype("float64")
+    wrong = values.isna() & rows[column].notna() & (rows[column].astype(str).str.strip() != "")
+    if wrong.any():
+        row = rows[wrong].iloc[0]
+        raise DataError(
+            f"{column} holds {row[column]!r}, which is not a number ({int(wrong.sum())} such cells)",
+            file=path,
+            symbol=row.iloc[0],
+            date=next((row[name] for name in ("date", "time", "as_of", "release_date") if name in row.index), None),
+            remedy="correct the cell, or leave it empty where there is no value",
+        )
+    return values
+
+
+def _dates(rows: pd.DataFrame, column: str, path: Path, kind: str) -> pd.Series:
+    dates = pd.to_datetime(rows[column], errors="coerce")
+    if getattr(dates.dt, "tz", None) is not None:
+        dates = dates.dt.tz_localize(None)
+    wrong = dates.isna() & rows[column].notna()
+    if wrong.any():
+        row = rows[wrong].iloc[0]
+        raise DataError(
+            f"{column} holds {row[column]!r}, which is not a date ({int(wrong.sum())} such cells)",
+            file=path,
+            symbol=row.iloc[0],
+            remedy="write dates as 2025-06-13",
+        )
+    dates = dates.astype("datetime64[ns]")
+    return dates.dt.normalize() if kind == "date" else dates

@@ -1,0 +1,311 @@
+"""Point-in-time reads: a market that knows nothing dated or released after its date."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from lib.market.calendar import Sessions, Week
+from lib.market.errors import DataError, StaleDataError
+from lib.market.fingerprint import fingerprint
+from lib.market.panel import Panel
+from lib.market.schema import KNOWN_ON, TABLES
+from lib.market.store import Store, columns_of
+
+#: when the Shanghai close is in the books, China time
+CLOSE_IS_KNOWN = pd.Timedelta(hours=15, minutes=30)
+
+
+@dataclass(frozen=True)
+class SourceLabel:
+    """Where a store's data come from: ``name``, ``label`` by language, ``synthetic``."""
+
+    name: str
+    label: dict[str, str]
+    synthetic: bool
+
+
+class Market:
+    """The market as it was known at the close of one session.
+
+    Parameters
+    ----------
+    store : Store
+    as_of : date, text or "latest"
+        The market is seen at the last stored session on or before it.
+    allow_stale : bool
+        Take data that end more than ``max_stale_sessions`` sessions before ``as_of``.
+
+    Attributes
+    ----------
+    as_of : Timestamp
+        The session; no method returns a row dated or released after it.
+    requested : Timestamp
+        The date asked for.
+    stale_sessions : int
+        Sessions between the last stored one and the one asked for; 0 when the data are up to date.
+    sessions : Sessions
+        The exchange calendar; it is published in advance, so it also holds later sessions.
+    week : Week
+        The last completed week.
+    source : SourceLabel
+
+    Raises
+    ------
+    DataError
+        ``as_of`` is not a date or lies before the data.
+    StaleDataError
+        The data end too early.
+    """
+
+    def __init__(self, store: Store, as_of="latest", *, allow_stale: bool = False, max_stale_sessions: int = 5):
+        self.store = store
+        stored = pd.DatetimeIndex(store.query("SELECT date FROM sessions ORDER BY date")["date"])
+        if not len(stored):
+            raise DataError(
+                "the store holds no session", file=store.path, remedy="ingest bars of sectors, ETFs or indices"
+            )
+        self.sessions = Sessions.load(stored)
+        self.requested = self._parse(as_of, stored)
+        if self.requested < stored[0]:
+            raise DataError(
+                "the date lies before the data",
+                date=f"{self.requested:%Y-%m-%d}",
+                file=store.path,
+                remedy=f"take a date from {stored[0]:%Y-%m-%d} to {stored[-1]:%Y-%m-%d}",
+            )
+        self.as_of = stored[stored.searchsorted(self.requested, side="right") - 1]
+        self.stale_sessions = self.sessions.count_between(self.as_of, self.requested)
+        if self.stale_sessions > max_stale_sessions and not allow_stale:
+            raise StaleDataError(
+                f"the data end on {self.as_of:%Y-%m-%d}, {self.stale_sessions} sessions before the date asked for",
+                date=f"{self.requested:%Y-%m-%d}",
+                file=store.path,
+                remedy="bring newer data, take an earlier date, or allow stale data with --allow-stale",
+            )
+        self.week: Week = self.sessions.week(self.as_of)
+        meta = store.meta()
+        self.source = SourceLabel(meta["source"], meta["label"], meta["synthetic"])
+
+    def _parse(self, as_of, stored: pd.DatetimeIndex) -> pd.Timestamp:
+        if as_of == "latest":
+            now = pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None)
+            over = (
+                now.normalize() if now - now.normalize() >= CLOSE_IS_KNOWN else now.normalize() - pd.Timedelta(days=1)
+            )
+            return min(over, stored[-1])
+        try:
+            if isinstance(as_of, int | float):
+                raise ValueError("a number is no date")
+            date = pd.Timestamp(as_of)
+            if date is pd.NaT:
+                raise ValueError("empty")
+            return date.tz_localize(None).normalize()
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"as_of is {as_of!r}, which is not a date", remedy="write it as 2025-06-13, or latest"
+            ) from error
+
+    def instruments(self, kind: str | None = None, group: str | None = None) -> pd.DataFrame:
+        """Return the instruments that have a bar by now, indexed by symbol.
+
+        Columns ``name``, ``name_en``, ``kind``, ``group``, ``note``, and ``first_date`` and ``last_date`` of the bars
+        seen so far.
+        """
+        sql = """SELECT symbol, name, name_en, kind, "group", note, min(date) AS first_date, max(date) AS last_date
+            FROM instruments JOIN bars USING (symbol) WHERE date <= ?"""
+        parameters = [self.as_of.date()]
+        for column, value in (("kind", kind), ('"group"', group)):
+            if value is not None:
+                sql += f" AND instruments.{column} = ?"
+                parameters.append(value)
+        columns = 'symbol, name, name_en, kind, "group", note'
+        return self.store.query(f"{sql} GROUP BY {columns} ORDER BY kind, symbol", parameters).set_index("symbol")
+
+    def panel(self, symbols: Iterable[str], fields: Sequence[str] = ("close",), start=None) -> Panel:
+        """Return bars on the exchange's sessions.
+
+        Parameters
+        ----------
+        symbols : iterable of str, (N,)
+            In the order wanted; each must be in the store.
+        fields : sequence of str
+            Of open, high, low, close, volume, amount.
+        start : date, optional
+            First session; by default that of the earliest bar.
+
+        Returns
+        -------
+        Panel, (T, N)
+            Sessions from ``start`` to ``as_of``; NaN where a symbol has no bar.
+        """
+        self._check_fields("bars", fields)
+        wanted = dict.fromkeys([*fields, "close", "volume"])
+        symbols, rows = self._rows("bars", symbols, list(wanted), start)
+        dates = self._grid(rows["day"], start)
+        arrays = _scatter(rows, dates, len(symbols), list(wanted))
+        mask = ~np.isnan(arrays["close"]) & ~(arrays["volume"] == 0)
+        return Panel(dates, symbols, {name: arrays[name] for name in fields}, mask)
+
+    def valuation(self, symbols: Iterable[str], fields: Sequence[str] = ("pe_ttm", "pb"), start=None) -> Panel:
+        """Return valuations on the exchange's sessions, (T, N); the mask is True where any field is known.
+
+        Symbols without a valuation are all NaN.
+        """
+        self._check_fields("valuation", fields)
+        symbols, rows = self._rows("valuation", symbols, list(fields), start)
+        dates = self._grid(rows["day"], start)
+        arrays = _scatter(rows, dates, len(symbols), list(fields))
+        mask = ~np.all([np.isnan(values) for values in arrays.values()], axis=0)
+        return Panel(dates, symbols, arrays, mask)
+
+    def closes(self, symbols: Iterable[str], start=None) -> pd.DataFrame:
+        """Return closes on the symbols' own dates, (T, N): what global assets need.
+
+        T are the dates on which any of the symbols has a close; NaN where a symbol has none.
+        """
+        symbols, rows = self._rows("bars", symbols, ["close"], start)
+        dates = pd.DatetimeIndex(np.unique(rows["day"]).astype("datetime64[D]")).as_unit("ns")
+        arrays = _scatter(rows, dates, len(symbols), ["close"])
+        closes = pd.DataFrame(arrays["close"], index=dates, columns=symbols)
+        return closes.dropna(how="all")
+
+    def constituents(self, index_symbols: Iterable[str] | None = None, on=None) -> pd.DataFrame:
+        """Return each index's latest list known on ``on`` (default and at most ``as_of``).
+
+        Returns
+        -------
+        DataFrame with columns ``index_symbol``, ``as_of``, ``symbol``, ``weight`` (percent).
+            No rows for an index whose lists are all later.
+        """
+        on = min(pd.Timestamp(on) if on is not None else self.as_of, self.as_of)
+        sql = f"SELECT {columns_of('constituents')} FROM constituents WHERE as_of <= ?"
+        parameters: list = [on.date()]
+        if index_symbols is not None:
+            sql += " AND index_symbol IN (SELECT unnest(?))"
+            parameters.append(list(index_symbols))
+        sql += " QUALIFY as_of = max(as_of) OVER (PARTITION BY index_symbol) ORDER BY index_symbol, symbol"
+        return self.store.query(sql, parameters)
+
+    def macro(self, series: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return the macro releases published by now, sorted by series, period and release."""
+        sql = f"SELECT {columns_of('macro')} FROM macro WHERE release_date <= ?"
+        parameters: list = [self.as_of.date()]
+        if series is not None:
+            sql += " AND series IN (SELECT unnest(?))"
+            parameters.append(list(series))
+        return self.store.query(sql + " ORDER BY series, period, release_date", parameters)
+
+    def last_dates(self, symbols: Iterable[str]) -> pd.Series:
+        """Return the date of each symbol's last bar, NaT where there is none yet."""
+        symbols = self._known(symbols)
+        last = self.store.query(
+            """SELECT symbol, max(date) AS date FROM bars
+            WHERE date <= ? AND close IS NOT NULL AND symbol IN (SELECT unnest(?)) GROUP BY symbol""",
+            [self.as_of.date(), list(symbols)],
+        )
+        return last.set_index("symbol")["date"].reindex(symbols)
+
+    def quality(self) -> pd.DataFrame:
+        """Return what the checks at the door found, up to now, one row per level, check and file.
+
+        Columns ``level``, ``check``, ``file``, ``symbols`` (how many), ``example``, ``first_date``, ``last_date``,
+        ``row_count``, ``detail`` and ``remedy`` (of the example).
+        """
+        return self.store.query(
+            """SELECT level, "check", file, count(DISTINCT symbol) AS symbols,
+            first(symbol ORDER BY first_date, symbol) AS example, min(first_date) AS first_date,
+            max(last_date) AS last_date, sum(row_count)::BIGINT AS row_count,
+            first(detail ORDER BY first_date, symbol) AS detail, first(remedy ORDER BY first_date, symbol) AS remedy
+            FROM findings WHERE last_date IS NULL OR last_date <= ?
+            GROUP BY level, "check", file ORDER BY level, "check", file""",
+            [self.as_of.date()],
+        )
+
+    def fingerprint(self, symbols: Iterable[str] | None = None) -> str:
+        """Return a hash of every row that can be seen, or of the bars and valuations of some symbols."""
+        return self._everything if symbols is None else self._hash(("bars", "valuation"), sorted(symbols))
+
+    @cached_property
+    def _everything(self) -> str:
+        return self._hash(tuple(KNOWN_ON), None)
+
+    def _hash(self, tables: tuple[str, ...], symbols: list[str] | None) -> str:
+        parts = [f"{self.as_of:%Y-%m-%d}"]
+        with self.store.read() as connection:
+            for table in tables:
+                sql = f"SELECT count(*), bit_xor(hash({columns_of(table)})) FROM {table}"
+                sql += f" WHERE {KNOWN_ON[table]}::DATE <= ?"
+                parameters: list = [self.as_of.date()]
+                if symbols is not None:
+                    sql += " AND symbol IN (SELECT unnest(?))"
+                    parameters.append(symbols)
+                parts.append((table, *connection.execute(sql, parameters).fetchone()))
+        return fingerprint(parts)
+
+    @cached_property
+    def _symbols(self) -> pd.Index:
+        return pd.Index(self.store.query("SELECT symbol FROM instruments ORDER BY symbol")["symbol"])
+
+    def _known(self, symbols: Iterable[str]) -> pd.Index:
+        symbols = pd.Index(list(symbols), dtype=object, name="symbol")
+        unknown = symbols.difference(self._symbols)
+        if len(unknown):
+            near = difflib.get_close_matches(str(unknown[0]), list(self._symbols), n=1)
+            raise DataError(
+                f"{len(unknown)} of {len(symbols)} symbols are not in the store",
+                symbol=", ".join(map(str, unknown[:5])),
+                file=self.store.path,
+                remedy=f"did you mean {near[0]}?" if near else "take the symbol out of the universe, or bring its data",
+            )
+        return symbols
+
+    @staticmethod
+    def _check_fields(table: str, fields: Sequence[str]) -> None:
+        allowed = [column for column, kind in TABLES[table].items() if kind == "number"]
+        unknown = [name for name in fields if name not in allowed]
+        if unknown:
+            raise DataError(f"{table} have no field {unknown[0]}", remedy=f"choose from {', '.join(allowed)}")
+
+    def _rows(self, table: str, symbols: Iterable[str], fields: list[str], start):
+        """Return the symbols and their rows as numpy columns: place of the symbol, day number, fields."""
+        symbols = self._known(symbols)
+        places = pd.DataFrame({"symbol": symbols.astype(str), "place": np.arange(len(symbols), dtype=np.int32)})
+        first = pd.Timestamp(start) if start is not None else pd.Timestamp("1900-01-01")
+        names = ", ".join(f'"{name}"' for name in fields)
+        with self.store.read() as connection:
+            connection.register("places", places)
+            rows = connection.execute(
+                f"""SELECT place, date - DATE '1970-01-01' AS day, {names} FROM {table} JOIN places USING (symbol)
+                WHERE date BETWEEN ? AND ?""",
+                [first.date(), self.as_of.date()],
+            ).fetchnumpy()
+        return symbols, rows
+
+    def _grid(self, days: np.ndarray, start) -> pd.DatetimeIndex:
+        if start is None:
+            start = np.datetime64(int(days.min()), "D") if len(days) else self.as_of
+        return self.sessions.between(start, self.as_of)
+
+
+def _scatter(rows: dict, dates: pd.DatetimeIndex, width: int, fields: list[str]) -> dict[str, np.ndarray]:
+    """Put long rows onto the (T, N) grid; rows on other dates fall away."""
+    days = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+    day = np.ma.getdata(rows["day"])
+    at = np.searchsorted(days, day)
+    on_grid = at < len(days)
+    on_grid[on_grid] = days[at[on_grid]] == day[on_grid]
+    at, place = at[on_grid], np.ma.getdata(rows["place"])[on_grid]
+    arrays = {}
+    for name in fields:
+        # DuckDB marks NULL in a mask; NaN says the same here
+        values = np.ma.filled(np.ma.asarray(rows[name], dtype=float), np.nan)
+        array = np.full((len(days), width), np.nan)
+        array[at, place] = values[on_grid]
+        arrays[name] = array
+    return arrays
