@@ -107,6 +107,8 @@ class Store:
                 if self.exists():
                     with self.read():  # refuses a newer schema, and a file that a foreign process is writing to
                         shutil.copyfile(self.path, aside)
+                        if _log_of(self.path).exists():  # left by a foreign writer that was killed; it counts
+                            shutil.copyfile(_log_of(self.path), _log_of(aside))
                 connection = self._connect(aside, read_only=False)
                 try:
                     connection.execute(f"SET memory_limit = '{MEMORY}'")
@@ -115,7 +117,6 @@ class Store:
                     connection.execute("CHECKPOINT")
                 finally:
                     connection.close()
-                # a log left by a killed foreign writer belongs to the file that goes
                 _log_of(self.path).unlink(missing_ok=True)
                 os.replace(aside, self.path)
             except duckdb.Error as error:
