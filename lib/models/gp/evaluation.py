@@ -16,6 +16,8 @@ POOL_BYTES = 48 * 2**20
 #: panels the pool holds however large they are: the operands of one deep tree
 LEAST_PANELS = 16
 
+COMMUTATIVE = frozenset(name for name, operator in OPERATORS.items() if operator.commutative)
+
 
 class Evaluator:
     """Values of trees over the same inputs.
@@ -54,14 +56,14 @@ class Evaluator:
             if not isinstance(node, _Function):
                 stack.append(node)
                 continue
-            operator = OPERATORS[node.name]
-            if operator.arity == 1:
-                key = (operator, stack.pop())
+            name = node.name
+            if node.arity == 1:
+                key = (name, stack.pop())
             else:
                 first, second = stack.pop(), stack.pop()
-                if operator.commutative and second < first:
+                if second < first and name in COMMUTATIVE:
                     first, second = second, first
-                key = (operator, first, second)
+                key = (name, first, second)
             number = self._numbers.get(key)
             if number is None:
                 number = self._numbers[key] = len(self._nodes)
@@ -77,7 +79,8 @@ class Evaluator:
         if slot is not None:
             self._held.move_to_end(number)
             return self._views[slot]
-        operator, *arguments = self._nodes[number]
+        name, *arguments = self._nodes[number]
+        operator = OPERATORS[name]
         pins = len(self._pinned)
         panels = []
         for argument in arguments:

@@ -194,78 +194,117 @@ def ts_zscore(x, d, out):
 
 
 @njit(cache=True)
-def _co_moments(x, y, d, xx, yy, xy, mean_x, mean_y):
-    """Write means, centred squares and centred cross products of the last d rows."""
+def ts_skew(x, d, out):
+    """Write the bias-corrected skewness of the last d rows, NaN where they do not vary (Pebay's third moments)."""
     rows, columns = x.shape
-    suffix = np.full((d + 1, 5, columns), np.nan)
-    prefix = np.empty((5, columns))
+    suffix = np.full((d + 1, 3, columns), np.nan)
+    mean, second, third = np.empty(columns), np.empty(columns), np.empty(columns)
+    bias = d * math.sqrt(d - 1.0) / (d - 2)
     for start in range(0, rows, d):
         stop = min(start + d, rows)
-        prefix[:] = 0.0
+        mean[:], second[:], third[:] = 0.0, 0.0, 0.0
+        for t in range(start, stop):
+            n = t - start + 1
+            older = d - n
+            mean_s, second_s, third_s = suffix[n % d, 0], suffix[n % d, 1], suffix[n % d, 2]
+            for j in range(columns):
+                gap = x[t, j] - mean[j]
+                step = gap / n
+                change = gap * step * (n - 1)
+                third[j] += change * step * (n - 2) - 3.0 * step * second[j]
+                second[j] += change
+                mean[j] += step
+                m, s, k = mean[j], second[j], third[j]
+                if older > 0:
+                    gap = mean_s[j] - m
+                    k += third_s[j] + gap * gap * gap * n * older * (n - older) / (d * d)
+                    k += 3.0 * gap * (n * second_s[j] - older * s) / d
+                    s += second_s[j] + gap * gap * n * older / d
+                    m += gap * older / d
+                flat = not (s > d * (FLAT * m) * (FLAT * m))
+                value = bias * k / (1.0 if flat else s * math.sqrt(s))
+                out[t, j] = np.nan if flat else value
+        if stop - start == d:
+            for k in range(d - 1, 0, -1):
+                n = d - k
+                for j in range(columns):
+                    before = k < d - 1
+                    m = suffix[k + 1, 0, j] if before else 0.0
+                    s = suffix[k + 1, 1, j] if before else 0.0
+                    c = suffix[k + 1, 2, j] if before else 0.0
+                    gap = x[start + k, j] - m
+                    step = gap / n
+                    change = gap * step * (n - 1)
+                    suffix[k, 2, j] = c + change * step * (n - 2) - 3.0 * step * s
+                    suffix[k, 1, j] = s + change
+                    suffix[k, 0, j] = m + step
+
+
+@njit(cache=True)
+def _co_moments(x, y, d, correlate, out):
+    """Write the sample covariance of the last d rows, or their correlation."""
+    rows, columns = x.shape
+    suffix = np.full((d + 1, 5, columns), np.nan)
+    suffix[d] = 0.0
+    mean_x, mean_y = np.empty(columns), np.empty(columns)
+    xx, yy, xy = np.empty(columns), np.empty(columns), np.empty(columns)
+    for start in range(0, rows, d):
+        stop = min(start + d, rows)
+        mean_x[:], mean_y[:], xx[:], yy[:], xy[:] = 0.0, 0.0, 0.0, 0.0, 0.0
         for t in range(start, stop):
             newer = t - start + 1
-            older = d - newer
-            share = older / d
+            share = (d - newer) / d
+            weight = newer * share
+            # zeros once the window is one whole block, whose share and weight are zero too
+            part = suffix[newer]
             for j in range(columns):
-                step_x = x[t, j] - prefix[0, j]
-                step_y = y[t, j] - prefix[1, j]
-                prefix[0, j] += step_x / newer
-                prefix[1, j] += step_y / newer
-                rest_y = y[t, j] - prefix[1, j]
-                prefix[2, j] += step_x * (x[t, j] - prefix[0, j])
-                prefix[3, j] += step_y * rest_y
-                prefix[4, j] += step_x * rest_y
-            if older == 0:
-                for j in range(columns):
-                    mean_x[t, j], mean_y[t, j] = prefix[0, j], prefix[1, j]
-                    xx[t, j], yy[t, j], xy[t, j] = prefix[2, j], prefix[3, j], prefix[4, j]
-            else:
-                weight = newer * share
-                for j in range(columns):
-                    gap_x = suffix[newer, 0, j] - prefix[0, j]
-                    gap_y = suffix[newer, 1, j] - prefix[1, j]
-                    mean_x[t, j] = prefix[0, j] + gap_x * share
-                    mean_y[t, j] = prefix[1, j] + gap_y * share
-                    xx[t, j] = prefix[2, j] + suffix[newer, 2, j] + gap_x * gap_x * weight
-                    yy[t, j] = prefix[3, j] + suffix[newer, 3, j] + gap_y * gap_y * weight
-                    xy[t, j] = prefix[4, j] + suffix[newer, 4, j] + gap_x * gap_y * weight
+                step_x = x[t, j] - mean_x[j]
+                step_y = y[t, j] - mean_y[j]
+                mean_x[j] += step_x / newer
+                mean_y[j] += step_y / newer
+                rest_y = y[t, j] - mean_y[j]
+                xx[j] += step_x * (x[t, j] - mean_x[j])
+                yy[j] += step_y * rest_y
+                xy[j] += step_x * rest_y
+                gap_x = part[0, j] - mean_x[j]
+                gap_y = part[1, j] - mean_y[j]
+                both = xy[j] + part[4, j] + gap_x * gap_y * weight
+                if not correlate:
+                    out[t, j] = both / (d - 1)
+                    continue
+                own_x = xx[j] + part[2, j] + gap_x * gap_x * weight
+                own_y = yy[j] + part[3, j] + gap_y * gap_y * weight
+                floor_x = FLAT * (mean_x[j] + gap_x * share)
+                floor_y = FLAT * (mean_y[j] + gap_y * share)
+                size = math.sqrt(own_x) * math.sqrt(own_y)
+                varies = own_x > d * floor_x * floor_x and own_y > d * floor_y * floor_y and size > 0.0
+                value = both / (size if varies else 1.0)
+                # rounding may leave a perfect correlation an ulp above one
+                value = 1.0 if value > 1.0 else (-1.0 if value < -1.0 else value)
+                out[t, j] = value if varies else np.nan
         if stop - start == d:
-            suffix[d, :, :] = 0.0
             for k in range(d - 1, 0, -1):
                 count = d - k
+                part, rest = suffix[k], suffix[k + 1]
                 for j in range(columns):
-                    step_x = x[start + k, j] - suffix[k + 1, 0, j]
-                    step_y = y[start + k, j] - suffix[k + 1, 1, j]
-                    suffix[k, 0, j] = suffix[k + 1, 0, j] + step_x / count
-                    suffix[k, 1, j] = suffix[k + 1, 1, j] + step_y / count
-                    rest_y = y[start + k, j] - suffix[k, 1, j]
-                    suffix[k, 2, j] = suffix[k + 1, 2, j] + step_x * (x[start + k, j] - suffix[k, 0, j])
-                    suffix[k, 3, j] = suffix[k + 1, 3, j] + step_y * rest_y
-                    suffix[k, 4, j] = suffix[k + 1, 4, j] + step_x * rest_y
+                    step_x = x[start + k, j] - rest[0, j]
+                    step_y = y[start + k, j] - rest[1, j]
+                    part[0, j] = rest[0, j] + step_x / count
+                    part[1, j] = rest[1, j] + step_y / count
+                    rest_y = y[start + k, j] - part[1, j]
+                    part[2, j] = rest[2, j] + step_x * (x[start + k, j] - part[0, j])
+                    part[3, j] = rest[3, j] + step_y * rest_y
+                    part[4, j] = rest[4, j] + step_x * rest_y
+    out[: min(d - 1, rows), :] = np.nan
 
 
 @njit(cache=True)
 def ts_cov(x, y, d, out):
     """Write the sample covariance of the last d rows."""
-    xx, yy, mean_x, mean_y = np.empty_like(x), np.empty_like(x), np.empty_like(x), np.empty_like(x)
-    _co_moments(x, y, d, xx, yy, out, mean_x, mean_y)
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            out[i, j] /= d - 1
+    _co_moments(x, y, d, False, out)
 
 
 @njit(cache=True)
 def ts_corr(x, y, d, out):
     """Write the correlation of the last d rows, NaN where one side does not vary."""
-    xx, yy, mean_x, mean_y = np.empty_like(x), np.empty_like(x), np.empty_like(x), np.empty_like(x)
-    _co_moments(x, y, d, xx, yy, out, mean_x, mean_y)
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            floor_x, floor_y = FLAT * mean_x[i, j], FLAT * mean_y[i, j]
-            varies = xx[i, j] > d * floor_x * floor_x and yy[i, j] > d * floor_y * floor_y
-            size = math.sqrt(xx[i, j]) * math.sqrt(yy[i, j])
-            varies = varies and size > 0.0
-            value = out[i, j] / (size if varies else 1.0)
-            # rounding may leave a perfect correlation an ulp above one
-            value = 1.0 if value > 1.0 else (-1.0 if value < -1.0 else value)
-            out[i, j] = value if varies else np.nan
+    _co_moments(x, y, d, True, out)

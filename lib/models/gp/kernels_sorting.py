@@ -91,105 +91,83 @@ def ts_argmin(x, d, out):
 
 
 @njit(cache=True)
-def ts_skew(x, d, out):
-    """Write the bias-corrected skewness of the last d rows, NaN where they do not vary."""
-    rows, columns = x.shape
-    mean, second, third = np.empty(columns), np.empty(columns), np.empty(columns)
-    scale = math.sqrt(d * (d - 1)) / (d - 2)
-    for t in range(d - 1, rows):
-        mean[:] = 0.0
-        second[:] = 0.0
-        third[:] = 0.0
-        for k in range(d):
-            for j in range(columns):
-                mean[j] += x[t - k, j] / d
-        for k in range(d):
-            for j in range(columns):
-                deviation = x[t - k, j] - mean[j]
-                second[j] += deviation * deviation / d
-                third[j] += deviation * deviation * deviation / d
-        for j in range(columns):
-            flat = not (second[j] > (1e-12 * mean[j]) ** 2)
-            value = scale * third[j] / (1.0 if flat else second[j] * math.sqrt(second[j]))
-            out[t, j] = np.nan if flat else value
-    out[: min(d - 1, rows), :] = np.nan
+def _order(a, b):
+    """Return +1/2 if a > b, -1/2 if a < b, else 0: summed over a window, a centred rank with ties at their mean."""
+    return (0.5 if a > b else 0.0) - (0.5 if a < b else 0.0)
 
 
 @njit(cache=True)
 def ts_rank_corr(x, y, d, out):
-    """Write the rank correlation of the last d rows of x and y, ties at their mean rank, NaN where one is constant."""
+    """Write the rank correlation of the last d rows of x and y, ties at their mean rank, NaN where one is constant.
+
+    Each row of the window carries its centred ranks, which change by at most 1/2 for a row that enters or leaves.
+    """
     rows, columns = x.shape
-    rank_x, rank_y = np.empty((d, columns)), np.empty((d, columns))
+    ranks_x, ranks_y = np.zeros((d, columns)), np.zeros((d, columns))
+    complete = np.zeros(columns)
+    new_x, new_y = np.empty(columns), np.empty(columns)
     xx, yy, xy = np.empty(columns), np.empty(columns), np.empty(columns)
-    for t in range(d - 1, rows):
-        rank_x[:] = 0.0
-        rank_y[:] = 0.0
-        first = t - d + 1
-        for a in range(d):
-            for b in range(a):
-                for j in range(columns):
-                    # +1/2 for the larger of a pair and -1/2 for the smaller: centred mean ranks
-                    u, v = x[first + a, j], x[first + b, j]
-                    order = 0.5 if u > v else (-0.5 if u < v else 0.0 * (u + v))
-                    rank_x[a, j] += order
-                    rank_x[b, j] -= order
-                    u, v = y[first + a, j], y[first + b, j]
-                    order = 0.5 if u > v else (-0.5 if u < v else 0.0 * (u + v))
-                    rank_y[a, j] += order
-                    rank_y[b, j] -= order
-        xx[:] = 0.0
-        yy[:] = 0.0
-        xy[:] = 0.0
-        for a in range(d):
+    none = np.full(columns, np.nan)
+    for t in range(rows):
+        new_x[:], new_y[:], xx[:], yy[:], xy[:] = 0.0, 0.0, 0.0, 0.0, 0.0
+        old_x, old_y = (x[t - d], y[t - d]) if t >= d else (none, none)
+        last_x, last_y = x[t], y[t]
+        for row in range(max(t - d + 1, 0), t):
+            rank_x, rank_y, value_x, value_y = ranks_x[row % d], ranks_y[row % d], x[row], y[row]
             for j in range(columns):
-                xx[j] += rank_x[a, j] * rank_x[a, j]
-                yy[j] += rank_y[a, j] * rank_y[a, j]
-                xy[j] += rank_x[a, j] * rank_y[a, j]
+                order = _order(value_x[j], last_x[j])
+                new_x[j] -= order
+                rank_x[j] += order - _order(value_x[j], old_x[j])
+                order = _order(value_y[j], last_y[j])
+                new_y[j] -= order
+                rank_y[j] += order - _order(value_y[j], old_y[j])
+                xx[j] += rank_x[j] * rank_x[j]
+                yy[j] += rank_y[j] * rank_y[j]
+                xy[j] += rank_x[j] * rank_y[j]
+        ranks_x[t % d], ranks_y[t % d] = new_x, new_y
         for j in range(columns):
-            size = xx[j] * yy[j]
-            out[t, j] = xy[j] / math.sqrt(size) if size > 0 else np.nan
-    out[: min(d - 1, rows), :] = np.nan
+            known = last_x[j] == last_x[j] and last_y[j] == last_y[j]
+            complete[j] = complete[j] + 1.0 if known else 0.0
+            size = (xx[j] + new_x[j] * new_x[j]) * (yy[j] + new_y[j] * new_y[j])
+            product = xy[j] + new_x[j] * new_y[j]
+            out[t, j] = product / math.sqrt(size) if complete[j] >= d and size > 0 else np.nan
 
 
 @njit(cache=True)
 def _group_mean(x, y, d, n, low, high, out):
-    """Write low * mean of x where y is lowest + high * mean of x where y is highest, n of the last d rows each."""
+    """Write low * mean of x where y is lowest + high * mean of x where y is highest, n of the last d rows each.
+
+    Each row of the window carries its place in the order of y. A row that enters or leaves moves the places behind it
+    by one, which is cheaper than sorting and runs over all columns at once; of equal y the older row comes first.
+    """
     rows, columns = x.shape
-    keys = np.empty(d)
-    born = np.empty(d, np.int64)
-    for j in range(columns):
-        held = 0
-        for t in range(rows):
-            key = y[t, j]
-            if key != key or x[t, j] != x[t, j]:
-                held = 0
-                out[t, j] = np.nan
-                continue
-            if held == d:
-                # the row that leaves is the only one born at t - d
-                at = 0
-                while born[at] != t - d:
-                    at += 1
-                for k in range(at, d - 1):
-                    keys[k] = keys[k + 1]
-                    born[k] = born[k + 1]
-                held -= 1
-            # equal keys keep their age order: the new one goes behind them
-            at = held
-            while at > 0 and keys[at - 1] > key:
-                keys[at] = keys[at - 1]
-                born[at] = born[at - 1]
-                at -= 1
-            keys[at] = key
-            born[at] = t
-            held += 1
-            if held < d:
-                out[t, j] = np.nan
-                continue
-            total = 0.0
-            for k in range(n):
-                total += low * x[born[k], j] + high * x[born[d - 1 - k], j]
-            out[t, j] = total / n
+    places = np.zeros((d, columns))
+    entering, total = np.empty(columns), np.empty(columns)
+    complete = np.zeros(columns)
+    none = np.full(columns, np.nan)
+    for t in range(rows):
+        entering[:] = 0.0
+        total[:] = 0.0
+        leaving = y[t - d] if t >= d else none
+        latest = y[t]
+        for row in range(max(t - d + 1, 0), t):
+            place, key, value = places[row % d], y[row], x[row]
+            for j in range(columns):
+                position = place[j]
+                position += 1.0 if key[j] > latest[j] else 0.0
+                position -= 1.0 if key[j] >= leaving[j] else 0.0
+                place[j] = position
+                entering[j] += 1.0 if key[j] <= latest[j] else 0.0
+                weight = (low if position < n else 0.0) + (high if position >= d - n else 0.0)
+                total[j] += weight * value[j]
+        place = places[t % d]
+        for j in range(columns):
+            place[j] = entering[j]
+            weight = (low if entering[j] < n else 0.0) + (high if entering[j] >= d - n else 0.0)
+            total[j] += weight * x[t, j]
+            known = latest[j] == latest[j] and x[t, j] == x[t, j]
+            complete[j] = complete[j] + 1.0 if known else 0.0
+            out[t, j] = total[j] / n if complete[j] >= d else np.nan
 
 
 @njit(cache=True)

@@ -153,12 +153,10 @@ def mine(window: Window, settings: Settings, seed: int, families=None) -> tuple[
     measured: dict[int, Objectives] = {}
 
     def evaluate(trees: list[Tree]) -> list[int]:
-        numbers = []
-        for tree in trees:
-            number = evaluator.number(tree)
+        numbers = [evaluator.number(tree) for tree in trees]
+        for number in numbers:
             if number not in measured:
                 measured[number] = measure(evaluator.value(number), window.training, settings.min_coverage)
-            numbers.append(number)
         return numbers
 
     trees = [grammar.program(random).program for _ in range(settings.population)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numba import njit
@@ -43,6 +44,9 @@ def discounts(top: int = TOP) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(top) + 2))])
 
 
+DISCOUNTS = discounts()
+
+
 @njit(cache=True)
 def _gain(below, level, valid, relevance, row, cumulative, long):
     """Return the discounted gain of the first places, equal values sharing the mean discount of their places.
@@ -62,7 +66,33 @@ def _gain(below, level, valid, relevance, row, cumulative, long):
 
 
 @njit(cache=True)
-def weekly_measures(factor, labels, rows, cumulative, ic, long, short):
+def _rank_label(label, below, level, centred, relevance, cumulative):
+    """Write centred ranks and relevance (the rank scaled to (0, 1)) of a row; return their squares and ideal gain."""
+    valid = count_row(label, below, level)
+    squares = 0.0
+    for j in range(label.shape[0]):
+        known = label[j] == label[j]
+        place = below[j] + 0.5 * level[j]
+        centred[j] = place - 0.5 * valid if known else 0.0
+        relevance[j] = place / valid if known else 0.0
+        squares += centred[j] * centred[j]
+    return squares, _gain(below, level, valid, relevance, label, cumulative, True)
+
+
+@njit(cache=True)
+def rank_labels(labels, cumulative):
+    """Return what ``weekly_measures`` needs of complete weeks: centred ranks, relevances, squares and ideal gains."""
+    weeks, columns = labels.shape
+    below, level = np.empty(columns), np.empty(columns)
+    centred, relevance = np.empty((weeks, columns)), np.empty((weeks, columns))
+    totals = np.empty((weeks, 2))
+    for w in range(weeks):
+        totals[w, 0], totals[w, 1] = _rank_label(labels[w], below, level, centred[w], relevance[w], cumulative)
+    return centred, relevance, totals
+
+
+@njit(cache=True)
+def weekly_measures(factor, labels, rows, ranked, cumulative, ic, long, short):
     """Write rank IC and NDCG of both sides for each week.
 
     Parameters
@@ -72,6 +102,8 @@ def weekly_measures(factor, labels, rows, cumulative, ic, long, short):
         Forward returns of the weeks, NaN where unknown.
     rows : int array, (W,)
         The weeks' rows in ``factor``.
+    ranked : tuple of arrays
+        ``rank_labels(labels, cumulative)``; labels of a week are ranked again only where the factor lacks one of them.
     cumulative : float64 array, (6,)
         See ``discounts``.
     ic, long, short : float64 arrays, (W,)
@@ -80,35 +112,33 @@ def weekly_measures(factor, labels, rows, cumulative, ic, long, short):
     columns = factor.shape[1]
     row, label = np.empty(columns), np.empty(columns)
     below, level = np.empty(columns), np.empty(columns)
-    label_below, label_level = np.empty(columns), np.empty(columns)
-    relevance = np.empty(columns)
+    centred, relevance = np.empty(columns), np.empty(columns)
     for w in range(rows.shape[0]):
         ic[w], long[w], short[w] = 0.0, 0.0, 0.0
+        value, known = factor[rows[w]], labels[w]
         labelled, both = 0, 0
         for j in range(columns):
-            value, known = factor[rows[w], j], labels[w, j]
-            labelled += known == known
-            joint = value == value and known == known
+            joint = value[j] == value[j] and known[j] == known[j]
+            labelled += known[j] == known[j]
             both += joint
-            row[j] = value if joint else np.nan
-            label[j] = known if joint else np.nan
+            row[j] = value[j] if joint else np.nan
         if both < 3 or both < MIN_SHARE * labelled:
             continue
+        if both == labelled:
+            centred[:], relevance[:] = ranked[0][w], ranked[1][w]
+            squares, ideal = ranked[2][w, 0], ranked[2][w, 1]
+        else:
+            for j in range(columns):
+                label[j] = known[j] if row[j] == row[j] else np.nan
+            squares, ideal = _rank_label(label, below, level, centred, relevance, cumulative)
         count_row(row, below, level)
-        count_row(label, label_below, label_level)
-        centre = both / 2.0
-        ff, ll, fl = 0.0, 0.0, 0.0
+        own, cross = 0.0, 0.0
         for j in range(columns):
-            if row[j] == row[j]:
-                a = below[j] + 0.5 * level[j] - centre
-                b = label_below[j] + 0.5 * label_level[j] - centre
-                ff += a * a
-                ll += b * b
-                fl += a * b
-                relevance[j] = (label_below[j] + 0.5 * label_level[j]) / both
-        if ff > 0 and ll > 0:
-            ic[w] = fl / math.sqrt(ff * ll)
-            ideal = _gain(label_below, label_level, both, relevance, row, cumulative, True)
+            place = below[j] + 0.5 * level[j] - 0.5 * both if row[j] == row[j] else 0.0
+            own += place * place
+            cross += place * centred[j]
+        if own > 0 and squares > 0:
+            ic[w] = cross / math.sqrt(own * squares)
             long[w] = _gain(below, level, both, relevance, row, cumulative, True) / ideal
             short[w] = _gain(below, level, both, relevance, row, cumulative, False) / ideal
 
@@ -157,23 +187,36 @@ class Target:
     first: int
     stop: int
 
+    @cached_property
+    def ranked(self) -> tuple[np.ndarray, ...]:
+        """Ranks of the labels, computed once for all factors."""
+        return rank_labels(self.labels, DISCOUNTS)
+
+
+@njit(cache=True)
+def _measure(factor, labels, rows, ranked, cumulative):
+    weeks = rows.shape[0]
+    ic, long, short = np.empty(weeks), np.empty(weeks), np.empty(weeks)
+    weekly_measures(factor, labels, rows, ranked, cumulative, ic, long, short)
+    mean = ic.mean()
+    spread = ic.std()
+    icir = mean / spread * math.sqrt(52.0) if spread > 0 else 0.0
+    return mean, icir, long.mean() if mean >= 0 else short.mean()
+
 
 def measure(factor: np.ndarray, target: Target, min_coverage: float = 0.0) -> Objectives:
     """Measure one factor, (T, N); below ``min_coverage`` everything but the coverage is zero."""
     covered = coverage(factor, target.listed, target.first, target.stop)
     if covered < min_coverage or not len(target.rows):
         return Objectives(0.0, 0.0, 0.0, covered)
-    ic, long, short = (np.empty(len(target.rows)) for _ in range(3))
-    weekly_measures(factor, target.labels, target.rows, discounts(), ic, long, short)
-    mean, spread = ic.mean(), ic.std()
-    icir = mean / spread * math.sqrt(52) if spread > 0 else 0.0
-    return Objectives(float(mean), float(icir), float((long if mean >= 0 else short).mean()), float(covered))
+    return Objectives(*_measure(factor, target.labels, target.rows, target.ranked, DISCOUNTS), covered)
 
 
 def rank_ic(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the rank IC of each row, (W,), NaN where scores or labels are missing or constant."""
+    scores, labels = np.ascontiguousarray(scores), np.ascontiguousarray(labels)
+    ic, long, short = np.empty((3, len(scores)))
     rows = np.arange(len(scores))
-    ic, long, short = (np.empty(len(scores)) for _ in range(3))
-    weekly_measures(np.ascontiguousarray(scores), np.ascontiguousarray(labels), rows, discounts(), ic, long, short)
+    weekly_measures(scores, labels, rows, rank_labels(labels, DISCOUNTS), DISCOUNTS, ic, long, short)
     # a week that varies always has a gain
     return np.where(long > 0, ic, np.nan)

@@ -100,7 +100,7 @@ WINDOWED = {
     "ts_rank": (1, sorting.ts_rank, False),
     "ts_argmin": (1, sorting.ts_argmin, False),
     "ts_argmax": (1, sorting.ts_argmax, False),
-    "ts_skew": (1, sorting.ts_skew, False),
+    "ts_skew": (1, rolling.ts_skew, False),
     "ts_rank_corr": (2, sorting.ts_rank_corr, True),
     "group_asc_sort_avg": (2, sorting.group_asc_sort_avg, False),
     "group_desc_sort_avg": (2, sorting.group_desc_sort_avg, False),

@@ -1,0 +1,164 @@
+"""Walk-forward: one mining per quarter end and seed, side by side, remembered on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from lib.market.errors import ModelError
+from lib.market.fingerprint import fingerprint
+from lib.market.panel import Panel
+from lib.models.gp.admission import admit
+from lib.models.gp.inputs import Inputs, factor_inputs, quarter_ends
+from lib.models.gp.library import Entry, Library, load_library
+from lib.models.gp.mining import mine, window_at
+from lib.models.gp.programs import to_text
+from lib.models.gp.settings import Settings
+
+#: modules of this package that do not change what a mining finds
+BYSTANDERS = ("__init__", "baseline", "composite", "library", "reading", "walkforward")
+
+
+def walk_forward(
+    panel: Panel | Inputs,
+    settings: Settings,
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
+    *,
+    first: str | pd.Timestamp,
+    families=None,
+    shuffled: bool = False,
+    n_jobs: int = 1,
+    cache_dir: str | Path | None = None,
+    report: Callable[[str], None] | None = None,
+) -> list[Library]:
+    """Mine a library at every completed quarter end from ``first`` on, for every seed.
+
+    Parameters
+    ----------
+    panel : Panel or Inputs
+        History up to the session of the run; a mining sees the rows up to its quarter end only.
+    settings : Settings
+    seeds : tuple of int
+    first : date
+        The quarter ends on or after it are mined.
+    families : iterable of str or None
+        Operator families; None for all.
+    shuffled : bool
+        Mine labels that belong to other symbols: the null.
+    n_jobs : int
+        Minings side by side. The libraries do not depend on it, nor on joblib's back end: under
+        ``joblib.parallel_config(backend="dask")`` the same minings run on a Dask cluster.
+    cache_dir : path or None
+        Libraries found there are used if data, settings and engine are unchanged, and new ones are saved there.
+    report : callable or None
+        Called with one line per finished quarter.
+
+    Returns
+    -------
+    list of Library
+        By date, then seed.
+
+    Raises
+    ------
+    ModelError
+        No quarter end lies in the range, or a window is too short; see ``window_at``.
+    """
+    inputs = factor_inputs(panel) if isinstance(panel, Panel) else panel
+    ends = [end for end in quarter_ends(inputs.dates) if inputs.dates[end] >= pd.Timestamp(first)]
+    if not ends:
+        raise ModelError(
+            f"no quarter ends between {pd.Timestamp(first):%Y-%m-%d} and {inputs.dates[-1]:%Y-%m-%d}",
+            remedy="choose an earlier first date or load later data",
+        )
+    families = None if families is None else sorted(families)
+    folder = None if cache_dir is None else Path(cache_dir) / "gp_libraries"
+    found: dict[tuple[int, int], Library] = {}
+    missing = []
+    for end in ends:
+        window = window_at(inputs, end, settings)
+        for seed in seeds:
+            key = _key(window, settings, seed, families, shuffled)
+            cached = None if folder is None else _cached(folder / key, end, seed, inputs)
+            if cached is None:
+                missing.append((end, seed, key))
+            else:
+                found[end, seed] = cached
+    # each job gets the rows it may see and no more: rows after a quarter end cannot leak, and little is shipped
+    jobs = (
+        delayed(_mine_one)(
+            window_at(inputs, end, settings, shuffle=_shuffle(inputs, end, seed) if shuffled else None),
+            settings,
+            seed,
+            families,
+            key,
+        )
+        for end, seed, key in missing
+    )
+    done = {end: sum((end, seed) in found for seed in seeds) for end in ends}
+    for (end, seed, key), library in zip(missing, Parallel(n_jobs=n_jobs, return_as="generator")(jobs), strict=True):
+        found[end, seed] = library
+        if folder is not None:
+            library.save(folder / key)
+        done[end] += 1
+        if report is not None and done[end] == len(seeds):
+            admitted = [len(found[end, one].entries) for one in seeds]
+            report(f"{inputs.dates[end]:%Y-%m-%d}: {' '.join(map(str, admitted))} factors")
+    return [found[end, seed] for end in ends for seed in seeds]
+
+
+def _mine_one(window, settings: Settings, seed: int, families, key: str) -> Library:
+    candidates, evaluated = mine(window, settings, seed, families)
+    entries = tuple(
+        Entry(
+            to_text(factor.tree, window.inputs.names),
+            factor.sign,
+            asdict(factor.training),
+            asdict(factor.validation),
+            factor.vif,
+        )
+        for factor in admit(candidates, window, settings)
+    )
+    details = {
+        "window": {
+            "first": f"{window.first_date:%Y-%m-%d}",
+            "last": f"{window.last_date:%Y-%m-%d}",
+            "training_weeks": len(window.training.rows),
+            "validation_weeks": len(window.validation.rows),
+        },
+        "inputs": window.inputs.names,
+        "dropped": {**window.inputs.dropped, **window.dropped},
+        "programs": evaluated,
+        "candidates": len(candidates),
+        "settings": settings.asdict(),
+        "fingerprint": key,
+    }
+    return Library(window.last_date, seed, entries, details)
+
+
+def _shuffle(inputs: Inputs, end: int, seed: int) -> int:
+    return int(np.random.SeedSequence([seed, int(f"{inputs.dates[end]:%Y%m%d}"), 1]).generate_state(1)[0])
+
+
+@cache
+def _engine() -> str:
+    """Fingerprint of the modules that decide what a mining finds."""
+    folder = Path(__file__).parent
+    return fingerprint(*(path for path in sorted(folder.glob("*.py")) if path.stem not in BYSTANDERS))
+
+
+def _key(window, settings: Settings, seed: int, families, shuffled: bool) -> str:
+    cut = window.inputs
+    return fingerprint(
+        cut.dates, cut.symbols, cut.values, cut.close, settings.asdict(), seed, families, shuffled, _engine()
+    )
+
+
+def _cached(folder: Path, end: int, seed: int, inputs: Inputs) -> Library | None:
+    path = folder / Library(inputs.dates[end], seed, ()).file_name
+    return load_library(path) if path.exists() else None
