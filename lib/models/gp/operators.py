@@ -35,7 +35,7 @@ class Operator:
     windows : tuple of int
         Rows it looks back over; empty for cell and cross-section operators.
     commutative : bool
-        Whether the two arguments may be exchanged.
+        Whether the two arguments may be exchanged without moving the last digit.
     """
 
     name: str
@@ -94,8 +94,8 @@ WINDOWED = {
     "ts_min": (1, rolling.ts_min, False),
     "ts_max": (1, rolling.ts_max, False),
     "decay_linear": (1, rolling.decay_linear, False),
-    "ts_cov": (2, rolling.ts_cov, True),
-    "ts_corr": (2, rolling.ts_corr, True),
+    "ts_cov": (2, rolling.ts_cov, False),
+    "ts_corr": (2, rolling.ts_corr, False),
     "sub_pos_decay_linear": (2, rolling.sub_pos_decay_linear, False),
     "ts_rank": (1, sorting.ts_rank, False),
     "ts_argmin": (1, sorting.ts_argmin, False),

@@ -1,0 +1,370 @@
+"""Programs, objectives, selection, mining and admission."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.random import RandomState
+from scipy.stats import spearmanr
+from sklearn.metrics import ndcg_score
+
+from lib.market.errors import ModelError, ParameterError
+from lib.market.panel import Panel
+from lib.models.gp import baseline
+from lib.models.gp.admission import admit
+from lib.models.gp.evaluation import Evaluator
+from lib.models.gp.inputs import factor_inputs, forward_returns, quarter_ends, week_ends
+from lib.models.gp.mining import mine, window_at
+from lib.models.gp.objectives import DISCOUNTS, Target, measure, rank_ic, rank_labels, weekly_measures
+from lib.models.gp.operators import OPERATORS, operator_set
+from lib.models.gp.programs import FUNCTIONS, Grammar, depth, from_text, lookback, to_text
+from lib.models.gp.reading import INPUT_PHRASES, OPERATOR_PHRASES, read_formula
+from lib.models.gp.selection import crowding, fronts, survivors
+from lib.models.gp.settings import Settings
+
+SMALL = Settings(population=60, generations=3, window=300, validation=80, horizon=5)
+
+
+def market(rows=420, columns=20, effect=0.0, seed=0, fields=("open", "high", "low", "volume", "amount")):
+    """Return a panel; with an effect, twenty-day winners go on winning for a week."""
+    rng = np.random.default_rng(seed)
+    noise = 0.012 * rng.standard_normal((rows, columns))
+    returns = noise.copy()
+    for t in range(21, rows):
+        past = noise[t - 20 : t].sum(axis=0)
+        returns[t] += effect * 0.012 * (past - past.mean()) / past.std()
+    close = 1000 * np.exp(returns.cumsum(axis=0))
+    open_ = close * np.exp(0.002 * rng.standard_normal(close.shape))
+    volume = np.exp(18 + 0.3 * rng.standard_normal(close.shape))
+    data = {
+        "close": close,
+        "open": open_,
+        "high": np.maximum(open_, close) * 1.004,
+        "low": np.minimum(open_, close) * 0.996,
+        "volume": volume,
+        "amount": volume * close,
+    }
+    dates = pd.bdate_range("2020-01-02", periods=rows)
+    kept = {name: values for name, values in data.items() if name == "close" or name in fields}
+    return Panel(dates, pd.Index([f"S{k:02d}" for k in range(columns)]), kept, np.ones(close.shape, bool))
+
+
+@pytest.fixture(scope="module")
+def window():
+    inputs = factor_inputs(market(effect=0.2))
+    return window_at(inputs, len(inputs.dates) - 1, SMALL)
+
+
+# --- inputs ---------------------------------------------------------------------------------------------------------
+
+
+def test_inputs_do_not_depend_on_the_price_level():
+    panel = market()
+    scaled = Panel(
+        panel.dates,
+        panel.symbols,
+        {
+            name: values * (1e4 if name in ("open", "high", "low", "close") else 7.0)
+            for name, values in panel.fields.items()
+        },
+        panel.mask,
+    )
+    one, other = factor_inputs(panel), factor_inputs(scaled)
+    for name in one.names:
+        np.testing.assert_allclose(one.values[name], other.values[name], rtol=1e-6, atol=1e-9)
+
+
+def test_inputs_of_a_day_ignore_later_days():
+    panel = market()
+    fields = {name: values.copy() for name, values in panel.fields.items()}
+    for values in fields.values():
+        values[300:] *= np.linspace(0.5, 2, 20)
+    fields["amount"][310:] = np.nan
+    one, other = factor_inputs(panel), factor_inputs(Panel(panel.dates, panel.symbols, fields, panel.mask))
+    for name in one.names:
+        assert np.array_equal(one.values[name][:300], other.values[name][:300], equal_nan=True), name
+
+
+def test_a_missing_field_is_dropped_with_its_reason_and_not_filled():
+    inputs = factor_inputs(market(fields=("open", "high", "low", "volume")))
+    assert inputs.dropped["vwap_z"] == "no amount in the data"
+    assert "amount_z" not in inputs.names and "close_z" in inputs.names
+
+
+def test_sessions_and_cells_without_trade_are_left_out():
+    panel = market()
+    mask = panel.mask.copy()
+    mask[50] = False
+    mask[100, 3] = False
+    inputs = factor_inputs(Panel(panel.dates, panel.symbols, panel.fields, mask))
+    assert len(inputs.dates) == len(panel.dates) - 1
+    assert np.isnan(inputs.close[99, 3])
+    assert np.isnan(inputs.values["returns"][99:101, 3]).all()
+
+
+@pytest.mark.parametrize("rows, columns, words", [(420, 14, "sectors"), (200, 20, "sessions")])
+def test_too_little_data_is_refused(rows, columns, words):
+    with pytest.raises(ModelError, match=words):
+        factor_inputs(market(rows, columns))
+
+
+def test_calendar_positions():
+    dates = pd.DatetimeIndex(["2024-12-27", "2024-12-30", "2024-12-31", "2025-01-02", "2025-03-28", "2025-03-31"])
+    assert list(week_ends(dates)) == [0, 3, 4, 5]
+    assert list(quarter_ends(dates)) == [2, 5]
+    assert list(quarter_ends(dates[:5])) == [2]
+
+
+def test_labels_start_at_the_next_close():
+    close = np.arange(1.0, 11.0)[:, None]
+    labels = forward_returns(close, 2)[:, 0]
+    assert labels[0] == close[3, 0] / close[1, 0] - 1
+    assert np.isnan(labels[7:]).all() and np.isfinite(labels[:7]).all()
+
+
+# --- programs -------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6))
+def test_random_programs_survive_text_and_stay_within_limits(seed):
+    random = RandomState(seed)
+    grammar = Grammar(operator_set(), ["returns", "close_z", "volume_z"], Settings(max_depth=4, max_length=15))
+    tree, donor = (grammar.program(random).program for _ in range(2))
+    assert depth(tree) == grammar.program(random, tree).depth_
+    assert from_text(to_text(tree, grammar.names), grammar.names) == tree
+    for _ in range(10):
+        tree = grammar.vary(tree, donor, random)
+    assert grammar.fits(tree) and len(tree) > 1
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("ts_maen_20(returns)", "did you mean ts_mean_20"),
+        ("ts_mean_20(retruns)", "did you mean returns"),
+        ("ts_mean_20(returns, close_z)", "takes 1 argument"),
+        ("add(returns)", "takes 2 arguments"),
+        ("add(returns, close_z", "takes 2 arguments"),
+        ("add(returns, close_z))", "goes on after its end"),
+        ("", "stops short"),
+        ("__import__('os')", "unknown operator"),
+        ("neg(" * 60 + "returns" + ")" * 60, "nested too deeply"),
+    ],
+)
+def test_bad_formulas_are_refused_with_a_remedy(text, words):
+    with pytest.raises(ModelError, match="remedy") as caught:
+        from_text(text, ["returns", "close_z"], "library.json")
+    assert words in str(caught.value) and "library.json" in str(caught.value)
+
+
+def test_lookback_adds_up():
+    tree = from_text("add(ts_mean_20(delay_5(returns)), rank(ts_max_10(returns)))", ["returns"])
+    assert lookback(tree) == 24
+
+
+def test_every_operator_and_input_has_a_reading():
+    assert set(OPERATOR_PHRASES) == {operator.family for operator in OPERATORS.values()}
+    assert set(factor_inputs(market()).names) <= set(INPUT_PHRASES)
+    formula = "group_diff_sort_avg_20_5(returns, ts_mean_20(volume_z))"
+    assert "20 sessions" in read_formula(formula, 1) and "20日" in read_formula(formula, -1, "zh")
+
+
+# --- evaluation -----------------------------------------------------------------------------------------------------
+
+
+def plain(tree, values):
+    """Evaluate a tree without cache or pool."""
+    stack = []
+    for node in reversed(tree):
+        if isinstance(node, int):
+            stack.append(values[node])
+        else:
+            stack.append(OPERATORS[node.name](*(stack.pop() for _ in range(node.arity))))
+    return stack[0]
+
+
+def test_a_tiny_pool_gives_the_same_values_as_no_pool():
+    inputs = factor_inputs(market(300))
+    values = list(inputs.values.values())
+    grammar = Grammar(operator_set(), inputs.names, Settings(init_depth=(2, 5), max_depth=5))
+    random = RandomState(1)
+    evaluator = Evaluator(values, pool_bytes=1)
+    for tree in [grammar.program(random).program for _ in range(150)] * 2:
+        np.testing.assert_array_equal(evaluator(tree), plain(tree, values))
+
+
+def test_equal_subtrees_are_computed_once():
+    x, y = np.random.default_rng(0).standard_normal((2, 30, 4))
+    evaluator = Evaluator([x, y])
+    for text in ("add(neg(x), y)", "add(y, neg(x))", "sub(add(y, neg(x)), neg(x))"):
+        evaluator(from_text(text, ["x", "y"]))
+    assert evaluator.computed == 3
+
+
+# --- objectives -----------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), ties=st.booleans(), holes=st.booleans())
+def test_objectives_equal_scipy_and_scikit_learn(seed, ties, holes):
+    rng = np.random.default_rng(seed)
+    factor, labels = rng.standard_normal((2, 6, 17))
+    if ties:
+        factor = np.round(factor)
+    if holes:
+        factor[rng.random(factor.shape) < 0.2] = np.nan
+        labels[rng.random(labels.shape) < 0.1] = np.nan
+    ic, long, short = np.empty((3, 6))
+    weekly_measures(factor, labels, np.arange(6), rank_labels(labels, DISCOUNTS), DISCOUNTS, ic, long, short)
+    for week in range(6):
+        both = np.isfinite(factor[week]) & np.isfinite(labels[week])
+        x, y = factor[week, both], labels[week, both]
+        relevance = (pd.Series(y).rank() - 0.5) / len(y)
+        np.testing.assert_allclose(ic[week], spearmanr(x, y)[0], atol=1e-12)
+        np.testing.assert_allclose(long[week], ndcg_score([relevance], [x], k=5), atol=1e-12)
+        np.testing.assert_allclose(short[week], ndcg_score([relevance], [-x], k=5), atol=1e-12)
+
+
+def test_a_factor_that_exists_on_few_weeks_or_days_is_worth_nothing():
+    rng = np.random.default_rng(0)
+    labels = rng.standard_normal((40, 20))
+    factor = np.repeat(labels, 5, axis=0)
+    target = Target(np.arange(4, 200, 5), labels, np.full(200, 20), 0, 200)
+    assert measure(factor, target).ic == pytest.approx(1)
+    factor[10:] = np.nan
+    rare = measure(factor, target)
+    assert rare.ic == pytest.approx(2 / 40) and rare.coverage == pytest.approx(10 / 200)
+    assert measure(factor, target, min_coverage=0.8).ic == 0
+    assert measure(np.ones((200, 20)), target).coverage == 0
+
+
+def test_rank_ic_is_missing_where_nothing_can_be_ranked():
+    labels = np.random.default_rng(0).standard_normal((3, 20))
+    scores = labels.copy()
+    scores[1], scores[2] = np.nan, 1.0
+    assert rank_ic(scores, labels)[0] == pytest.approx(1) and np.isnan(rank_ic(scores, labels)[1:]).all()
+
+
+# --- selection ------------------------------------------------------------------------------------------------------
+
+
+def slow_fronts(points):
+    left, result, front = set(range(len(points))), np.empty(len(points), int), 0
+    while left:
+        best = {
+            i for i in left if not any((points[j] >= points[i]).all() and (points[j] > points[i]).any() for j in left)
+        }
+        result[list(best)] = front
+        left -= best
+        front += 1
+    return result
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=40))
+def test_fronts_equal_the_definition(points):
+    points = np.array(points, float)
+    np.testing.assert_array_equal(fronts(points), slow_fronts(points))
+
+
+def test_crowding_equals_the_definition():
+    points = np.array([[0.0, 4.0], [1.0, 3.0], [3.0, 1.0], [4.0, 0.0], [0.0, 0.0]])
+    distance = crowding(points, fronts(points))
+    assert np.isinf(distance[[0, 3, 4]]).all()
+    np.testing.assert_allclose(distance[[1, 2]], [0.75 + 0.75, 0.75 + 0.75])
+
+
+def test_survivors_take_whole_fronts_first():
+    points = np.random.default_rng(0).random((200, 2))
+    kept, front, distance = survivors(points, 50)
+    assert len(kept) == 50
+    assert front[kept].max() <= np.delete(front, kept).min()
+    cut = front[kept].max()
+    inside = [k for k in kept if front[k] == cut]
+    outside = [k for k in np.flatnonzero(front == cut) if k not in inside]
+    assert not outside or min(distance[inside]) >= max(distance[outside])
+
+
+# --- mining and admission -------------------------------------------------------------------------------------------
+
+
+def test_windows_keep_training_and_validation_apart(window):
+    gap = SMALL.horizon + 1
+    assert window.training.stop + gap == window.validation.first
+    assert window.validation.stop + gap == len(window.inputs.dates)
+    assert window.training.rows.max() < window.training.stop
+    assert np.isfinite(window.validation.labels).all()
+
+
+def test_mining_finds_a_planted_effect_and_is_repeatable(window):
+    candidates, evaluated = mine(window, SMALL, 1)
+    again, _ = mine(window, SMALL, 1)
+    assert evaluated == 180
+    assert [candidate.tree for candidate in candidates] == [candidate.tree for candidate in again]
+    assert abs(candidates[0].training.ic) > 0.1
+    other, _ = mine(window, SMALL, 2)
+    assert [candidate.tree for candidate in candidates] != [candidate.tree for candidate in other]
+
+
+def test_admission_keeps_its_promises(window):
+    chosen = Settings(**{**SMALL.asdict(), "init_depth": (1, 3), "max_factors": 6, "max_vif": 3.0})
+    factors = admit(mine(window, chosen, 1)[0], window, chosen)
+    assert 1 <= len(factors) <= 6
+    for factor in factors:
+        assert abs(factor.training.ic) >= chosen.min_train_ic
+        assert factor.sign * factor.training.ic > 0
+        assert factor.sign * factor.validation.ic >= chosen.min_validation_ic
+        assert factor.vif <= chosen.max_vif
+    rows = np.concatenate([window.training.rows, window.validation.rows])
+    evaluator = Evaluator(list(window.inputs.values.values()))
+    ranks = [pd.DataFrame(evaluator(factor.tree)[rows]).rank(axis=1) for factor in factors]
+    for first in range(len(ranks)):
+        for second in range(first):
+            mean = ranks[first].corrwith(ranks[second], axis=1).fillna(0).mean()
+            assert abs(mean) <= chosen.max_correlation + 0.02
+
+
+def test_shuffled_labels_are_the_labels_of_other_symbols():
+    inputs = factor_inputs(market())
+    true, null = (window_at(inputs, 419, SMALL, shuffle) for shuffle in (None, 3))
+    assert not np.array_equal(true.training.labels, null.training.labels)
+    np.testing.assert_array_equal(np.sort(true.training.labels, axis=1), np.sort(null.training.labels, axis=1))
+
+
+def test_bad_windows_are_refused():
+    inputs = factor_inputs(market())
+    with pytest.raises(ModelError, match="sessions") as caught:
+        window_at(inputs, 270, SMALL)
+    assert "date" in str(caught.value)
+    panel = market()
+    flat = {name: np.full_like(values, 5.0) for name, values in panel.fields.items()}
+    with pytest.raises(ModelError):
+        window_at(factor_inputs(Panel(panel.dates, panel.symbols, flat, panel.mask)), 419, SMALL)
+
+
+def test_an_input_without_variance_is_dropped_by_name():
+    panel = market()
+    fields = {**panel.fields, "volume": np.full(panel.shape, 1e6)}
+    window = window_at(factor_inputs(Panel(panel.dates, panel.symbols, fields, panel.mask)), 419, SMALL)
+    assert "volume_20" in window.dropped and "volume_20" not in window.inputs.names
+
+
+@pytest.mark.parametrize(
+    "change", [{"window": 100}, {"p_crossover": 0.9}, {"init_depth": (3, 2)}, {"max_correlation": 2}, {"population": 1}]
+)
+def test_settings_out_of_range_are_refused(change):
+    with pytest.raises(ParameterError, match="remedy"):
+        Settings(**change)
+
+
+def test_gplearns_own_search_runs_on_the_same_operators(window):
+    chosen = Settings(**{**SMALL.asdict(), "init_depth": (1, 2), "population": 20, "generations": 2})
+    fitted = baseline.symbolic_transformer(window, chosen, 0, ["add", "sub", "ts_mean", "rank"])
+    best = max(fitted._programs[-1], key=lambda program: program.raw_fitness_)
+    tree = [FUNCTIONS[node.name] if hasattr(node, "name") else node for node in best.program]
+    values = [np.nan_to_num(panel) for panel in window.inputs.values.values()]
+    expected = abs(measure(np.nan_to_num(plain(tree, values)), window.training, chosen.min_coverage).ic)
+    assert fitted.transform(baseline.flat(window)).shape == (window.inputs.close.size, 10)
+    assert best.raw_fitness_ == pytest.approx(expected, abs=0.02) and best.raw_fitness_ > 0
