@@ -1,0 +1,31 @@
+"""The deflated Sharpe ratio against simulation and its own limits."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lib.market.errors import ParameterError
+from lib.portfolio.deflated import deflated_sharpe, expected_best
+
+
+def test_the_expected_best_is_what_simulation_finds():
+    draws = 0.1 * np.random.default_rng(0).standard_normal((4000, 50))
+    assert expected_best(50, 0.1) == pytest.approx(draws.max(axis=1).mean(), rel=0.03)
+
+
+def test_one_trial_is_the_probabilistic_sharpe_ratio():
+    returns = 0.001 + 0.01 * np.random.default_rng(1).standard_normal(500)
+    sharpe = returns.mean() / returns.std(ddof=1)
+    assert deflated_sharpe(returns, 1, 0.0) == pytest.approx(stats.norm.cdf(sharpe * np.sqrt(499)), abs=0.02)
+
+
+def test_more_trials_leave_less():
+    returns = 0.001 + 0.01 * np.random.default_rng(1).standard_normal(500)
+    values = [deflated_sharpe(returns, trials, 0.05) for trials in (1, 5, 50)]
+    assert values[0] > values[1] > values[2]
+
+
+def test_constant_returns_have_none_and_no_trial_is_refused():
+    assert np.isnan(deflated_sharpe(np.zeros(10), 2, 0.1))
+    with pytest.raises(ParameterError, match="remedy"):
+        expected_best(0, 0.1)
