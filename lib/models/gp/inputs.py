@@ -174,3 +174,12 @@ def forward_returns(close: np.ndarray, horizon: int) -> np.ndarray:
     if len(close) > horizon + 1:
         labels[: -(horizon + 1)] = close[horizon + 1 :] / close[1:-horizon] - 1
     return labels
+
+
+def join_panels(prices: Panel, valuation: Panel) -> Panel:
+    """Return the price panel with the valuation's fields on its own dates; a date the valuation lacks is NaN."""
+    aligned = {
+        name: np.ascontiguousarray(valuation.frame(name).reindex(index=prices.dates, columns=prices.symbols), float)
+        for name in valuation.fields
+    }
+    return Panel(prices.dates, prices.symbols, {**prices.fields, **aligned}, prices.mask)

@@ -66,6 +66,8 @@ class Settings:
     max_factors: int = 20
 
     def __post_init__(self):
+        # JSON and YAML bring lists
+        object.__setattr__(self, "init_depth", tuple(self.init_depth))
         least = {
             "population": 10,
             "generations": 1,

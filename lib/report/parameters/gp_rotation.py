@@ -1,0 +1,58 @@
+"""Parameters of the sector rotation by genetic programming."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lib.report.parameters.base import Parameters
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class GpRotation(Parameters):
+    """Parameters of notebook 03.
+
+    Attributes
+    ----------
+    universe : str
+        Stem of a list in ``params/universe``.
+    first_quarter : str
+        The quarter end on or after this date is the first one mined.
+    population, generations, seeds : int
+        Programs per generation, generations, minings per quarter.
+    window, validation, horizon : int
+        Sessions of the mining window, of its validation tail, of the label.
+    min_train_ic, min_validation_ic, max_correlation, max_vif, max_factors
+        Admission.
+    top : int
+        Sectors held.
+    fill : str
+        ``next_close`` or ``next_open``.
+    cost : float
+        Fraction of the traded value, one way.
+    null_seeds : int
+        Seeds mined again on shuffled labels.
+    n_jobs : int
+        Minings side by side; no result depends on it.
+    """
+
+    universe: Annotated[str, Field(min_length=1)]
+    first_quarter: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    population: Annotated[int, Field(ge=10, le=20000)]
+    generations: Annotated[int, Field(ge=1, le=50)]
+    seeds: Annotated[int, Field(ge=1, le=50)]
+    window: Annotated[int, Field(ge=250, le=5000)]
+    validation: Annotated[int, Field(ge=20, le=2000)]
+    horizon: Annotated[int, Field(ge=1, le=60)]
+    min_train_ic: Share
+    min_validation_ic: Share
+    max_correlation: Share
+    max_vif: Annotated[float, Field(ge=1)]
+    max_factors: Annotated[int, Field(ge=1, le=100)]
+    top: Annotated[int, Field(ge=1, le=15)]
+    fill: Literal["next_close", "next_open"]
+    cost: Annotated[float, Field(ge=0, le=0.05)]
+    null_seeds: Annotated[int, Field(ge=1, le=50)]
+    n_jobs: Annotated[int, Field(ge=1, le=64)]

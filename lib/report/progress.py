@@ -1,0 +1,30 @@
+"""Progress of long work: a bar for the person at the notebook, one quiet line per step in a run."""
+
+from __future__ import annotations
+
+from tqdm.auto import tqdm
+
+
+class Progress:
+    """Takes one line per finished step.
+
+    Parameters
+    ----------
+    total : int
+        Steps expected.
+    interactive : bool
+        Show a bar; otherwise print each line.
+    """
+
+    def __init__(self, total: int, interactive: bool):
+        self._bar = tqdm(total=total) if interactive else None
+
+    def __call__(self, line: str) -> None:
+        """Report a finished step."""
+        if self._bar is None:
+            print(line, flush=True)
+            return
+        self._bar.set_postfix_str(line)
+        self._bar.update(1)
+        if self._bar.n >= (self._bar.total or 0):
+            self._bar.close()
