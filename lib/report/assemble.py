@@ -1,0 +1,138 @@
+"""The report's parts, put together from what the notebooks of a run left in its folder."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import HTML
+from markupsafe import Markup
+
+from lib.report.html import environment
+from lib.report.manifest import NAME, Manifest
+from lib.report.session import Run
+from lib.report.tables import table_html
+
+OUTPUTS = Path(__file__).resolve().parents[2] / "outputs"
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The results of one run, as parts of its report.
+
+    Attributes
+    ----------
+    run : Run
+        Gives language, names and the market.
+    folder : Path or None
+        Where the exhibits lie; None when there is no run to assemble.
+    manifest : Manifest or None
+        None when the notebooks were run by hand, without the weekly run.
+    exhibits : list of dict
+        The exhibits' records, main ones in the order of their numbers, then the supplements.
+    """
+
+    run: Run
+    folder: Path | None
+    manifest: Manifest | None
+    exhibits: list[dict]
+
+    def sections(self) -> list[HTML]:
+        """Return one part per section: its exhibits, and in place of each missing one the reason."""
+        if self.folder is None:
+            return [self._render("none", as_of=f"{self.run.market.as_of:%Y-%m-%d}")]
+        return [self.section(name) for name in self._names()]
+
+    def section(self, name: str) -> HTML:
+        """Return the part of one notebook."""
+        record = self.manifest.section(name) if self.manifest else None
+        made = {exhibit["number"]: exhibit for exhibit in self.exhibits if exhibit["notebook"] == name}
+        numbers = sorted({*made, *(record.exhibits if record else ())}, key=_place)
+        items = [{"number": number, "exhibit": self._filled(made.get(number))} for number in numbers]
+        return self._render("section", name=name, record=record, items=items)
+
+    def quality(self) -> HTML:
+        """Return the data-quality table: what the checks at the door found, up to the run's date."""
+        findings = self.run.market.quality()
+        order = {"refuse": 0, "quarantine": 1, "repair": 2, "warn": 3}
+        findings = findings.sort_values("level", key=lambda level: level.map(order), kind="stable")
+        rows = findings.astype(object).where(findings.notna(), None).to_dict("records")
+        return self._render("quality", rows=rows, as_of=f"{self.run.market.as_of:%Y-%m-%d}", day=_day)
+
+    def parameters(self) -> HTML | None:
+        """Return the parameters of every notebook; None when the notebooks were run by hand."""
+        if self.manifest is None:
+            return None
+        return self._render("parameters", parameters=self.manifest.parameters, names=list(self.manifest.parameters))
+
+    def status(self) -> pd.DataFrame:
+        """Return what became of each section: ``section``, ``status``, ``error``, ``exhibits`` (how many)."""
+        counts = pd.Series([exhibit["notebook"] for exhibit in self.exhibits], dtype=object).value_counts()
+        records = {record.name: record for record in self.manifest.sections} if self.manifest else {}
+        return pd.DataFrame(
+            [
+                {
+                    "section": name,
+                    "status": records[name].status if name in records else "ok",
+                    "error": (records[name].error if name in records else None) or "",
+                    "exhibits": int(counts.get(name, 0)),
+                }
+                for name in self._names()
+            ]
+        )
+
+    def _names(self) -> list[str]:
+        if self.manifest:
+            return [record.name for record in self.manifest.sections if record.name != self.run.notebook]
+        return sorted({exhibit["notebook"] for exhibit in self.exhibits})
+
+    def _filled(self, exhibit: dict | None) -> dict | None:
+        """Add to an exhibit's record its picture and its table."""
+        if exhibit is None:
+            return None
+        filled = dict(exhibit, picture=None, table=None)
+        for file in exhibit["files"]:
+            path = self.folder / file
+            if path.suffix == ".png":
+                filled["picture"] = base64.b64encode(path.read_bytes()).decode("ascii")
+            elif path.suffix == ".csv":
+                filled["table"] = Markup(table_html(path, exhibit, self.run.language))
+        return filled
+
+    def _render(self, template: str, **values) -> HTML:
+        return HTML(environment().get_template(f"{template}.html.j2").render(t=self.run.t, **values))
+
+
+def collect(run: Run, outputs: Path = OUTPUTS) -> Assembly:
+    """Find the results that belong to a run.
+
+    In the weekly run they lie in the run's own folder. A notebook that is run by hand takes the newest of
+    ``outputs/interactive`` and ``outputs/<session>`` that was made of the same data for the same session.
+    """
+    candidates = [folder for folder in (run.out, outputs / f"{run.market.as_of:%Y-%m-%d}") if _fits(folder, run)]
+    if not candidates:
+        return Assembly(run, None, None, [])
+    inside = [folder for folder in candidates if folder == run.out and (folder / NAME).exists()]
+    folder = (inside or sorted(candidates, key=lambda path: (path / "exhibits").stat().st_mtime))[-1]
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "exhibits").glob("*.json")]
+    manifest = Manifest.read(folder) if (folder / NAME).exists() else None
+    return Assembly(run, folder, manifest, sorted(records, key=lambda record: _place(record["number"])))
+
+
+def _fits(folder: Path, run: Run) -> bool:
+    """Tell whether a folder holds results of the run's data for its session."""
+    if (folder / NAME).exists():
+        manifest = Manifest.read(folder)
+        return manifest.as_of == f"{run.market.as_of:%Y-%m-%d}" and manifest.source == run.market.source.name
+    return (folder / "exhibits").is_dir()
+
+
+def _place(number: str) -> tuple[bool, int]:
+    return number.startswith("s"), int(number.lstrip("s"))
+
+
+def _day(date) -> str:
+    return "" if date is None else f"{date:%Y-%m-%d}"

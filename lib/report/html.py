@@ -1,0 +1,155 @@
+"""From an executed notebook to one self-contained page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import jinja2
+import nbformat
+from bs4 import BeautifulSoup, Tag
+from nbconvert import HTMLExporter
+from traitlets.config import Config
+
+from lib.report.manifest import Manifest
+
+TEMPLATES = Path(__file__).with_name("templates")
+#: richest first; scripts are left out, a page that is mailed or printed has no use for them
+FORMATS = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
+RESOURCES = {"img": "src", "source": "src", "video": "src", "audio": "src", "iframe": "src", "embed": "src"}
+OUTSIDE = re.compile(r"@import[^;]*;?|url\(\s*['\"]?(?!data:|#)[^)]*\)", re.IGNORECASE)
+
+
+def environment() -> jinja2.Environment:
+    """Return the templates' environment; text is escaped, missing names are errors."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def export_report(folder: Path, notebook: str, manifest: Manifest, t: Callable[..., str]) -> Path:
+    """Write ``report.html`` from the results of the executed report notebook.
+
+    Code and prose of the notebook stay out, what its cells show goes in. When the notebook failed, or was not even
+    executed, the page says so above what there is.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    notebook : str
+        Stem of the report notebook.
+    manifest : Manifest
+    t : callable
+        The text catalogue in the report's language.
+    """
+    executed = folder / "notebooks" / f"{notebook}.ipynb"
+    body = outputs_of(nbformat.read(executed, as_version=4)) if executed.exists() else ""
+    path = folder / "report.html"
+    path.write_text(page(body, manifest, t, manifest.section(notebook)), encoding="utf-8")
+    return path
+
+
+def outputs_of(notebook: nbformat.NotebookNode) -> str:
+    """Return what a notebook's cells display, as an HTML fragment without code, prose and printed text."""
+    cells = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            shown = [output for output in cell.outputs if output.output_type in ("display_data", "execute_result")]
+            cells.append(nbformat.v4.new_code_cell(outputs=shown))
+    config = Config({"NbConvertBase": {"display_data_priority": FORMATS}})
+    exporter = HTMLExporter(template_name="basic", config=config, exclude_input=True, exclude_output_prompt=True)
+    return exporter.from_notebook_node(nbformat.v4.new_notebook(cells=cells))[0]
+
+
+def page(body: str, manifest: Manifest, t: Callable[..., str], report=None) -> str:
+    """Lay out the page: head, table of contents, content; nothing in it points outside.
+
+    Parameters
+    ----------
+    body : str
+        HTML fragment.
+    manifest : Manifest
+    t : callable
+        The text catalogue.
+    report : SectionRecord, optional
+        Of the report notebook, whose failure the page has to tell.
+    """
+    soup = BeautifulSoup(body, "html.parser")
+    _make_self_contained(soup, t)
+    contents = _number_headings(soup)
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            m=manifest,
+            t=t,
+            report=report,
+            contents=contents,
+            body=jinja2.utils.markupsafe.Markup(soup),
+            css=jinja2.utils.markupsafe.Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        )
+    )
+
+
+def outside_references(html: str) -> list[str]:
+    """Return everything on a page that a browser would fetch or follow outside of it."""
+    soup = BeautifulSoup(html, "html.parser")
+    found = []
+    for tag in soup.find_all(True):
+        if tag.name in ("script", "link", "object", "base"):
+            found.append(str(tag)[:120])
+        for name in ("href", "src", "srcset", "data", "action", "poster", "xlink:href"):
+            value = tag.get(name)
+            if value and not value.startswith(("#", "data:")):
+                found.append(f"{tag.name} {name}={value[:80]}")
+    styles = [tag.string or "" for tag in soup.find_all("style")] + [tag["style"] for tag in soup.select("[style]")]
+    return found + [match.group() for style in styles for match in OUTSIDE.finditer(style)]
+
+
+def _make_self_contained(soup: BeautifulSoup, t: Callable[..., str]) -> None:
+    """Take out what a browser would fetch from elsewhere or run; say so where a reader would miss it."""
+    for tag in soup.find_all(["script", "link", "object", "base", "noscript"]):
+        tag.decompose()
+    for tag in soup.find_all(list(RESOURCES)):
+        address = tag.get(RESOURCES[tag.name], "")
+        if not address.startswith("data:"):
+            note = soup.new_tag("span", attrs={"class": "left-out"})
+            note.string = t("06_weekly_report.left_out", address=address)
+            tag.replace_with(note)
+    for tag in soup.select("a[href]"):
+        if not tag["href"].startswith("#"):
+            del tag["href"]
+    for tag in soup.find_all("style"):
+        tag.string = OUTSIDE.sub("", tag.string or "")
+    for tag in soup.find_all(True):
+        if "style" in tag.attrs:
+            tag["style"] = OUTSIDE.sub("", tag["style"])
+        for name in [name for name in tag.attrs if name.startswith("on") or name in ("srcset", "action", "poster")]:
+            del tag[name]
+
+
+def _number_headings(soup: BeautifulSoup) -> list[dict]:
+    """Put headings in order below the page's title and give each a target; return the table of contents."""
+    for anchor in soup.select("a.anchor-link"):
+        anchor.decompose()
+    contents: list[dict] = []
+    level = 1
+    for place, heading in enumerate(soup.find_all(re.compile("^h[1-6]$")), start=1):
+        level = min(max(int(heading.name[1]), 2), level + 1)
+        heading.name = f"h{level}"
+        heading["id"] = heading.get("id") or f"part-{place}"
+        if level == 2:
+            contents.append({"id": heading["id"], "text": _text(heading), "parts": []})
+        elif level == 3 and contents:
+            contents[-1]["parts"].append({"id": heading["id"], "text": _text(heading)})
+    return contents
+
+
+def _text(tag: Tag) -> str:
+    return " ".join(tag.get_text(" ").split())

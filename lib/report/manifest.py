@@ -1,0 +1,123 @@
+"""The manifest of a run: what ran, on what, with which result. Every other file of a run may be read in its light."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lib.market.errors import RunError
+
+NAME = "manifest.json"
+#: packages that can change a number or a picture
+PACKAGES = (
+    *("numpy", "pandas", "pyarrow", "duckdb", "exchange_calendars", "numba", "scipy", "scikit-learn", "statsmodels"),
+    *("gplearn", "lightgbm", "cvxpy", "clarabel", "matplotlib", "seaborn", "great_tables"),
+    *("papermill", "nbclient", "nbconvert", "ipykernel", "pydantic"),
+)
+
+
+class SectionRecord(BaseModel):
+    """What became of one notebook.
+
+    Attributes
+    ----------
+    name : str
+        The notebook's stem.
+    status : str
+        ``ok``; ``failed``, see ``error`` and ``cell``; ``skipped``, because what it needs failed; ``reused`` from the
+        earlier run.
+    seconds : float
+        Run time; of a reused section that of the run it comes from.
+    cell : int or None
+        The code cell that failed, counted from 1 with the injected parameters.
+    source : str or None
+        The head of that cell.
+    fingerprint : str
+        Of all it rests on: data, parameters, notebook, code and the sections it needs.
+    exhibits : list of str
+        The numbers it has to make.
+    files : list of str
+        The files it made, relative to the run's folder.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    status: Literal["ok", "failed", "skipped", "reused"]
+    seconds: float = 0.0
+    error: str | None = None
+    cell: int | None = None
+    source: str | None = None
+    fingerprint: str
+    exhibits: list[str] = []
+    files: list[str] = []
+
+    @property
+    def done(self) -> bool:
+        """Tell whether its results are there, from this run or an earlier one."""
+        return self.status in ("ok", "reused")
+
+
+class Manifest(BaseModel):
+    """What a run was and how it ended.
+
+    Attributes
+    ----------
+    as_of, requested_as_of : str
+        The session the report was made for, and the date asked for.
+    stale_sessions : int
+        Sessions between the two.
+    source, source_label, synthetic
+        The data's source, what the exhibits call it in each language, whether it is made up.
+    status : str
+        ``ok``, or ``failed`` when any section failed or was skipped.
+    fingerprint : str
+        Of the data up to ``as_of``, the parameters and the code.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    as_of: str
+    requested_as_of: str
+    stale_sessions: int
+    week: dict[str, str]
+    source: str
+    source_label: dict[str, str]
+    synthetic: bool
+    language: str
+    status: Literal["running", "ok", "failed"]
+    sections: list[SectionRecord]
+    parameters: dict[str, dict[str, Any]]
+    fingerprint: str
+    versions: dict[str, str]
+
+    def section(self, name: str) -> SectionRecord | None:
+        """Return a section's record, None when the run has no such section."""
+        return next((record for record in self.sections if record.name == name), None)
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest aside and rename it."""
+        aside = folder / f"{NAME}.tmp"
+        aside.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        os.replace(aside, folder / NAME)
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read a run's manifest; RunError when there is none, or when it cannot be read."""
+        path = folder / NAME
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise RunError("the folder holds no finished run", file=path, remedy="run make report first") from error
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise RunError("the manifest cannot be read", file=path, remedy="run again without --resume") from error
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that can change a result."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}

@@ -1,0 +1,175 @@
+"""Parameters are checked before anything starts, and every refusal says where and what to do."""
+
+import re
+from typing import Annotated
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from lib.market.errors import ParameterError
+from lib.report.parameters import Parameters, Symbol, checked, load, model_of, read_yaml
+from lib.report.sections import read_plan
+
+
+class Leg(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    symbol: Symbol
+    weight: Annotated[float, Field(ge=0, le=1)]
+
+
+class Example(Parameters):
+    top: Annotated[int, Field(ge=1, le=50)]
+    cost: Annotated[float, Field(ge=0, le=0.05)]
+    symbols: list[Symbol]
+    legs: list[Leg]
+    enabled: bool
+
+
+GOOD = """
+top: 10
+cost: 0.001
+symbols: ["000300.SH", "000905.SH"]
+legs: [{symbol: "000300.SH", weight: 0.5}]
+enabled: true
+"""
+
+
+def read(tmp_path, text):
+    path = tmp_path / "01_example.yaml"
+    path.write_text(text, encoding="utf-8")
+    return checked(Example, read_yaml(path), path)
+
+
+def refusal(tmp_path, text):
+    with pytest.raises(ParameterError) as caught:
+        read(tmp_path, text)
+    assert str(tmp_path / "01_example.yaml") in str(caught.value)
+    return caught.value
+
+
+def test_good_parameters_keep_their_values(tmp_path):
+    values = read(tmp_path, GOOD)
+    assert values.model_dump() == {
+        "top": 10,
+        "cost": 0.001,
+        "symbols": ["000300.SH", "000905.SH"],
+        "legs": [{"symbol": "000300.SH", "weight": 0.5}],
+        "enabled": True,
+    }
+
+
+def test_an_integer_is_a_good_float(tmp_path):
+    assert read(tmp_path, GOOD.replace("cost: 0.001", "cost: 0")).cost == 0.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "remedy"),
+    [
+        ("top: 10", "tpo: 10", "unknown key tpo", "did you mean top"),
+        ("top: 10", "", "the key top is missing", "add it"),
+        ("top: 10", "top: 0", "top is 0", "correct top"),
+        ("top: 10", "top: 51", "top is 51", "correct top"),
+        ("top: 10", "top: 10.0", "top is 10.0", "write top as 10"),
+        ("top: 10", "top: 1.5", "top is 1.5", "correct top"),
+        ("top: 10", "top: '10'", "top is '10'", "without quotes"),
+        ("top: 10", "top: true", "top is True", "correct top"),
+        ("cost: 0.001", "cost: 1e-4", "cost is '1e-4'", "write cost as 1.0e-4"),
+        ("cost: 0.001", "cost: .nan", "cost is nan", "correct cost"),
+        ("cost: 0.001", "cost: .inf", "cost is inf", "correct cost"),
+        ("enabled: true", "enabled: 1", "enabled is 1", "correct enabled"),
+        ('"000905.SH"]', "000300]", "symbols.2 is 192", "in quotes"),
+        ('symbol: "000300.SH"', "symbol: 000300", "legs.1.symbol is 192", "in quotes"),
+        ("weight: 0.5", "wieght: 0.5", "unknown key legs.1.wieght", "did you mean weight"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_key_and_a_remedy(tmp_path, old, new, key, remedy):
+    assert old in GOOD
+    error = refusal(tmp_path, GOOD.replace(old, new))
+    assert key in error.message
+    assert remedy in error.remedy
+
+
+def test_every_fault_is_named_at_once(tmp_path):
+    message = refusal(tmp_path, GOOD.replace("top: 10", "top: 0\nbottom: 3").replace("cost: 0.001", "cost: 2")).message
+    assert all(key in message for key in ("top is 0", "unknown key bottom", "cost is 2"))
+
+
+def test_the_number_offered_for_an_exponent_is_one_that_yaml_reads(tmp_path):
+    for text, number in (("1e-4", 1e-4), ("2.5E3", 2500.0), ("3e+2", 300.0)):
+        remedy = refusal(tmp_path, GOOD.replace("cost: 0.001", f"cost: {text}")).remedy
+        offered = re.search(r"write cost as (\S+)", remedy).group(1)
+        path = tmp_path / "offered.yaml"
+        path.write_text(f"cost: {offered}\n")
+        assert read_yaml(path) == {"cost": number}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("top: 10\ntop: 20\n", "line 2: the key top stands there twice"),
+        ("top: [1, 2\n", "cannot be read as YAML"),
+        ("- 1\n- 2\n", "holds no parameters"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, text, message):
+    assert message in refusal(tmp_path, text).message
+
+
+def test_a_file_that_is_missing_or_not_text_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="missing"):
+        load("01_market_recap", tmp_path)
+    (tmp_path / "01_market_recap.yaml").write_bytes("名称: 沪深".encode("gbk"))
+    with pytest.raises(ParameterError, match="UTF-8"):
+        load("01_market_recap", tmp_path)
+
+
+def test_run_parameters_stand_on_the_command_line_only(tmp_path):
+    (tmp_path / "06_weekly_report.yaml").write_text("as_of: '2025-06-13'\n")
+    with pytest.raises(ParameterError, match="belongs to the whole run") as caught:
+        load("06_weekly_report", tmp_path)
+    assert "--as-of" in caught.value.remedy
+
+
+def test_a_notebook_without_parameters_takes_none(tmp_path):
+    (tmp_path / "06_weekly_report.yaml").write_text("colour: blue\n")
+    assert model_of("06_weekly_report") is Parameters
+    with pytest.raises(ParameterError, match="unknown key colour"):
+        load("06_weekly_report", tmp_path)
+
+
+def plan(tmp_path, text, notebooks=("01_a", "02_b", "06_c")):
+    (tmp_path / "weekly.yaml").write_text(text)
+    for name in notebooks:
+        (tmp_path / f"{name}.ipynb").write_text("{}")
+    return read_plan(tmp_path, tmp_path)
+
+
+def test_the_plan_keeps_the_order(tmp_path):
+    text = "sections: [{notebook: 01_a, exhibits: ['01']}, {notebook: 02_b, needs: [01_a]}]\nreport: 06_c\n"
+    sections = plan(tmp_path, text).sections
+    assert [(section.notebook, section.needs, section.exhibits) for section in sections] == [
+        ("01_a", [], ["01"]),
+        ("02_b", ["01_a"], []),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sections: [{notebook: 03_x}]\nreport: 06_c\n", "there is no notebook 03_x"),
+        ("sections: [{notebook: 01_a}, {notebook: 01_a}]\nreport: 06_c\n", "notebook 01_a stands there twice"),
+        ("sections: [{notebook: 01_a, needs: [02_b]}, {notebook: 02_b}]\nreport: 06_c\n", "does not run before it"),
+        (
+            "sections: [{notebook: 01_a, exhibits: ['01']}, {notebook: 02_b, exhibits: ['01']}]\nreport: 06_c\n",
+            "exhibit 01 stands there twice",
+        ),
+        ("sections: [{notebook: 01_a, exhibits: [01]}]\nreport: 06_c\n", "sections.1.exhibits.1 is 1"),
+        ("sections: [{notebok: 01_a}]\nreport: 06_c\n", "unknown key sections.1.notebok"),
+        ("sections: []\nreport: 06_c\n", "sections is"),
+    ],
+)
+def test_a_plan_that_cannot_run_is_refused(tmp_path, text, message):
+    with pytest.raises(ParameterError) as caught:
+        plan(tmp_path, text)
+    assert message in caught.value.message
