@@ -6,30 +6,55 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from lib.market.calendar import Sessions
 from lib.market.door import Checked, Context, check
-from lib.market.errors import DataError, RevisionError, StoreError
+from lib.market.errors import RevisionError, StoreError
 from lib.market.fingerprint import fingerprint
 from lib.market.folder import FolderSource
 from lib.market.pointintime import Market
-from lib.market.sample import SampleSource
 from lib.market.schema import KEYS, KNOWN_ON, TABLES, XSHG_KINDS, Batch, Source
 from lib.market.store import Store, columns_of, frame
 
+SAMPLES = ("sample", "sample-null")
 STORES = Path(__file__).resolve().parents[2] / "store"
 #: differences below this share of the value are noise of formats, not revisions
 TOLERANCE = 1e-9
+#: the code whose verdicts the stored rows rest on; when it changes, files are read and judged again
+RULES = ("door.py", "checks/*.py", "adjust.py", "folder.py")
+#: stands in the log for a file that the source no longer has
+ABSENT = "absent"
+#: levels of findings, in the order of the log's columns
+LEVELS = ("refuse", "quarantine", "warn", "repair")
+
+
+class Stamp(NamedTuple):
+    """What the rows of a file rest on."""
+
+    table: str
+    content: str
+    rules: str
 
 
 @dataclass
 class IngestReport:
-    """What an ingest did: per file the rows taken, or None for a file that was unchanged."""
+    """What an ingest did.
+
+    Attributes
+    ----------
+    rows : dict
+        Rows taken from each file, None for a file that was unchanged.
+    revised : DataFrame
+        Stored history that was changed, a row per file and symbol: ``file``, ``symbol``, ``first_date``,
+        ``last_date``, ``row_count``, ``vanished`` (rows the source no longer has), ``difference`` (the largest, as a
+        share of the old value).
+    """
 
     rows: dict[str, int | None] = field(default_factory=dict)
     revised: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -40,17 +65,22 @@ def ingest(
     store: Store,
     *,
     accept_revisions: bool = False,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] | None = None,
 ) -> IngestReport:
-    """Bring a store up to date with a source, in one transaction.
+    """Bring a store up to date with a source: all of it, or after any error nothing.
+
+    A file is skipped when its content, the list of instruments and the checks are those of its last ingest. Rows that
+    are new are added. A stored row changes when the file gives other values for it (beyond ``TOLERANCE``), or lacks it
+    although the file covers its symbol before and after that date. Rows beyond what a file covers stay as they are: a
+    shorter file takes nothing away, and the checks warn of it. A synthetic source has no history to protect: when it
+    changed, its store is made anew.
 
     Parameters
     ----------
     source : Source
-        Its batches are skipped when their fingerprint is that of the last ingest.
     accept_revisions : bool
-        Let a source change or withdraw rows that are stored; the old rows move to the ``revisions`` table.
-    progress : callable
+        Let the source change or withdraw stored rows; the old rows move to the ``revisions`` table.
+    progress : callable, optional
         Is told the name of each file before it is read.
 
     Raises
@@ -60,42 +90,63 @@ def ingest(
     DataError, StoreError
         The source cannot be read or the store cannot be written; nothing was changed.
     """
-    report = IngestReport()
-    batches = list(source.batches())
-    if store.exists():
-        known = dict(
-            store.query("SELECT file, last(fingerprint ORDER BY ingest) AS f FROM ingest_log GROUP BY file").values
-        )
-        if all(known.get(batch.file) == batch.fingerprint for batch in batches):
-            report.rows = {batch.file: None for batch in batches}
+    with store.exclusive():
+        batches = list(source.batches())
+        rules = fingerprint(_rules(), [batch.fingerprint for batch in batches if batch.table == "instruments"])
+        known = _last_ingests(store)
+        due = [batch for batch in batches if known.get(batch.file) != Stamp(batch.table, batch.fingerprint, rules)]
+        files = {batch.file for batch in batches}
+        gone = {file: stamp.table for file, stamp in known.items() if file not in files and stamp.content != ABSENT}
+        report = IngestReport(dict.fromkeys((batch.file for batch in batches), None))
+        if not due and not gone:
             return report
-    else:
-        known = {}
-    with store.write() as connection:
-        number = connection.execute("SELECT coalesce(max(ingest), 0) + 1 FROM ingest_log").fetchone()[0]
-        _note_source(connection, source)
-        changes = []
-        for batch in batches:
-            if known.get(batch.file) == batch.fingerprint:
-                report.rows[batch.file] = None
-                continue
-            progress(batch.file)
-            checked = check(batch, batch.load(), _context(connection, batch))
-            changes.append(_upsert(connection, batch, checked.rows, number))
-            _record(connection, source, batch, checked, number)
-            report.rows[batch.file] = len(checked.rows)
-        report.revised = pd.concat(changes) if changes else pd.DataFrame()
-        if len(report.revised) and not accept_revisions:
-            raise _revision_error(report.revised)
-        _refresh_sessions(connection)
-    return report
+        if source.synthetic:
+            due, gone = batches, {}
+        with store.write(anew=source.synthetic) as connection:
+            _note_source(connection, source)
+            number = connection.execute("SELECT coalesce(max(ingest), 0) + 1 FROM ingest_log").fetchall()[0][0]
+            changes = []
+            for batch in due:
+                if progress:
+                    progress(batch.file)
+                checked = check(batch, batch.load(), _context(connection, batch))
+                changes.append(_upsert(connection, batch, checked.rows, number))
+                _record(connection, source, batch, checked, number, rules)
+                report.rows[batch.file] = len(checked.rows)
+            for file, table in gone.items():
+                _note_absence(connection, source, file, table, number, rules)
+            revised = [change for change in changes if len(change)]
+            report.revised = pd.concat(revised, ignore_index=True) if revised else pd.DataFrame()
+            if len(report.revised) and not accept_revisions:
+                same = all(batch.file in known and known[batch.file].content == batch.fingerprint for batch in due)
+                raise _revision_error(
+                    report.revised, "the checks of the files, which have changed," if same else "the source"
+                )
+            _refresh_sessions(connection)
+        return report
+
+
+@cache
+def _rules() -> str:
+    here = Path(__file__).parent
+    return fingerprint(*(path.read_text(encoding="utf-8") for rule in RULES for path in sorted(here.glob(rule))))
+
+
+def _last_ingests(store: Store) -> dict[str, Stamp]:
+    if not store.exists():
+        return {}
+    last = store.query(
+        """SELECT file, table_name, fingerprint, rules FROM ingest_log
+        QUALIFY row_number() OVER (PARTITION BY file ORDER BY ingest DESC) = 1 ORDER BY file"""
+    )
+    return {file: Stamp(*stamp) for file, *stamp in last.itertuples(index=False)}
 
 
 def _note_source(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
-    stored = connection.execute("SELECT value FROM meta WHERE key = 'source'").fetchone()
-    if stored and json.loads(stored[0]) != source.name:
+    stored = connection.execute("SELECT value FROM meta WHERE key = 'source'").fetchall()
+    if stored and json.loads(stored[0][0]) != source.name:
         raise StoreError(
-            f"the store holds data of the source {json.loads(stored[0])}, not {source.name}",
+            f"the store holds data of the source {json.loads(stored[0][0])}, not {source.name}",
             remedy="give each source a store of its own",
         )
     for key, value in (("source", source.name), ("label", source.label), ("synthetic", source.synthetic)):
@@ -105,143 +156,160 @@ def _note_source(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
 
 def _context(connection: duckdb.DuckDBPyConnection, batch: Batch) -> Context:
     instruments = frame(connection.execute("SELECT * FROM instruments")).set_index("symbol")
-    id_column = KEYS[batch.table][0]
-    counts = frame(connection.execute(f'SELECT "{id_column}" AS symbol, count(*) AS n FROM {batch.table} GROUP BY 1'))
-    # a symbol the store has but the file lacks is a fall to zero only if the file held it before
+    owner = KEYS[batch.table][0]
+    counts = frame(connection.execute(f'SELECT "{owner}" AS symbol, count(*) AS n FROM {batch.table} GROUP BY 1'))
     return Context(Sessions.load(), instruments, counts.set_index("symbol")["n"])
 
 
 def _upsert(connection: duckdb.DuckDBPyConnection, batch: Batch, rows: pd.DataFrame, number: int) -> pd.DataFrame:
-    """Insert new rows, replace changed ones; return a line per symbol whose stored history changed."""
+    """Insert new rows, replace contradicted ones; return a line per symbol whose stored history changed."""
     table, keys = batch.table, KEYS[batch.table]
-    columns, names = list(TABLES[table]), columns_of(table)
-    connection.register("incoming_frame", rows[columns])
+    names, owner = columns_of(table), f'"{keys[0]}"'
+    connection.register("incoming_frame", rows[list(TABLES[table])])
     connection.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {names} FROM incoming_frame")
     connection.unregister("incoming_frame")
-    owner = f'"{keys[0]}"'
     stored = connection.execute(
         f"SELECT count(*) FROM {table} WHERE {owner} IN (SELECT DISTINCT {owner} FROM incoming)"
-    ).fetchone()[0]
-    changed = pd.DataFrame()
-    if stored:
-        changed = _revise(connection, table, number)
-    match = " AND ".join(f't."{key}" = i."{key}"' for key in keys)
-    new = f"SELECT {names} FROM incoming i"
-    if stored:
-        new += f" WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {match})"
+    ).fetchall()[0][0]
+    changed = _revise(connection, batch, number) if stored else pd.DataFrame()
+    unknown = f"WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {_match(table)})" if stored else ""
     order = ", ".join(f'"{key}"' for key in keys)
-    connection.execute(f"INSERT INTO {table} ({names}) {new} ORDER BY {order}")
+    connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming i {unknown} ORDER BY {order}")
     connection.execute("DROP TABLE incoming")
     return changed
 
 
-def _revise(connection: duckdb.DuckDBPyConnection, table: str, number: int) -> pd.DataFrame:
+def _match(table: str) -> str:
+    return " AND ".join(f't."{key}" = i."{key}"' for key in KEYS[table])
+
+
+def _revise(connection: duckdb.DuckDBPyConnection, batch: Batch, number: int) -> pd.DataFrame:
     """Move stored rows that the incoming ones contradict to ``revisions``; return them by symbol."""
-    keys = KEYS[table]
-    match = " AND ".join(f't."{key}" = i."{key}"' for key in keys)
-    numbers = [column for column, kind in TABLES[table].items() if kind == "number" and column not in keys]
-    others = [column for column in TABLES[table] if column not in numbers and column not in keys]
+    table, columns = batch.table, TABLES[batch.table]
+    values = [column for column in columns if column not in KEYS[table]]
+    numbers = [column for column in values if columns[column] == "number"]
+    # NULL against a number differs; NULL against NULL does not
     differs = [
-        f'(t."{c}" IS DISTINCT FROM i."{c}" AND coalesce(abs(t."{c}" - i."{c}") >'
-        f' {TOLERANCE} * greatest(abs(t."{c}"), abs(i."{c}")), true))'
-        for c in numbers
-    ] + [f't."{c}" IS DISTINCT FROM i."{c}"' for c in others]
-    gap = [f'coalesce(abs(i."{c}" / nullif(t."{c}", 0) - 1), 0)' for c in numbers] or ["0.0"]
-    date = f't."{KNOWN_ON[table]}"::DATE' if table in KNOWN_ON else "NULL::DATE"
-    # a row has vanished when the file covers its symbol and date but no longer has it
-    span = KNOWN_ON.get(table)
-    vanished = "false"
-    if span:
-        spans = f'SELECT "{keys[0]}" AS owner, min("{span}") AS lo, max("{span}") AS hi FROM incoming GROUP BY 1'
-        vanished = f't."{span}" BETWEEN s.lo AND s.hi'
-    else:
-        spans = f'SELECT DISTINCT "{keys[0]}" AS owner FROM incoming'
+        f't."{c}" IS DISTINCT FROM i."{c}" AND'
+        f' coalesce(abs(t."{c}" - i."{c}") > {TOLERANCE} * greatest(abs(t."{c}"), abs(i."{c}")), true)'
+        if c in numbers
+        else f't."{c}" IS DISTINCT FROM i."{c}"'
+        for c in values
+    ]
+    gaps = ", ".join(f'abs(i."{c}" / nullif(t."{c}", 0) - 1)' for c in numbers) or "NULL::DOUBLE"
+    owner, known_on = f'"{KEYS[table][0]}"', KNOWN_ON.get(table)
+    within = f't."{known_on}" BETWEEN s.earliest AND s.latest' if known_on else "false"
+    span = f'min("{known_on}") AS earliest, max("{known_on}") AS latest' if known_on else "count(*)"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE contradicted AS
-        SELECT t.rowid AS row_number, t."{keys[0]}" AS symbol, {date} AS date,
-               i."{keys[0]}" IS NULL AS vanished,
-               CASE WHEN i."{keys[0]}" IS NULL THEN NULL ELSE greatest({", ".join(gap)}, 0) END AS difference
-        FROM {table} t JOIN ({spans}) s ON t."{keys[0]}" = s.owner LEFT JOIN incoming i ON {match}
-        WHERE (i."{keys[0]}" IS NULL AND {vanished})
-           OR (i."{keys[0]}" IS NOT NULL AND ({" OR ".join(differs)}))"""
+        SELECT t.rowid AS place, t.{owner} AS symbol, {f't."{known_on}"::DATE' if known_on else "NULL::DATE"} AS date,
+               i.{owner} IS NULL AS vanished, greatest({gaps}) AS difference
+        FROM {table} t
+        JOIN (SELECT {owner} AS owner, {span} FROM incoming GROUP BY 1) s ON t.{owner} = s.owner
+        LEFT JOIN incoming i ON {_match(table)}
+        WHERE CASE WHEN i.{owner} IS NULL THEN {within} ELSE {" OR ".join(f"({test})" for test in differs)} END"""
     )
-    fields = ", ".join(f'"{column}" := t."{column}"' for column in TABLES[table])
-    content = f"to_json(struct_pack({fields}))"
     connection.execute(
-        f"""INSERT INTO revisions SELECT {number}, '{table}', c.symbol, c.date, {content}
-        FROM contradicted c JOIN {table} t ON t.rowid = c.row_number"""
+        f"""INSERT INTO revisions
+        SELECT {number}, '{table}', c.symbol, c.date, to_json(t)
+        FROM contradicted c JOIN {table} t ON t.rowid = c.place ORDER BY c.symbol, c.date"""
     )
     changed = frame(
         connection.execute(
-            """SELECT symbol, min(date) AS first_date, max(date) AS last_date, count(*) AS row_count,
+            """SELECT ? AS file, symbol, min(date) AS first_date, max(date) AS last_date, count(*) AS row_count,
             count(*) FILTER (vanished) AS vanished, max(difference) AS difference
-            FROM contradicted GROUP BY symbol ORDER BY row_count DESC, symbol"""
+            FROM contradicted GROUP BY symbol ORDER BY row_count DESC, symbol""",
+            [batch.file],
         )
     )
-    connection.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT row_number FROM contradicted)")
+    connection.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT place FROM contradicted)")
     connection.execute("DROP TABLE contradicted")
-    # names and dates of instruments are facts of the day, not history
-    return changed if table in KNOWN_ON else pd.DataFrame()
+    # names, groups and last dates of instruments are what is known today, not history
+    return changed if known_on else pd.DataFrame()
 
 
-def _record(connection: duckdb.DuckDBPyConnection, source: Source, batch: Batch, checked: Checked, number: int) -> None:
+def _record(
+    connection: duckdb.DuckDBPyConnection, source: Source, batch: Batch, checked: Checked, number: int, rules: str
+) -> None:
+    """Write down what the checks said; it describes the file as it is now, so it replaces what was said before."""
     for table, content in (
         ("findings", checked.findings),
         ("quarantine", checked.quarantined),
         ("repairs", checked.repairs),
     ):
-        # what was set aside or repaired before stays on record; only the findings describe the file as it is now
-        if table == "findings":
-            connection.execute("DELETE FROM findings WHERE file = ?", [batch.file])
+        connection.execute(f"DELETE FROM {table} WHERE file = ?", [batch.file])
         if len(content):
             connection.register("incoming_frame", content)
             names = ", ".join(f'"{column}"' for column in content.columns)
-            distinct = f"SELECT {names} FROM incoming_frame"
-            if table != "findings":
-                distinct += f" EXCEPT SELECT {names} FROM {table}"
-            connection.execute(f"INSERT INTO {table} ({names}) {distinct}")
+            connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming_frame")
             connection.unregister("incoming_frame")
-    by_level = checked.findings.groupby("level")["row_count"].sum() if len(checked.findings) else {}
-    levels = [int(by_level.get(level, 0)) for level in ("refuse", "quarantine", "warn", "repair")]
+    counts = checked.findings.groupby("level")["row_count"].sum()
+    levels = [int(counts.get(level, 0)) for level in LEVELS]
+    _log(connection, source, (batch.file, batch.table, len(checked.rows), batch.fingerprint, *levels), number, rules)
+
+
+def _note_absence(
+    connection: duckdb.DuckDBPyConnection, source: Source, file: str, table: str, number: int, rules: str
+) -> None:
+    connection.execute("DELETE FROM findings WHERE file = ?", [file])
     connection.execute(
-        "INSERT INTO ingest_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            number,
-            source.name,
-            batch.file,
-            batch.table,
-            datetime.now(UTC).replace(tzinfo=None),
-            len(checked.rows),
-            batch.fingerprint,
-            *levels,
-        ],
+        """INSERT INTO findings (level, "check", table_name, file, row_count, detail, remedy)
+        VALUES ('warn', 'file no longer there', ?, ?, 0, 'the source lacks the file; what it gave before is kept',
+        'bring the file back, or start a new store')""",
+        [table, file],
+    )
+    _log(connection, source, (file, table, 0, ABSENT, 0, 0, 1, 0), number, rules)
+
+
+def _log(connection: duckdb.DuckDBPyConnection, source: Source, entry: tuple, number: int, rules: str) -> None:
+    file, table, rows, content, *levels = entry
+    finished = datetime.now(UTC).replace(tzinfo=None)
+    connection.execute(
+        f"INSERT INTO ingest_log VALUES ({', '.join('?' * 12)})",
+        [number, source.name, file, table, finished, rows, content, rules, *levels],
     )
 
 
 def _refresh_sessions(connection: duckdb.DuckDBPyConnection) -> None:
-    # stocks and themes may stop early; sectors, ETFs and indices say how far the market's data reach
-    kinds = [kind for kind in XSHG_KINDS if kind not in ("stock", "theme")]
+    """List the dates the store can answer for.
+
+    Stocks and themes may stop early: sectors, ETFs and indices say how far the market's data reach, and other kinds
+    only up to the date on which the first of those appears. A date counts when at least half as many of them have a bar
+    as on the median of the twenty dates before, so a few series that run ahead make no session. Each verdict rests on
+    dates up to its own.
+    """
+    leaders = [kind for kind in XSHG_KINDS if kind not in ("stock", "theme")]
     connection.execute("DELETE FROM sessions")
     connection.execute(
-        f"""INSERT INTO sessions SELECT date, count(*) FROM bars JOIN instruments USING (symbol)
-        WHERE kind IN ({", ".join("?" * len(kinds))}) AND close IS NOT NULL GROUP BY date ORDER BY date""",
-        kinds,
+        f"""INSERT INTO sessions
+        WITH daily AS (
+            SELECT date, count(*) AS everything, count(*) FILTER (kind IN ({", ".join("?" * len(leaders))})) AS leaders
+            FROM bars JOIN instruments USING (symbol) WHERE close IS NOT NULL AND isodow(date) < 6 GROUP BY date),
+        told AS (SELECT *, sum(leaders) OVER (ORDER BY date) > 0 AS led FROM daily),
+        counted AS (SELECT date, led, CASE WHEN led THEN leaders ELSE everything END AS symbols FROM told),
+        usual AS (SELECT *, median(symbols) OVER (
+            PARTITION BY led ORDER BY date ROWS BETWEEN 20 PRECEDING AND 1 PRECEDING) AS expected FROM counted)
+        SELECT date, symbols FROM usual WHERE symbols > 0 AND symbols >= 0.5 * coalesce(expected, 0) ORDER BY date""",
+        leaders,
     )
 
 
-def _revision_error(revised: pd.DataFrame) -> RevisionError:
+def _revision_error(revised: pd.DataFrame, cause: str) -> RevisionError:
     lines = [
         f"{row.symbol}: {row.row_count} rows from {row.first_date:%Y-%m-%d} to {row.last_date:%Y-%m-%d}"
         + (f", {row.vanished} of them gone" if row.vanished else "")
         + (f", largest difference {row.difference:.4%}" if pd.notna(row.difference) else "")
         for row in revised.head(8).itertuples()
     ]
-    more = f"\n    and {len(revised) - 8} more" if len(revised) > 8 else ""
+    if len(revised) > 8:
+        lines.append(f"and {len(revised) - 8} more")
+    first = revised.iloc[0]
     return RevisionError(
-        f"the source would change history that is stored, of {len(revised)} symbols:\n    "
-        + "\n    ".join(lines)
-        + more,
-        symbol=revised["symbol"].iloc[0],
+        f"{cause} would change {revised['row_count'].sum()} stored rows of {len(revised)} symbols:\n    "
+        + "\n    ".join(lines),
+        file=first["file"],
+        symbol=first["symbol"],
+        date=f"{first['first_date']:%Y-%m-%d}",
         remedy="check the source; to take the new values (the old ones are kept aside) run with --accept-revisions",
     )
 
@@ -249,10 +317,19 @@ def _revision_error(revised: pd.DataFrame) -> RevisionError:
 def store_path(data: str, store_dir: str | Path | None = None) -> Path:
     """Return the file of a source's store: ``sample``, ``sample-null``, or one per folder."""
     home = Path(store_dir) if store_dir else STORES
-    if data in ("sample", "sample-null"):
+    if data in SAMPLES:
         return home / f"{data}.duckdb"
     folder = Path(data).expanduser().resolve()
     return home / f"folder-{folder.name}-{fingerprint(str(folder))[:8]}.duckdb"
+
+
+def open_source(data: str) -> Source:
+    """Return the source of a name: ``sample``, ``sample-null`` (without planted effects) or a folder."""
+    if data in SAMPLES:
+        from lib.market.sample import SampleSource  # a whole simulator: only those who ask for it wait for it
+
+        return SampleSource(effects=data == "sample")
+    return FolderSource(data)
 
 
 def open_market(
@@ -263,9 +340,11 @@ def open_market(
     allow_stale: bool = False,
     max_stale_sessions: int = 5,
     accept_revisions: bool = False,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] | None = None,
 ) -> Market:
     """Bring the store of a source up to date and open it as of a date.
+
+    Two processes may call this at once: one fills the store, the other waits for it.
 
     Parameters
     ----------
@@ -277,38 +356,15 @@ def open_market(
         Where stores live; the suite's ``store`` folder by default.
     allow_stale, max_stale_sessions
         Data that end more sessions than this before ``as_of`` are refused unless allowed.
+    accept_revisions, progress
+        As for ``ingest``.
+
+    Raises
+    ------
+    DataError, StaleDataError, StoreError, RevisionError
+        As for ``ingest`` and ``Market``.
     """
-    path = store_path(data, store_dir)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    store = Store(path)
-    try:
-        # two notebooks opened at once: one builds, the other waits
-        with FileLock(path.with_suffix(".lock"), timeout=300):
-            if data in ("sample", "sample-null"):
-                source = SampleSource(effects=data == "sample")
-                _drop_outdated_sample(store, source)
-            else:
-                source = FolderSource(data)
-            ingest(source, store, accept_revisions=accept_revisions, progress=progress)
-    except Timeout as error:
-        raise StoreError(
-            "another process has been filling the store for five minutes",
-            file=path,
-            remedy="let it finish, or end it, then try again",
-        ) from error
+    source = open_source(str(data))
+    store = Store(store_path(str(data), store_dir))
+    ingest(source, store, accept_revisions=accept_revisions, progress=progress)
     return Market(store, as_of, allow_stale=allow_stale, max_stale_sessions=max_stale_sessions)
-
-
-def _drop_outdated_sample(store: Store, source: SampleSource) -> None:
-    """Remove a sample made by other code: it is derived, and its history would differ everywhere."""
-    if not store.exists():
-        return
-    known = dict(
-        store.query("SELECT file, last(fingerprint ORDER BY ingest) AS f FROM ingest_log GROUP BY file").values
-    )
-    if known != {batch.file: batch.fingerprint for batch in source.batches()}:
-        store.path.unlink()
-        store.path.with_suffix(".duckdb.wal").unlink(missing_ok=True)
-
-
-__all__ = ["DataError", "IngestReport", "ingest", "open_market", "store_path"]

@@ -66,11 +66,11 @@ class Market:
     def __init__(self, store: Store, as_of="latest", *, allow_stale: bool = False, max_stale_sessions: int = 5):
         self.store = store
         stored = pd.DatetimeIndex(store.query("SELECT date FROM sessions ORDER BY date")["date"])
+        stored = stored.intersection(Sessions.load(stored).all)
         if not len(stored):
             raise DataError(
                 "the store holds no session", file=store.path, remedy="ingest bars of sectors, ETFs or indices"
             )
-        self.sessions = Sessions.load(stored)
         self.requested = self._parse(as_of, stored)
         if self.requested < stored[0]:
             raise DataError(
@@ -80,6 +80,8 @@ class Market:
                 remedy=f"take a date from {stored[0]:%Y-%m-%d} to {stored[-1]:%Y-%m-%d}",
             )
         self.as_of = stored[stored.searchsorted(self.requested, side="right") - 1]
+        # past the calendar's horizon only the sessions seen so far are known
+        self.sessions = Sessions.load(stored[stored <= self.as_of])
         self.stale_sessions = self.sessions.count_between(self.as_of, self.requested)
         if self.stale_sessions > max_stale_sessions and not allow_stale:
             raise StaleDataError(
@@ -245,7 +247,7 @@ class Market:
                 if symbols is not None:
                     sql += " AND symbol IN (SELECT unnest(?))"
                     parameters.append(symbols)
-                parts.append((table, *connection.execute(sql, parameters).fetchone()))
+                parts.append((table, *connection.execute(sql, parameters).fetchall()[0]))
         return fingerprint(parts)
 
     @cached_property

@@ -25,7 +25,8 @@ LEDGERS = {
     "meta": "key VARCHAR, value VARCHAR",
     "sessions": "date DATE, symbols INTEGER",
     "ingest_log": "ingest INTEGER, source VARCHAR, file VARCHAR, table_name VARCHAR, finished TIMESTAMP,"
-    " row_count BIGINT, fingerprint VARCHAR, refused BIGINT, quarantined BIGINT, warned BIGINT, repaired BIGINT",
+    " row_count BIGINT, fingerprint VARCHAR, rules VARCHAR, refused BIGINT, quarantined BIGINT,"
+    " warned BIGINT, repaired BIGINT",
     "findings": 'level VARCHAR, "check" VARCHAR, table_name VARCHAR, file VARCHAR, symbol VARCHAR, first_date DATE,'
     " last_date DATE, row_count BIGINT, detail VARCHAR, remedy VARCHAR",
     "quarantine": 'file VARCHAR, table_name VARCHAR, symbol VARCHAR, date DATE, "check" VARCHAR, content VARCHAR',
@@ -98,13 +99,16 @@ class Store:
             connection.close()
 
     @contextmanager
-    def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open a copy of the store for writing; it replaces the store at the end of the block, unless that raises."""
+    def write(self, anew: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a copy of the store for writing; it replaces the store at the end of the block, unless that raises.
+
+        With ``anew`` the copy starts empty.
+        """
         aside = self.path.with_suffix(".building")
         with self.exclusive():
             try:
                 _remove(aside)
-                if self.exists():
+                if self.exists() and not anew:
                     with self.read():  # refuses a newer schema, and a file that a foreign process is writing to
                         shutil.copyfile(self.path, aside)
                         if _log_of(self.path).exists():  # left by a foreign writer that was killed; it counts
@@ -189,12 +193,12 @@ class Store:
             connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({body})")
         for table, body in LEDGERS.items():
             connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({body})")
-        if not connection.execute("SELECT count(*) FROM meta WHERE key = 'schema_version'").fetchone()[0]:
+        if not connection.execute("SELECT count(*) FROM meta WHERE key = 'schema_version'").fetchall()[0][0]:
             connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [json.dumps(SCHEMA_VERSION)])
 
     def _check_version(self, connection: duckdb.DuckDBPyConnection) -> None:
-        row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-        version = json.loads(row[0]) if row else None
+        rows = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall()
+        version = json.loads(rows[0][0]) if rows else None
         if version != SCHEMA_VERSION:
             raise StoreError(
                 f"the store has schema version {version}, this suite reads version {SCHEMA_VERSION}",
