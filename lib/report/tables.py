@@ -1,0 +1,90 @@
+"""Exhibit tables as HTML, from their CSV and a format per column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from great_tables import GT, loc, style
+
+from lib.report.catalogue import Catalogue, catalogue
+
+#: what a column's values are; percent and points take fractions
+FORMATS = {
+    "percent": lambda text, value: text.percent(value),
+    "share": lambda text, value: text.percent(value, signed=False),
+    "points": lambda text, value: f"{value:+.1f}",
+    "score": lambda text, value: f"{value:.2f}",
+    "change": lambda text, value: f"{value:+.2f}",
+    "number": lambda text, value: f"{value:,.2f}",
+    "count": lambda text, value: f"{value:,.0f}",
+}
+MISSING = "–"
+
+
+def table_html(path: Path, exhibit: dict, language: str) -> str:
+    """Return an exhibit's table as HTML.
+
+    Parameters
+    ----------
+    path : Path
+        Its CSV.
+    exhibit : dict
+        Its record: ``notebook``, ``number`` and ``formats``, a key of ``FORMATS`` by column; a column may instead name
+        another column that holds the key, row by row.
+    language : str
+        Of ``name`` and ``name_en`` only the one in this language is shown; headings come from the catalogue.
+    """
+    table = pd.read_csv(path, dtype={"symbol": str}, keep_default_na=True)
+    return _great_table(table, exhibit, catalogue(language))
+
+
+def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> str:
+    formats = exhibit.get("formats", {})
+    shown, numeric = pd.DataFrame(index=table.index), []
+    for column in table.columns:
+        if column in _other_name(table, text.language) or column in formats.values():
+            continue
+        if column in formats or pd.api.types.is_numeric_dtype(table[column]):
+            numeric.append(column)
+        shown[column] = _cells(table, column, formats.get(column), text)
+    labels = {column: _heading(column, exhibit["notebook"], text) for column in shown}
+    words = [column for column in shown if column not in numeric]
+    made = (
+        GT(shown, id=f"table-{exhibit['number']}")
+        .cols_label(**labels)
+        .cols_align("right", numeric)
+        .cols_align("left", words)
+        .tab_style(style.text(weight="bold"), loc.column_labels())
+        .tab_options(table_font_size="13px", data_row_padding="4px", table_margin_left="0px")
+    )
+    return made.as_raw_html(inline_css=True)
+
+
+def _other_name(table: pd.DataFrame, language: str) -> set[str]:
+    if not {"name", "name_en"} <= set(table.columns):
+        return set()
+    return {"name"} if language == "en" else {"name_en"}
+
+
+def _cells(table: pd.DataFrame, column: str, kind: str | None, text: Catalogue) -> list[str]:
+    kinds = table[kind] if kind in table.columns else [kind] * len(table)
+    return [_cell(value, kind, text) for value, kind in zip(table[column], kinds, strict=True)]
+
+
+def _cell(value, kind: str | None, text: Catalogue) -> str:
+    if pd.isna(value):
+        return MISSING
+    if kind in FORMATS:
+        return FORMATS[kind](text, value)
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    # words that stand for themselves in tables, such as group names, are translated where the catalogue has them
+    return text(f"common.value.{value}") if text.has(f"common.value.{value}") else str(value)
+
+
+def _heading(column: str, notebook: str, text: Catalogue) -> str:
+    for key in (f"{notebook}.column.{column}", f"common.column.{column}"):
+        if text.has(key):
+            return text(key)
+    return column
