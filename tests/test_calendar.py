@@ -61,6 +61,16 @@ def test_the_calendar_extends_by_the_sessions_of_the_data():
     assert Sessions.load(SESSIONS.all[-10:]).all.equals(SESSIONS.all)
 
 
+def test_past_the_last_known_session_weekdays_may_be_sessions():
+    last = SESSIONS.all[-1]
+    assert SESSIONS.count_between("2025-06-13", "2025-06-20") == 5
+    assert SESSIONS.count_between("2025-09-30", "2025-10-08") == 0, "a week of holidays"
+    assert SESSIONS.count_between(last, last) == 0
+    monday = last + pd.offsets.Week(weekday=0)
+    assert SESSIONS.count_between(monday, monday + pd.Timedelta(days=7)) == 5
+    assert SESSIONS.count_between(last, "2040-01-01") > 3000
+
+
 def test_the_horizon_is_checked():
     with pytest.raises(DataError, match=r"calendar ends on(.|\n)*remedy"):
         SESSIONS.on_or_before("2031-01-01")

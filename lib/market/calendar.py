@@ -92,9 +92,14 @@ class Sessions:
         return self.all[self.all.searchsorted(pd.Timestamp(first)) : self.all.searchsorted(pd.Timestamp(last), "right")]
 
     def count_between(self, earlier, later) -> int:
-        """Count the sessions after ``earlier``, up to and including ``later``."""
-        ends = self.all.searchsorted([pd.Timestamp(earlier), pd.Timestamp(later)], side="right")
-        return int(ends[1] - ends[0])
+        """Count the sessions after ``earlier``, up to and including ``later``.
+
+        After the last session known every weekday counts, since it may be one: the count is an upper bound there.
+        """
+        earlier, later = pd.Timestamp(earlier), pd.Timestamp(later)
+        ends = self.all.searchsorted([earlier, later], side="right")
+        unknown = pd.bdate_range(max(self.all[-1], earlier) + pd.Timedelta(days=1), later)
+        return int(ends[1] - ends[0]) + len(unknown)
 
     @cached_property
     def _all_weeks(self) -> pd.DataFrame:

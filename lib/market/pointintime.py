@@ -95,12 +95,8 @@ class Market:
         self.source = SourceLabel(meta["source"], meta["label"], meta["synthetic"])
 
     def _parse(self, as_of, stored: pd.DatetimeIndex) -> pd.Timestamp:
-        if as_of == "latest":
-            now = pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None)
-            over = (
-                now.normalize() if now - now.normalize() >= CLOSE_IS_KNOWN else now.normalize() - pd.Timedelta(days=1)
-            )
-            return min(over, stored[-1])
+        if isinstance(as_of, str) and as_of == "latest":
+            return min(_last_day_that_is_over(), stored[-1])
         try:
             if isinstance(as_of, int | float):
                 raise ValueError("a number is no date")
@@ -214,7 +210,7 @@ class Market:
         return last.set_index("symbol")["date"].reindex(symbols)
 
     def quality(self) -> pd.DataFrame:
-        """Return what the checks at the door found, up to now, one row per level, check and file.
+        """Return what the checks at the door found, up to now, one row per level, check and file, gravest first.
 
         Columns ``level``, ``check``, ``file``, ``symbols`` (how many), ``example``, ``first_date``, ``last_date``,
         ``row_count``, ``detail`` and ``remedy`` (of the example).
@@ -225,30 +221,42 @@ class Market:
             max(last_date) AS last_date, sum(row_count)::BIGINT AS row_count,
             first(detail ORDER BY first_date, symbol) AS detail, first(remedy ORDER BY first_date, symbol) AS remedy
             FROM findings WHERE last_date IS NULL OR last_date <= ?
-            GROUP BY level, "check", file ORDER BY level, "check", file""",
+            GROUP BY level, "check", file
+            ORDER BY list_position(['refuse', 'quarantine', 'repair', 'warn'], level), "check", file""",
             [self.as_of.date()],
         )
 
     def fingerprint(self, symbols: Iterable[str] | None = None) -> str:
-        """Return a hash of every row that can be seen, or of the bars and valuations of some symbols."""
-        return self._everything if symbols is None else self._hash(("bars", "valuation"), sorted(symbols))
+        """Return a hash of every row that can be seen, or of the bars and valuations of some symbols.
+
+        It depends on content alone: not on the order of rows, the day or the machine.
+        """
+        if symbols is None:
+            return self._everything
+        symbols = sorted(self._known(symbols))
+        return fingerprint(f"{self.as_of:%Y-%m-%d}", symbols, self._hashes(("bars", "valuation"), symbols))
 
     @cached_property
     def _everything(self) -> str:
-        return self._hash(tuple(KNOWN_ON), None)
+        return fingerprint(f"{self.as_of:%Y-%m-%d}", self._hashes(tuple(KNOWN_ON), None))
 
-    def _hash(self, tables: tuple[str, ...], symbols: list[str] | None) -> str:
-        parts = [f"{self.as_of:%Y-%m-%d}"]
+    def _hashes(self, tables: tuple[str, ...], symbols: list[str] | None) -> list:
+        seen = {table: f"SELECT * FROM {table} WHERE {KNOWN_ON[table]}::DATE <= $as_of" for table in tables}
+        # the stated first and last dates of an instrument may speak of later bars
+        seen["instruments"] = """SELECT * EXCLUDE (first_date, last_date) FROM instruments
+            SEMI JOIN (SELECT symbol FROM bars WHERE date <= $as_of) USING (symbol)"""
+        values: dict = {"as_of": self.as_of.date()}
+        if symbols is not None:
+            values["symbols"] = symbols
+            seen = {
+                table: f"SELECT * FROM ({rows}) WHERE symbol IN (SELECT unnest($symbols))"
+                for table, rows in seen.items()
+            }
         with self.store.read() as connection:
-            for table in tables:
-                sql = f"SELECT count(*), bit_xor(hash({columns_of(table)})) FROM {table}"
-                sql += f" WHERE {KNOWN_ON[table]}::DATE <= ?"
-                parameters: list = [self.as_of.date()]
-                if symbols is not None:
-                    sql += " AND symbol IN (SELECT unnest(?))"
-                    parameters.append(symbols)
-                parts.append((table, *connection.execute(sql, parameters).fetchall()[0]))
-        return fingerprint(parts)
+            return [
+                (table, *connection.execute(f"SELECT count(*), bit_xor(hash(r)) FROM ({rows}) r", values).fetchall()[0])
+                for table, rows in seen.items()
+            ]
 
     @cached_property
     def _symbols(self) -> pd.Index:
@@ -293,6 +301,11 @@ class Market:
         if start is None:
             start = np.datetime64(int(days.min()), "D") if len(days) else self.as_of
         return self.sessions.between(start, self.as_of)
+
+
+def _last_day_that_is_over() -> pd.Timestamp:
+    now = pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None)
+    return (now - CLOSE_IS_KNOWN).normalize()
 
 
 def _scatter(rows: dict, dates: pd.DatetimeIndex, width: int, fields: list[str]) -> dict[str, np.ndarray]:
