@@ -1,0 +1,95 @@
+"""Performance figures of a net asset value, by one set of conventions for every exhibit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from lib.market.errors import ModelError
+
+METRICS = (
+    "annual_return",
+    "annual_volatility",
+    "sharpe",
+    "max_drawdown",
+    "calmar",
+    "ytd_return",
+    "week_return",
+)
+DAYS_PER_YEAR = 365.25
+
+
+def drawdown(nav: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
+    """Return the fall from the highest value so far, (T,) or (T, S), 0 at a new high and negative below."""
+    return nav / nav.cummax() - 1.0
+
+
+def performance(nav: pd.Series | pd.DataFrame, week_start: pd.Timestamp | None = None) -> pd.DataFrame:
+    r"""Return the figures that the published tables show.
+
+    With :math:`V_0 \dots V_n` on sessions that span :math:`Y` calendar years,
+
+    .. math:: \text{return} = (V_n / V_0)^{1/Y} - 1, \qquad \text{volatility} = \operatorname{sd}(V_t / V_{t-1} - 1)
+              \sqrt{n / Y}
+
+    Sharpe is return over volatility without a risk-free rate and Calmar is return over the depth of the largest
+    drawdown: both hold for every published set of figures. The published ratios cannot tell 252 sessions a year from
+    calendar years, as the factor cancels to first order; the calendar is taken because it is right for Shanghai (243
+    sessions) and for global markets (261) alike.
+
+    Parameters
+    ----------
+    nav : Series (T,) or DataFrame (T, S), indexed by date
+        Net asset values, positive. A column may start late or end early (NaN outside), not pause.
+    week_start : Timestamp, optional
+        Last session before the week that ends with the last row; None leaves ``week_return`` NaN.
+
+    Returns
+    -------
+    DataFrame, (7, S), indexed by metric
+        Fractions; ``max_drawdown`` is negative. ``ytd_return`` starts at the last session of the year before, or NaN
+        when the column starts within the year. A ratio over zero is NaN.
+
+    Raises
+    ------
+    ModelError
+        Fewer than three values, a value that is not positive, dates not increasing, or a gap inside a column.
+    """
+    frame = nav.to_frame(nav.name or "nav") if isinstance(nav, pd.Series) else nav
+    if not frame.index.is_monotonic_increasing or not frame.index.is_unique:
+        raise ModelError("the dates of a net asset value do not increase", remedy="sort it and drop repeated dates")
+    return pd.DataFrame({name: _figures(frame[name], week_start) for name in frame}, index=list(METRICS)).rename_axis(
+        "metric"
+    )
+
+
+def _figures(column: pd.Series, week_start: pd.Timestamp | None) -> dict[str, float]:
+    first, last = column.first_valid_index(), column.last_valid_index()
+    nav = column.loc[first:last] if first is not None else column.dropna()
+    if len(nav) < 3 or nav.isna().any() or (nav <= 0).any():
+        raise ModelError(
+            f"{column.name} has no performance: {len(nav)} values, {int(nav.isna().sum())} missing inside",
+            symbol=str(column.name),
+            remedy="give at least three positive values without a gap",
+        )
+    years = (nav.index[-1] - nav.index[0]).days / DAYS_PER_YEAR
+    returns = nav.to_numpy()[1:] / nav.to_numpy()[:-1] - 1.0
+    annual = float((nav.iloc[-1] / nav.iloc[0]) ** (1.0 / years) - 1.0)
+    volatility = float(returns.std(ddof=1) * np.sqrt(len(returns) / years))
+    depth = float(drawdown(nav).min())
+    year_start = pd.Timestamp(nav.index[-1].year, 1, 1)
+    return {
+        "annual_return": annual,
+        "annual_volatility": volatility,
+        "sharpe": annual / volatility if volatility > 1e-12 else np.nan,
+        "max_drawdown": depth,
+        "calmar": annual / -depth if depth < 0 else np.nan,
+        "ytd_return": _since(nav, year_start - pd.Timedelta(days=1)),
+        "week_return": np.nan if week_start is None else _since(nav, week_start),
+    }
+
+
+def _since(nav: pd.Series, date: pd.Timestamp) -> float:
+    """Return the change since the last value on or before ``date``; NaN when there is none."""
+    before = nav.loc[:date]
+    return float(nav.iloc[-1] / before.iloc[-1] - 1.0) if len(before) else np.nan
