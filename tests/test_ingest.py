@@ -1,9 +1,11 @@
 """From a source into the store: what is skipped, added, refused, kept."""
 
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,14 +21,30 @@ from lib.market.schema import Batch
 from lib.market.store import Store
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return write_folder(tmp_path / "desk", tables())
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """One folder and the store made of it, for every test to copy."""
+    home = tmp_path_factory.mktemp("template")
+    ingest(FolderSource(write_folder(home / "desk", tables())), Store(home / "desk.duckdb"))
+    return home
 
 
 @pytest.fixture
-def store(tmp_path):
+def folder(template, tmp_path):
+    return Path(shutil.copytree(template / "desk", tmp_path / "desk"))
+
+
+@pytest.fixture
+def empty(tmp_path):
     return Store(tmp_path / "store" / "desk.duckdb")
+
+
+@pytest.fixture
+def store(template, empty):
+    """The store that has taken in the folder as it is."""
+    empty.path.parent.mkdir()
+    shutil.copy(template / "desk.duckdb", empty.path)
+    return empty
 
 
 def edit(folder, name, change):
@@ -57,21 +75,20 @@ def set_close(symbol, date, factor):
     return change
 
 
-def test_what_is_stored_is_what_the_files_say(folder, store):
-    report = ingest(FolderSource(folder), store)
+def test_what_is_stored_is_what_the_files_say(folder, empty):
+    report = ingest(FolderSource(folder), empty)
     files = tables()
     assert report.rows == {name: len(frame) for name, frame in files.items()}
-    stored = store.query("SELECT * FROM bars ORDER BY symbol, date")
+    stored = empty.query("SELECT * FROM bars ORDER BY symbol, date")
     given = pd.concat([frame for name, frame in files.items() if name.startswith("bars/")])
     given = given.sort_values(["symbol", "date"], ignore_index=True)[stored.columns]
     given["date"] = given["date"].astype("datetime64[ns]")
     pd.testing.assert_frame_equal(stored, given, check_dtype=False, rtol=1e-12)
-    meta = store.meta()
+    meta = empty.meta()
     assert (meta["source"], meta["synthetic"]) == ("folder", False) and "desk" in meta["label"]["en"]
 
 
 def test_nothing_is_read_or_written_when_nothing_changed(folder, store):
-    ingest(FolderSource(folder), store)
     before = store.path.stat()
     read = []
     report = ingest(FolderSource(folder), store, progress=read.append)
@@ -80,32 +97,30 @@ def test_nothing_is_read_or_written_when_nothing_changed(folder, store):
 
 
 def test_only_the_changed_file_is_read(folder, store):
-    ingest(FolderSource(folder), store)
     edit(folder, "valuation.csv", lambda frame: frame.iloc[:-1])
     read = []
     ingest(FolderSource(folder), store, progress=read.append)
     assert read == ["valuation.csv"]
 
 
-def test_new_rows_are_added_and_equal_one_ingest_of_everything(folder, store, tmp_path):
+def test_new_rows_are_added_and_equal_one_ingest_of_everything(folder, empty, tmp_path):
     full = tables()
     cut = {
         name: frame[pd.to_datetime(frame["date"]) < "2025-05-20"] if "date" in frame else frame
         for name, frame in full.items()
     }
-    ingest(FolderSource(write_folder(folder, cut)), store)
-    assert store.query("SELECT max(date) AS d FROM sessions")["d"][0] == pd.Timestamp("2025-05-19")
-    report = ingest(FolderSource(write_folder(folder, full)), store)
+    ingest(FolderSource(write_folder(folder, cut)), empty)
+    assert empty.query("SELECT max(date) AS d FROM sessions")["d"][0] == pd.Timestamp("2025-05-19")
+    report = ingest(FolderSource(write_folder(folder, full)), empty)
     assert not len(report.revised)
     whole = Store(tmp_path / "whole.duckdb")
     ingest(FolderSource(folder), whole)
-    left, right = everything(store), everything(whole)
+    left, right = everything(empty), everything(whole)
     assert_same(left, right)
-    assert Market(store, "2025-06-13").fingerprint() == Market(whole, "2025-06-13").fingerprint()
+    assert Market(empty, "2025-06-13").fingerprint() == Market(whole, "2025-06-13").fingerprint()
 
 
 def test_a_revision_is_refused_and_described(folder, store):
-    ingest(FolderSource(folder), store)
     before = store.path.read_bytes()
     edit(folder, "bars/etf.csv", set_close("510300.SH", "2025-03-05", 1.02))
     edit(folder, "bars/etf.csv", set_close("510300.SH", "2025-03-10", 0.99))
@@ -119,7 +134,6 @@ def test_a_revision_is_refused_and_described(folder, store):
 
 
 def test_an_accepted_revision_keeps_the_old_rows(folder, store):
-    ingest(FolderSource(folder), store)
     old = store.query("SELECT * FROM bars WHERE symbol = '510300.SH' AND date = '2025-03-05'")
     edit(folder, "bars/etf.csv", set_close("510300.SH", "2025-03-05", 1.02))
     report = ingest(FolderSource(folder), store, accept_revisions=True)
@@ -137,7 +151,6 @@ def test_an_accepted_revision_keeps_the_old_rows(folder, store):
 
 
 def test_a_row_that_vanishes_between_others_is_a_revision(folder, store):
-    ingest(FolderSource(folder), store)
     edit(folder, "bars/etf.csv", lambda f: f[(f["symbol"] != "159915.SZ") | (f["date"] != "2025-03-05")])
     with pytest.raises(RevisionError, match=r"159915.SZ: 1 rows from 2025-03-05 to 2025-03-05, 1 of them gone"):
         ingest(FolderSource(folder), store)
@@ -147,7 +160,6 @@ def test_a_row_that_vanishes_between_others_is_a_revision(folder, store):
 
 
 def test_a_value_that_appears_or_goes_is_a_revision(folder, store):
-    ingest(FolderSource(folder), store)
 
     def empty(frame):
         frame.loc[frame["date"] == "2025-03-05", "pb"] = np.nan
@@ -163,7 +175,6 @@ def test_a_value_that_appears_or_goes_is_a_revision(folder, store):
 
 
 def test_noise_of_formats_is_no_revision(folder, store):
-    ingest(FolderSource(folder), store)
     before = everything(store)
 
     def rounded(frame):
@@ -177,7 +188,6 @@ def test_noise_of_formats_is_no_revision(folder, store):
 
 
 def test_a_shorter_file_takes_nothing_away_and_is_flagged(folder, store):
-    ingest(FolderSource(folder), store)
     market = Market(store, "2025-06-13")
     before = market.fingerprint()
     edit(folder, "bars/etf.csv", lambda frame: frame[frame["date"] < "2025-05-20"])
@@ -189,7 +199,6 @@ def test_a_shorter_file_takes_nothing_away_and_is_flagged(folder, store):
 
 
 def test_a_file_that_is_gone_keeps_its_rows_and_is_flagged_once(folder, store):
-    ingest(FolderSource(folder), store)
     (folder / "valuation.csv").unlink()
     ingest(FolderSource(folder), store)
     quality = Market(store, "2025-06-13").quality()
@@ -203,24 +212,23 @@ def test_a_file_that_is_gone_keeps_its_rows_and_is_flagged_once(folder, store):
     assert "file no longer there" not in set(Market(store, "2025-06-13").quality()["check"])
 
 
-def test_instruments_may_change_without_a_flag_and_bars_are_judged_again(folder, store):
+def test_instruments_may_change_without_a_flag_and_bars_are_judged_again(folder, empty):
     files = tables()
     listed = files["instruments.csv"]
     write_folder(folder, {"instruments.csv": listed[listed["symbol"] != "159915.SZ"]})
-    ingest(FolderSource(folder), store)
-    assert "159915.SZ" not in set(store.query("SELECT DISTINCT symbol FROM bars")["symbol"])
-    refused = store.query("SELECT sum(row_count)::INT AS n FROM findings WHERE symbol = '159915.SZ'")["n"][0]
+    ingest(FolderSource(folder), empty)
+    assert "159915.SZ" not in set(empty.query("SELECT DISTINCT symbol FROM bars")["symbol"])
+    refused = empty.query("SELECT sum(row_count)::INT AS n FROM findings WHERE symbol = '159915.SZ'")["n"][0]
     assert refused >= len(SESSIONS), "rows of an unknown symbol are counted and named"
     renamed = listed.assign(name=listed["name"].where(listed["symbol"] != "510300.SH", "沪深300ETF华泰柏瑞"))
     write_folder(folder, {"instruments.csv": renamed})
-    ingest(FolderSource(folder), store)
-    market = Market(store, "2025-06-13")
+    ingest(FolderSource(folder), empty)
+    market = Market(empty, "2025-06-13")
     assert market.instruments().loc["510300.SH", "name"] == "沪深300ETF华泰柏瑞"
     assert market.last_dates(["159915.SZ"]).iloc[0] == SESSIONS[-1]
 
 
 def test_other_checks_judge_unchanged_files_again(folder, store, monkeypatch):
-    ingest(FolderSource(folder), store)
     from lib.market import ingest as module
 
     def stricter(batch: Batch, frame, context) -> Checked:
@@ -238,7 +246,6 @@ def test_other_checks_judge_unchanged_files_again(folder, store, monkeypatch):
 
 
 def test_the_log_tells_every_ingest(folder, store):
-    ingest(FolderSource(folder), store)
     edit(folder, "macro.csv", lambda frame: frame.iloc[:-1])
     ingest(FolderSource(folder), store)
     log = store.query("SELECT * FROM ingest_log ORDER BY ingest, file")
@@ -250,18 +257,18 @@ def test_the_log_tells_every_ingest(folder, store):
     assert log["finished"].notna().all()
 
 
-def test_rows_set_aside_are_kept_with_their_reason(folder, store):
+def test_rows_set_aside_are_kept_with_their_reason(folder, empty):
     def spoil(frame):
         stray = frame[frame["symbol"] == "000300.SH"].iloc[[50]].assign(date="2025-02-01")  # a Saturday
         return pd.concat([frame, stray])
 
     edit(folder, "bars/broad_index.csv", spoil)
-    ingest(FolderSource(folder), store)
-    aside = store.query("SELECT * FROM quarantine")
+    ingest(FolderSource(folder), empty)
+    aside = empty.query("SELECT * FROM quarantine")
     assert aside[["file", "table_name", "symbol"]].values.tolist() == [["bars/broad_index.csv", "bars", "000300.SH"]]
     assert aside["date"][0] == pd.Timestamp("2025-02-01") and "2025-02-01" in aside["content"][0]
-    assert pd.Timestamp("2025-02-01") not in set(store.query("SELECT date FROM bars")["date"])
-    log = store.query("SELECT quarantined FROM ingest_log WHERE file = 'bars/broad_index.csv'")
+    assert pd.Timestamp("2025-02-01") not in set(empty.query("SELECT date FROM bars")["date"])
+    log = empty.query("SELECT quarantined FROM ingest_log WHERE file = 'bars/broad_index.csv'")
     assert log["quarantined"].tolist() == [1]
 
 
@@ -283,7 +290,6 @@ def test_rows_set_aside_are_kept_with_their_reason(folder, store):
     ],
 )
 def test_a_bad_file_names_itself_and_leaves_the_store(folder, store, spoil, words):
-    ingest(FolderSource(folder), store)
     before = store.path.read_bytes()
     spoil(folder)
     with pytest.raises(DataError) as caught:
@@ -292,27 +298,27 @@ def test_a_bad_file_names_itself_and_leaves_the_store(folder, store, spoil, word
     assert store.path.read_bytes() == before
 
 
-def test_a_store_belongs_to_one_source(folder, store):
+def test_a_store_belongs_to_one_source(folder, empty):
     class Other(FolderSource):
         name = "live"
 
-    ingest(FolderSource(folder), store)
+    ingest(FolderSource(folder), empty)
     with pytest.raises(StoreError, match=r"holds data of the source folder, not live(.|\n)*store of its own"):
         edit(folder, "macro.csv", lambda frame: frame.iloc[:-1])
-        ingest(Other(folder), store)
+        ingest(Other(folder), empty)
 
 
-def test_a_synthetic_source_is_made_anew_without_a_flag(folder, store):
+def test_a_synthetic_source_is_made_anew_without_a_flag(folder, empty):
     class MadeUp(FolderSource):
         name, synthetic = "sample", True
 
-    ingest(MadeUp(folder), store)
+    ingest(MadeUp(folder), empty)
     write_folder(folder, tables(seed=1))
-    ingest(MadeUp(folder), store)
-    fresh = Store(store.path.with_name("fresh.duckdb"))
+    ingest(MadeUp(folder), empty)
+    fresh = Store(empty.path.with_name("fresh.duckdb"))
     ingest(MadeUp(folder), fresh)
-    assert_same(everything(store), everything(fresh))
-    assert store.query("SELECT count(*) AS n FROM revisions")["n"][0] == 0
+    assert_same(everything(empty), everything(fresh))
+    assert empty.query("SELECT count(*) AS n FROM revisions")["n"][0] == 0
 
 
 def run_child(code, *arguments):
@@ -344,23 +350,23 @@ STOP_AT_SECTORS = """
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
-def test_an_ingest_that_is_stopped_leaves_the_earlier_state(folder, store, stop):
+def test_an_ingest_that_is_stopped_leaves_the_earlier_state(folder, empty, stop):
     full = tables()
     cut = {
         name: frame[pd.to_datetime(frame["date"]) < "2025-05-20"] if "date" in frame else frame
         for name, frame in full.items()
     }
-    ingest(FolderSource(write_folder(folder, cut)), store)
-    before = store.path.read_bytes()
+    ingest(FolderSource(write_folder(folder, cut)), empty)
+    before = empty.path.read_bytes()
     write_folder(folder, full)
-    process = run_child(STOP_AT_SECTORS, folder, store.path)
+    process = run_child(STOP_AT_SECTORS, folder, empty.path)
     assert process.stdout.readline() == "at the sectors\n"
     process.send_signal(stop)
     output, _ = process.communicate(timeout=60)
     assert ("interrupted" in output) is (stop == signal.SIGINT)
-    assert store.path.read_bytes() == before
-    assert len(ingest(FolderSource(folder), store).rows) == len(full)
-    assert Market(store, "2025-06-13").as_of == SESSIONS[-1]
+    assert empty.path.read_bytes() == before
+    assert len(ingest(FolderSource(folder), empty).rows) == len(full)
+    assert Market(empty, "2025-06-13").as_of == SESSIONS[-1]
 
 
 def test_two_processes_that_open_a_market_at_once_both_get_it(folder, tmp_path):
