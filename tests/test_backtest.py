@@ -43,11 +43,12 @@ def day_by_day(closes, opens, targets, fill, cost):
             wanted = sum(x for x in orders.values() if x > 0)
             share = max(room, 0.0) / wanted if wanted > room * (1 + 1e-9) else 1.0
             for symbol, order in orders.items():
+                complete = share == 1.0 or order <= 0
                 order *= share if order > 0 else 1.0
                 units[symbol] += order / mark[symbol]
                 cash -= order
                 paid += cost * abs(order) / total
-                if share == 1.0 or order <= 0:
+                if complete:
                     waiting.discard(symbol)
                 if goal[symbol] <= 1e-12:
                     units[symbol] = 0.0
