@@ -42,9 +42,7 @@ def sign_off(figure: Figure, line: str, synthetic: str = "") -> None:
     """Write the line of origin below a figure, and across its top right corner that the data are synthetic."""
     figure.text(0.005, -0.005, line, ha="left", va="top", fontsize=7, color="#555555")
     if synthetic:
-        figure.text(
-            0.995, 1.005, synthetic.upper(), ha="right", va="bottom", fontsize=7.5, color="#8A2A00", fontweight="bold"
-        )
+        figure.text(0.995, 1.005, synthetic.upper(), ha="right", va="bottom", fontsize=7.5, color="#8A2A00")
 
 
 def save(figure: Figure, path: Path) -> None:

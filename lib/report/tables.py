@@ -18,6 +18,9 @@ FORMATS = {
     "change": lambda text, value: f"{value:+.2f}",
     "number": lambda text, value: f"{value:,.2f}",
     "count": lambda text, value: f"{value:,.0f}",
+    # the units of a column whose rows differ
+    "fraction": lambda text, value: text.percent(value),
+    "basis points": lambda text, value: f"{value:+.1f}",
 }
 MISSING = "–"
 
@@ -43,7 +46,7 @@ def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> str:
     formats = exhibit.get("formats", {})
     shown, numeric = pd.DataFrame(index=table.index), []
     for column in table.columns:
-        if column in _other_name(table, text.language) or column in formats.values():
+        if column in _other_name(table, text.language):
             continue
         if column in formats or pd.api.types.is_numeric_dtype(table[column]):
             numeric.append(column)
@@ -58,13 +61,13 @@ def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> str:
         .tab_style(style.text(weight="bold"), loc.column_labels())
         .tab_options(table_font_size="13px", data_row_padding="4px", table_margin_left="0px")
     )
-    return made.as_raw_html(inline_css=True)
+    return made.as_raw_html()
 
 
 def _other_name(table: pd.DataFrame, language: str) -> set[str]:
-    if not {"name", "name_en"} <= set(table.columns):
-        return set()
-    return {"name"} if language == "en" else {"name_en"}
+    """Return the columns in the other language: of ``name`` and ``name_en``, ``rank1`` and ``rank1_en``, one is shown."""
+    twice = {column for column in table.columns if f"{column}_en" in table.columns}
+    return twice if language == "en" else {f"{column}_en" for column in twice}
 
 
 def _cells(table: pd.DataFrame, column: str, kind: str | None, text: Catalogue) -> list[str]:

@@ -1,0 +1,91 @@
+"""The week in numbers: changes from the last close of the week before to the last close of this week."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lib.market.pointintime import Market
+
+#: a close this many days before the end of its week is marked: the market was closed or the series has stopped
+LATE_DAYS = 3
+
+
+def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
+    """Return each asset's change over the last completed week.
+
+    Each asset keeps its own dates: its last close on or before the week's last session against its last close on or
+    before the last session of the week before.
+
+    Parameters
+    ----------
+    market : Market
+    assets : DataFrame indexed by symbol
+        A universe: ``name_zh``, ``name_en``, ``group``. Assets that the store does not hold are left out.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``symbol``, ``name`` (Chinese), ``name_en``, ``group``, ``previous_date``, ``date``, ``previous_close``,
+        ``close``, ``change`` (fraction; basis points for yields) and ``unit``; in the universe's order. NaN where a
+        close is missing.
+    """
+    kinds = market.instruments()["kind"]
+    assets = assets[assets.index.isin(kinds.index)]
+    week = market.week
+    closes = market.closes(assets.index, start=week.previous_last - pd.Timedelta(days=30))
+    before = _last(closes.loc[: week.previous_last])
+    now = _last(closes.loc[: week.last])
+    table = pd.DataFrame(
+        {
+            "symbol": assets.index,
+            "name": assets["name_zh"].to_numpy(),
+            "name_en": assets["name_en"].to_numpy(),
+            "group": assets["group"].to_numpy(),
+            "previous_date": before["date"].to_numpy(),
+            "date": now["date"].to_numpy(),
+            "previous_close": before["close"].to_numpy(),
+            "close": now["close"].to_numpy(),
+        }
+    )
+    is_yield = table["symbol"].map(kinds).eq("yield")
+    fraction = table["close"] / table["previous_close"] - 1
+    # yields are stored in percent: a hundredth of a point is a basis point
+    points = (table["close"] - table["previous_close"]) * 100
+    table["change"] = fraction.where(~is_yield, points)
+    table["unit"] = is_yield.map({True: "basis points", False: "fraction"})
+    return table
+
+
+def _last(closes: pd.DataFrame) -> pd.DataFrame:
+    """Return each column's last close and its date."""
+    dates = closes.apply(lambda column: column.last_valid_index())
+    values = closes.ffill().iloc[-1] if len(closes) else pd.Series(float("nan"), index=closes.columns)
+    return pd.DataFrame({"date": pd.to_datetime(dates), "close": values}, index=closes.columns)
+
+
+def late(changes: pd.DataFrame, week_last: pd.Timestamp) -> pd.DataFrame:
+    """Return the assets whose last close lies ``LATE_DAYS`` or more before the end of the week, or is missing."""
+    age = (week_last - changes["date"]).dt.days
+    return changes[~(age < LATE_DAYS)]
+
+
+def latest_inflation(releases: pd.DataFrame, series: list[str]) -> pd.DataFrame:
+    """Return the latest release of each series.
+
+    Parameters
+    ----------
+    releases : DataFrame
+        Point-in-time macro releases.
+    series : list of str
+        In the order wanted; those never released are left out.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``series``, ``period``, ``release_date``, ``actual``, ``consensus``, ``previous`` (percent) and
+        ``surprise`` (actual minus consensus, percentage points).
+    """
+    columns = ["series", "period", "release_date", "actual", "consensus", "previous"]
+    newest = releases.sort_values(["period", "release_date"]).groupby("series").tail(1).set_index("series")
+    table = newest.reindex([name for name in series if name in newest.index]).reset_index()[columns]
+    return table.assign(surprise=(table["actual"] - table["consensus"]).round(6))
