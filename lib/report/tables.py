@@ -65,7 +65,7 @@ def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> str:
 
 
 def _other_name(table: pd.DataFrame, language: str) -> set[str]:
-    """Return the columns in the other language: of ``name`` and ``name_en``, ``rank1`` and ``rank1_en``, one is shown."""
+    """Return the columns in the other language: of a column and its twin with ``_en`` only one is shown."""
     twice = {column for column in table.columns if f"{column}_en" in table.columns}
     return twice if language == "en" else {f"{column}_en" for column in twice}
 

@@ -15,7 +15,7 @@ from numba import njit
 FEW = 96
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def count_row(row, below, level):
     """Count for each cell of a row how many valid cells are smaller, and how many are equal (itself included).
 
@@ -59,7 +59,7 @@ def count_row(row, below, level):
     return valid
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def cs_rank(x, out):
     """Write the row's rank scaled to the inside of (0, 1): (rank - 1/2) / number of valid cells."""
     columns = x.shape[1]
@@ -70,7 +70,7 @@ def cs_rank(x, out):
             out[t, j] = (below[j] + 0.5 * level[j]) / valid if x[t, j] == x[t, j] else np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def rank_sub(x, y, out):
     """Write the rank of x minus the rank of y within the row."""
     other = np.empty_like(y)
@@ -81,7 +81,7 @@ def rank_sub(x, y, out):
             out[i, j] -= other[i, j]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def rank_div(x, y, out):
     """Write the rank of x divided by the rank of y within the row."""
     other = np.empty_like(y)
@@ -93,7 +93,7 @@ def rank_div(x, y, out):
             out[i, j] /= other[i, j]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def cs_zscore(x, out):
     """Write (x - mean) / standard deviation over the row, NaN where the row does not vary."""
     columns = x.shape[1]
@@ -113,7 +113,7 @@ def cs_zscore(x, out):
             out[t, j] = np.nan if flat else (x[t, j] - mean) / deviation
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def cs_demean(x, out):
     """Write x minus the row's mean."""
     columns = x.shape[1]

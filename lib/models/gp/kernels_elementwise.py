@@ -17,7 +17,7 @@ TINY = 1e-12
 HUGE = 1e100
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def add(x, y, out):
     """Write x + y."""
     for i in range(x.shape[0]):
@@ -25,7 +25,7 @@ def add(x, y, out):
             out[i, j] = x[i, j] + y[i, j]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def sub(x, y, out):
     """Write x - y."""
     for i in range(x.shape[0]):
@@ -33,7 +33,7 @@ def sub(x, y, out):
             out[i, j] = x[i, j] - y[i, j]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def mul(x, y, out):
     """Write x * y, NaN where it overflows."""
     for i in range(x.shape[0]):
@@ -42,7 +42,7 @@ def mul(x, y, out):
             out[i, j] = product if abs(product) < HUGE else np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def div(x, y, out):
     """Write x / y, NaN where y is zero."""
     for i in range(x.shape[0]):
@@ -53,7 +53,7 @@ def div(x, y, out):
             out[i, j] = np.nan if zero or not abs(quotient) < HUGE else quotient
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def maximum(x, y, out):
     """Write the larger of x and y."""
     for i in range(x.shape[0]):
@@ -64,7 +64,7 @@ def maximum(x, y, out):
             out[i, j] = larger if a == a and b == b else np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def minimum(x, y, out):
     """Write the smaller of x and y."""
     for i in range(x.shape[0]):
@@ -74,7 +74,7 @@ def minimum(x, y, out):
             out[i, j] = smaller if a == a and b == b else np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def log(x, out):
     """Write ln|x|, NaN where x is zero."""
     for i in range(x.shape[0]):
@@ -83,7 +83,7 @@ def log(x, out):
             out[i, j] = math.log(size) if size >= TINY else np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def sqrt(x, out):
     """Write sign(x) * sqrt|x|, which keeps the order of negative values."""
     for i in range(x.shape[0]):
@@ -91,7 +91,7 @@ def sqrt(x, out):
             out[i, j] = math.copysign(math.sqrt(abs(x[i, j])), x[i, j])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def neg(x, out):
     """Write -x."""
     for i in range(x.shape[0]):
@@ -99,7 +99,7 @@ def neg(x, out):
             out[i, j] = -x[i, j]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def absolute(x, out):
     """Write |x|."""
     for i in range(x.shape[0]):
@@ -107,7 +107,7 @@ def absolute(x, out):
             out[i, j] = abs(x[i, j])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def sigmoid(x, out):
     """Write 1 / (1 + exp(-x))."""
     for i in range(x.shape[0]):
@@ -119,7 +119,7 @@ def sigmoid(x, out):
             out[i, j] = 1.0 / (1.0 + math.exp(-value))
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def sign(x, out):
     """Write -1, 0 or 1."""
     for i in range(x.shape[0]):

@@ -20,7 +20,7 @@ from numba import njit
 FLAT = 1e-12
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_sum(x, d, out):
     """Write the sum over the last d rows."""
     rows, columns = x.shape
@@ -42,7 +42,7 @@ def ts_sum(x, d, out):
     out[: min(d - 1, rows), :] = np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_mean(x, d, out):
     """Write the mean over the last d rows."""
     ts_sum(x, d, out)
@@ -51,7 +51,7 @@ def ts_mean(x, d, out):
             out[i, j] /= d
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def decay_linear(x, d, out):
     """Write the mean over the last d rows with weights d, d-1, ..., 1 from the latest row back."""
     rows, columns = x.shape
@@ -82,7 +82,7 @@ def decay_linear(x, d, out):
     out[: min(d - 1, rows), :] = np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def sub_pos_decay_linear(x, y, d, out):
     """Write the linearly decaying mean of max(x - y, 0) over the last d rows."""
     excess = np.empty_like(x)
@@ -93,7 +93,7 @@ def sub_pos_decay_linear(x, y, d, out):
     decay_linear(excess, d, out)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_max(x, d, out):
     """Write the largest of the last d rows (van Herk's two passes)."""
     rows, columns = x.shape
@@ -122,7 +122,7 @@ def ts_max(x, d, out):
                     suffix[k, j] = larger if value == value and after == after else np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_min(x, d, out):
     """Write the smallest of the last d rows."""
     ts_max(-x, d, out)
@@ -131,12 +131,14 @@ def ts_min(x, d, out):
             out[i, j] = -out[i, j]
 
 
-@njit(cache=True)
-def _moments(x, d, mean, squares):
-    """Write mean and centred sum of squares of the last d rows."""
+@njit(cache=True, error_model="numpy", inline="always")
+def _moments(x, d, standardise, out):
+    """Write the standard deviation of the last d rows, or the latest row's distance from their mean in such units."""
     rows, columns = x.shape
     mean_s = np.full((d + 1, columns), np.nan)
     squares_s = np.full((d + 1, columns), np.nan)
+    mean_s[d] = 0.0
+    squares_s[d] = 0.0
     mean_p = np.empty(columns)
     squares_p = np.empty(columns)
     for start in range(0, rows, d):
@@ -145,55 +147,45 @@ def _moments(x, d, mean, squares):
         squares_p[:] = 0.0
         for t in range(start, stop):
             newer = t - start + 1
-            older = d - newer
-            share = older / d
+            share = (d - newer) / d
+            weight = newer * share
+            # zeros once the window is one whole block, whose share and weight are zero too
+            older_mean, older_squares = mean_s[newer], squares_s[newer]
             for j in range(columns):
                 step = x[t, j] - mean_p[j]
                 mean_p[j] += step / newer
                 squares_p[j] += step * (x[t, j] - mean_p[j])
-            if older == 0:
-                mean[t, :] = mean_p
-                squares[t, :] = squares_p
-            else:
-                for j in range(columns):
-                    gap = mean_s[newer, j] - mean_p[j]
-                    mean[t, j] = mean_p[j] + gap * share
-                    squares[t, j] = squares_p[j] + squares_s[newer, j] + gap * gap * newer * share
+                gap = older_mean[j] - mean_p[j]
+                mean = mean_p[j] + gap * share
+                deviation = math.sqrt((squares_p[j] + older_squares[j] + gap * gap * weight) / (d - 1))
+                flat = deviation <= FLAT * abs(mean)
+                if standardise:
+                    score = (x[t, j] - mean) / (1.0 if flat else deviation)
+                    out[t, j] = np.nan if flat else score
+                else:
+                    out[t, j] = 0.0 if flat else deviation
         if stop - start == d:
-            mean_s[d, :] = 0.0
-            squares_s[d, :] = 0.0
             for k in range(d - 1, 0, -1):
                 for j in range(columns):
                     step = x[start + k, j] - mean_s[k + 1, j]
                     mean_s[k, j] = mean_s[k + 1, j] + step / (d - k)
                     squares_s[k, j] = squares_s[k + 1, j] + step * (x[start + k, j] - mean_s[k, j])
+    out[: min(d - 1, rows), :] = np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_std(x, d, out):
     """Write the sample standard deviation (d - 1 degrees of freedom) of the last d rows; exactly 0 if constant."""
-    mean = np.empty_like(x)
-    _moments(x, d, mean, out)
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            deviation = math.sqrt(out[i, j] / (d - 1))
-            out[i, j] = 0.0 if deviation <= FLAT * abs(mean[i, j]) else deviation
+    _moments(x, d, False, out)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_zscore(x, d, out):
     """Write (x - mean) / standard deviation over the last d rows, NaN where they do not vary."""
-    mean = np.empty_like(x)
-    _moments(x, d, mean, out)
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            deviation = math.sqrt(out[i, j] / (d - 1))
-            flat = not (deviation > FLAT * abs(mean[i, j]))
-            score = (x[i, j] - mean[i, j]) / (1.0 if flat else deviation)
-            out[i, j] = np.nan if flat else score
+    _moments(x, d, True, out)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_skew(x, d, out):
     """Write the bias-corrected skewness of the last d rows, NaN where they do not vary (Pebay's third moments)."""
     rows, columns = x.shape
@@ -240,7 +232,7 @@ def ts_skew(x, d, out):
                     suffix[k, 0, j] = m + step
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy", inline="always")
 def _co_moments(x, y, d, correlate, out):
     """Write the sample covariance of the last d rows, or their correlation."""
     rows, columns = x.shape
@@ -298,13 +290,13 @@ def _co_moments(x, y, d, correlate, out):
     out[: min(d - 1, rows), :] = np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_cov(x, y, d, out):
     """Write the sample covariance of the last d rows."""
     _co_moments(x, y, d, False, out)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_corr(x, y, d, out):
     """Write the correlation of the last d rows, NaN where one side does not vary."""
     _co_moments(x, y, d, True, out)

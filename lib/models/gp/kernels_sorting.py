@@ -15,7 +15,7 @@ from numba import njit
 from lib.models.gp.kernels_elementwise import HUGE, TINY
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def delay(x, d, out):
     """Write the value d rows ago."""
     out[:d, :] = np.nan
@@ -24,7 +24,7 @@ def delay(x, d, out):
             out[t, j] = x[t - d, j]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def delta(x, d, out):
     """Write the change over d rows."""
     out[:d, :] = np.nan
@@ -33,7 +33,7 @@ def delta(x, d, out):
             out[t, j] = x[t, j] - x[t - d, j]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def pct_change(x, d, out):
     """Write the change over d rows as a share of the absolute value then, NaN where that is zero."""
     out[:d, :] = np.nan
@@ -45,7 +45,7 @@ def pct_change(x, d, out):
             out[t, j] = np.nan if zero or not abs(change) < HUGE else change
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_rank(x, d, out):
     """Write the rank of the latest value among the last d, from 1/d to 1, ties at their mean rank."""
     rows, columns = x.shape
@@ -63,7 +63,7 @@ def ts_rank(x, d, out):
     out[: min(d - 1, rows), :] = np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_argmax(x, d, out):
     """Write how many rows ago the largest of the last d values was, as a share of d; the older one of equals."""
     rows, columns = x.shape
@@ -84,19 +84,19 @@ def ts_argmax(x, d, out):
     out[: min(d - 1, rows), :] = np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_argmin(x, d, out):
     """Write how many rows ago the smallest of the last d values was, as a share of d; the older one of equals."""
     ts_argmax(-x, d, out)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _order(a, b):
     """Return +1/2 if a > b, -1/2 if a < b, else 0: summed over a window, a centred rank with ties at their mean."""
     return (0.5 if a > b else 0.0) - (0.5 if a < b else 0.0)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ts_rank_corr(x, y, d, out):
     """Write the rank correlation of the last d rows of x and y, ties at their mean rank, NaN where one is constant.
 
@@ -133,7 +133,7 @@ def ts_rank_corr(x, y, d, out):
             out[t, j] = product / math.sqrt(size) if complete[j] >= d and size > 0 else np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy", inline="always")
 def _group_mean(x, y, d, n, low, high, out):
     """Write low * mean of x where y is lowest + high * mean of x where y is highest, n of the last d rows each.
 
@@ -142,47 +142,50 @@ def _group_mean(x, y, d, n, low, high, out):
     """
     rows, columns = x.shape
     places = np.zeros((d, columns))
-    entering, total = np.empty(columns), np.empty(columns)
-    complete = np.zeros(columns)
+    behind, total = np.empty(columns), np.empty(columns)
+    # complete: rows since a value was missing; known: rows of the window with a y, the latest not counted yet
+    complete, known = np.zeros(columns), np.zeros(columns)
     none = np.full(columns, np.nan)
     for t in range(rows):
-        entering[:] = 0.0
+        behind[:] = 0.0
         total[:] = 0.0
         leaving = y[t - d] if t >= d else none
         latest = y[t]
         for row in range(max(t - d + 1, 0), t):
             place, key, value = places[row % d], y[row], x[row]
             for j in range(columns):
-                position = place[j]
-                position += 1.0 if key[j] > latest[j] else 0.0
-                position -= 1.0 if key[j] >= leaving[j] else 0.0
+                later = 1.0 if key[j] > latest[j] else 0.0
+                position = place[j] + later - (1.0 if key[j] >= leaving[j] else 0.0)
                 place[j] = position
-                entering[j] += 1.0 if key[j] <= latest[j] else 0.0
+                behind[j] += later
                 weight = (low if position < n else 0.0) + (high if position >= d - n else 0.0)
                 total[j] += weight * value[j]
         place = places[t % d]
         for j in range(columns):
-            place[j] = entering[j]
-            weight = (low if entering[j] < n else 0.0) + (high if entering[j] >= d - n else 0.0)
+            known[j] -= 1.0 if leaving[j] == leaving[j] else 0.0
+            position = known[j] - behind[j]
+            place[j] = position
+            known[j] += 1.0 if latest[j] == latest[j] else 0.0
+            weight = (low if position < n else 0.0) + (high if position >= d - n else 0.0)
             total[j] += weight * x[t, j]
-            known = latest[j] == latest[j] and x[t, j] == x[t, j]
-            complete[j] = complete[j] + 1.0 if known else 0.0
+            both = latest[j] == latest[j] and x[t, j] == x[t, j]
+            complete[j] = complete[j] + 1.0 if both else 0.0
             out[t, j] = total[j] / n if complete[j] >= d else np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def group_asc_sort_avg(x, y, d, n, out):
     """Write the mean of x over those n of the last d rows whose y is lowest."""
     _group_mean(x, y, d, n, 1.0, 0.0, out)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def group_desc_sort_avg(x, y, d, n, out):
     """Write the mean of x over those n of the last d rows whose y is highest."""
     _group_mean(x, y, d, n, 0.0, 1.0, out)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def group_diff_sort_avg(x, y, d, n, out):
     """Write the mean of x where y is highest minus its mean where y is lowest, n of the last d rows each."""
     _group_mean(x, y, d, n, -1.0, 1.0, out)

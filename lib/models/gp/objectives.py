@@ -47,7 +47,7 @@ def discounts(top: int = TOP) -> np.ndarray:
 DISCOUNTS = discounts()
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _gain(below, level, valid, relevance, row, cumulative, long):
     """Return the discounted gain of the first places, equal values sharing the mean discount of their places.
 
@@ -65,7 +65,7 @@ def _gain(below, level, valid, relevance, row, cumulative, long):
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _rank_label(label, below, level, centred, relevance, cumulative):
     """Write centred ranks and relevance (the rank scaled to (0, 1)) of a row; return their squares and ideal gain."""
     valid = count_row(label, below, level)
@@ -79,7 +79,7 @@ def _rank_label(label, below, level, centred, relevance, cumulative):
     return squares, _gain(below, level, valid, relevance, label, cumulative, True)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def rank_labels(labels, cumulative):
     """Return what ``weekly_measures`` needs of complete weeks: centred ranks, relevances, squares and ideal gains."""
     weeks, columns = labels.shape
@@ -91,7 +91,7 @@ def rank_labels(labels, cumulative):
     return centred, relevance, totals
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def weekly_measures(factor, labels, rows, ranked, cumulative, ic, long, short):
     """Write rank IC and NDCG of both sides for each week.
 
@@ -143,7 +143,7 @@ def weekly_measures(factor, labels, rows, ranked, cumulative, ic, long, short):
             short[w] = _gain(below, level, both, relevance, row, cumulative, False) / ideal
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def coverage(factor, listed, first, stop):
     """Return the share of rows on which the factor varies over at least half of the listed symbols.
 
@@ -193,7 +193,7 @@ class Target:
         return rank_labels(self.labels, DISCOUNTS)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _measure(factor, labels, rows, ranked, cumulative):
     weeks = rows.shape[0]
     ic, long, short = np.empty(weeks), np.empty(weeks), np.empty(weeks)

@@ -45,16 +45,16 @@ OPERATOR_PHRASES = {
     "ts_skew": ("the {d}-session skewness of {x}", "{x}的{d}日偏度"),
     "ts_rank_corr": ("the {d}-session rank correlation of {x} and {y}", "{x}与{y}的{d}日秩相关系数"),
     "group_asc_sort_avg": (
-        "the mean of {x} on the {n} of {d} sessions with the lowest {y}",
-        "近{d}日中{y}最低的{n}日的{x}均值",
+        "the mean of {x} on the {n} of {d} sessions when {y} was lowest",
+        "近{d}日里{y}最低的{n}日的{x}均值",
     ),
     "group_desc_sort_avg": (
-        "the mean of {x} on the {n} of {d} sessions with the highest {y}",
-        "近{d}日中{y}最高的{n}日的{x}均值",
+        "the mean of {x} on the {n} of {d} sessions when {y} was highest",
+        "近{d}日里{y}最高的{n}日的{x}均值",
     ),
     "group_diff_sort_avg": (
-        "the mean of {x} on the {n} of {d} sessions with the highest {y}, less that with the lowest",
-        "近{d}日中{y}最高与最低{n}日的{x}均值之差",
+        "the mean of {x} on the {n} of {d} sessions when {y} was highest, less that when it was lowest",
+        "近{d}日里{y}最高与最低各{n}日的{x}均值之差",
     ),
 }
 INPUT_PHRASES = {
@@ -82,6 +82,8 @@ INPUT_PHRASES = {
     "book_yield_z": ("the book yield's 60-session z-score", "市净率倒数60日标准分"),
 }
 SIDES = {1: ("High is good: {x}", "越高越好：{x}"), -1: ("Low is good: {x}", "越低越好：{x}")}
+#: keep a phrase together inside a longer one
+BRACKETS = ("({x})", "（{x}）")
 LANGUAGES = ("en", "zh")
 
 
@@ -112,8 +114,6 @@ def read_formula(formula: str, sign: int, language: str = "en") -> str:
         arguments = [stack.pop() for _ in range(operator.arity)]
         words = dict(zip("xy", arguments, strict=False)) | dict(zip("dn", operator.windows, strict=False))
         phrase = OPERATOR_PHRASES[operator.family][which].format(**words)
-        # brackets keep nested phrases apart
-        stack.append(f"({phrase})" if any(" " in argument or "（" in argument for argument in arguments) else phrase)
-    text = stack[0]
-    text = text[1:-1] if text.startswith("(") and text.endswith(")") else text
+        stack.append(BRACKETS[which].format(x=phrase))
+    text = stack[0].removeprefix(BRACKETS[which][0]).removesuffix(BRACKETS[which][-1])
     return SIDES[sign][which].format(x=text)
