@@ -110,7 +110,7 @@ def collect(run: Run, outputs: Path = OUTPUTS) -> Assembly:
     """Find the results that belong to a run.
 
     In the weekly run they lie in the run's own folder. A notebook that is run by hand takes the newest of
-    ``outputs/interactive`` and ``outputs/<session>`` that was made of the same data for the same session.
+    ``outputs/interactive/<session>`` and ``outputs/<session>`` that was made of the same data for the same session.
     """
     candidates = [folder for folder in (run.out, outputs / f"{run.market.as_of:%Y-%m-%d}") if _fits(folder, run)]
     if not candidates:
@@ -127,7 +127,8 @@ def _fits(folder: Path, run: Run) -> bool:
     if (folder / NAME).exists():
         manifest = Manifest.read(folder)
         return manifest.as_of == f"{run.market.as_of:%Y-%m-%d}" and manifest.source == run.market.source.name
-    return (folder / "exhibits").is_dir()
+    sources = {json.loads(path.read_text(encoding="utf-8"))["source"] for path in (folder / "exhibits").glob("*.json")}
+    return bool(sources) and sources <= set(run.market.source.label.values())
 
 
 def _place(number: str) -> tuple[bool, int]:

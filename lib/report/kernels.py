@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import nbformat
 import papermill
@@ -30,17 +30,27 @@ ENVIRONMENT = {
 
 
 class OwnKernelManager(AsyncKernelManager):
-    """Starts ipykernel in the interpreter that runs the suite, whatever kernel is installed as ``python3``."""
+    """Starts ipykernel in the interpreter that runs the suite, whatever kernel is installed as ``python3``.
+
+    Attributes
+    ----------
+    extra : dict
+        Further environment variables of the kernel.
+    """
+
+    extra: ClassVar[dict[str, str]] = {}
 
     @property
     def kernel_spec(self) -> KernelSpec:
         """Return the specification of this interpreter's kernel."""
         environment = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
         return KernelSpec(
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            # the kernel's own log tells of every orderly shutdown as of an error; what a cell raises comes back anyway
+            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"],
             display_name="Python 3",
             language="python",
-            env=environment,
+            env=environment | self.extra,
+            metadata={"supported_encryption": ["curve"]},
         )
 
 
@@ -54,7 +64,11 @@ class Failure:
 
 
 def execute(
-    notebook: Path, executed: Path, parameters: dict[str, Any], on_cell: Callable[[], None] = lambda: None
+    notebook: Path,
+    executed: Path,
+    parameters: dict[str, Any],
+    on_cell: Callable[[], None] = lambda: None,
+    environment: dict[str, str] | None = None,
 ) -> Failure | None:
     """Run one notebook with papermill and write what came out of it.
 
@@ -66,6 +80,8 @@ def execute(
         Injected after the cell tagged ``parameters``; checked by the caller.
     on_cell : callable
         Is called after each code cell.
+    environment : dict, optional
+        Environment variables for the kernel.
 
     Returns
     -------
@@ -98,7 +114,7 @@ def execute(
             request_save_on_cell_execute=False,  # saving at each cell dominates heavy notebooks
             autosave_cell_every=0,
             start_timeout=120,
-            kernel_manager_class=OwnKernelManager,
+            kernel_manager_class=type("Manager", (OwnKernelManager,), {"extra": environment or {}}),
             resources={"metadata": {"path": str(notebook.parent)}},
             on_notebook_start=started,
             on_cell_execute=entered,

@@ -13,12 +13,14 @@ from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 from lib.market.ingest import open_market
 from lib.market.pointintime import Market
+from lib.report.catalogue import catalogue
 from lib.report.folders import built_aside, files_of
 from lib.report.html import export_report
 from lib.report.kernels import code_cells, execute, unwritten
 from lib.report.manifest import Manifest, SectionRecord, versions
 from lib.report.parameters import PARAMS, Parameters, RunParameters
 from lib.report.sections import Plan, Section, code_fingerprint, read_parameters, read_plan
+from lib.report.session import ALLOW_STALE
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
@@ -81,7 +83,11 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
     parameters = read_parameters(plan, params)
     data = settings.data if settings.data in ("sample", "sample-null") else str(Path(settings.data).resolve())
     market = open_market(
-        data, settings.as_of, allow_stale=settings.allow_stale, accept_revisions=settings.accept_revisions
+        data,
+        settings.as_of,
+        allow_stale=settings.allow_stale,
+        accept_revisions=settings.accept_revisions,
+        progress=lambda file: tqdm.write(f"reading {file}"),
     )
     out = settings.out.resolve()
     name = f"{market.as_of:%Y-%m-%d}"
@@ -91,7 +97,19 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
     earlier = _earlier(out / name) if settings.resume else None
     try:
         with built_aside(out, name) as folder:
-            return _Run(plan, parameters, common, market, notebooks, params, folder, out / name, earlier).carry_out()
+            run = _Run(
+                plan,
+                parameters,
+                common,
+                market,
+                notebooks,
+                params,
+                folder,
+                out / name,
+                earlier,
+                settings.allow_stale,
+            )
+            return run.carry_out()
     except OSError as error:
         raise unwritten(error, out) from error
 
@@ -116,6 +134,7 @@ class _Run:
     folder: Path
     target: Path
     earlier: Manifest | None
+    allow_stale: bool
 
     def carry_out(self) -> Manifest:
         self.code = code_fingerprint(self.params)
@@ -136,7 +155,7 @@ class _Run:
                 bar.update(before + cells[section.notebook] - bar.n)
                 bar.write(_line(record))
         self.manifest.status = "ok" if all(record.done for record in self.manifest.sections) else "failed"
-        export_report(self.folder, self.plan.report, self.manifest)
+        export_report(self.folder, self.plan.report, self.manifest, catalogue(self.common.language))
         self.manifest.write(self.folder)
         return self.manifest
 
@@ -174,6 +193,7 @@ class _Run:
             executed,
             self.common.model_dump() | {"out": str(self.folder)} | self.parameters[section.notebook].model_dump(),
             on_cell=bar.update,
+            environment={ALLOW_STALE: "1"} if self.allow_stale else {},
         )
         self._settle(executed)
         record.seconds = round(time.perf_counter() - start, 3)
