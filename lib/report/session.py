@@ -74,6 +74,7 @@ class Run:
         data_date=None,
         notes: Iterable[str] = (),
         values: Mapping[str, object] | None = None,
+        show_table: bool = False,
     ) -> None:
         """Save an exhibit under its number and show it.
 
@@ -95,16 +96,19 @@ class Run:
             Fallbacks, missing data and whatever its reader has to know.
         values : mapping, optional
             Fills braces in its title, caption and description in the catalogue.
+        show_table : bool
+            Show the table below the figure too; otherwise the report folds it away.
 
         Raises
         ------
         RunError
-            It has neither table nor figure, or its number is taken.
+            It has neither table nor figure.
         """
         stem = f"{'' if number.startswith('s') else 'fig'}{number}_{slug}"
         if table is None and figure is None:
             raise RunError(f"exhibit {number} has neither table nor figure", remedy="pass table=, figure= or both")
         record = self._record(number, slug, stem, data_date, list(notes), dict(formats or {}), values or {})
+        record["show_table"] = show_table or figure is None
         if table is not None:
             path = self._place("tables", f"{stem}.csv")
             table.to_csv(path, index=False, date_format="%Y-%m-%d", encoding="utf-8", lineterminator="\n")
@@ -172,7 +176,7 @@ class Run:
         for file in sorted(record["files"]):
             if file.endswith(".png"):
                 display(Image(self.out / file, alt=record["alt"], width=860))
-            elif not any(other.endswith(".png") for other in record["files"]):
+            elif record["show_table"]:
                 display(HTML(table_html(self.out / file, record, self.language)))
         lines = [record["caption"], self._origin(record), *record["notes"]]
         display(Markdown("  \n".join(f"*{line}*" for line in lines if line)))

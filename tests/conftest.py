@@ -1,0 +1,57 @@
+"""Fixtures that tests share: the sample market, the real market where it is at hand."""
+
+import os
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+matplotlib.use("Agg")
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL_MARKET = ROOT.parent / "shared" / "market"
+PUBLISHED_WEEK = "2025-06-13"
+
+
+@pytest.fixture(scope="session")
+def sample_store_dir():
+    """The folder of stores with the sample in it, the suite's own: filled once, then reused while unchanged."""
+    from lib.market.ingest import STORES, open_market
+
+    open_market("sample", PUBLISHED_WEEK)
+    return STORES
+
+
+@pytest.fixture(scope="session")
+def sample_market(sample_store_dir):
+    """The synthetic sample as of the published week."""
+    from lib.market.ingest import open_market
+
+    return open_market("sample", PUBLISHED_WEEK, store_dir=sample_store_dir)
+
+
+@pytest.fixture(scope="session")
+def real_market_dir():
+    """The folder of real market history; tests that need it are skipped where it is absent."""
+    if not (REAL_MARKET / "instruments.csv").exists():
+        pytest.skip("the real market folder ../shared/market is not on this machine")
+    return REAL_MARKET
+
+
+@pytest.fixture(scope="session")
+def real_market(real_market_dir):
+    """The real market as of the published week."""
+    from lib.market.ingest import open_market
+
+    return open_market(str(real_market_dir), PUBLISHED_WEEK)
+
+
+@pytest.fixture(autouse=True)
+def missing_glyphs_are_errors(recwarn):
+    """Fail a test that draws a character its fonts do not have."""
+    yield
+    missing = [str(warning.message) for warning in recwarn if "missing from font" in str(warning.message)]
+    assert not missing, missing
+
+
+os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")

@@ -1,0 +1,145 @@
+"""Exhibits: files, records, figures in both languages, the same bytes twice."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.market.errors import RunError
+from lib.report import charts, tables
+from lib.report.catalogue import LANGUAGES, catalogue
+from lib.report.session import Run
+from lib.report.style import apply_style, save, sign_colours
+
+TABLE = pd.DataFrame(
+    {
+        "symbol": ["510300.SH", "DXY", "US10Y"],
+        "name": ["沪深300ETF", "美元指数", "美国10年期国债收益率"],
+        "name_en": ["CSI 300 ETF", "US Dollar Index", "US 10Y Treasury yield"],
+        "group": ["a_share", "fx", "yield"],
+        "change": [0.0123, np.nan, -8.6],
+        "unit": ["fraction", "fraction", "basis points"],
+    }
+)
+WORDS = {"last": "L", "previous": "P", "best": "B", "worst": "W"}
+
+
+def make_run(folder, language="en", stale=0, synthetic=True):
+    label = {"en": "synthetic sample", "zh": "合成样本数据"}
+    market = SimpleNamespace(
+        as_of=pd.Timestamp("2025-06-13"),
+        requested=pd.Timestamp("2025-06-18"),
+        stale_sessions=stale,
+        source=SimpleNamespace(name="sample", label=label, synthetic=synthetic),
+    )
+    apply_style()
+    return Run("01_market_recap", market, language, folder, folder / "cache", catalogue(language))
+
+
+def bars(language):
+    run_names = TABLE["name" if language == "zh" else "name_en"]
+    values = TABLE.set_index(run_names)["change"].iloc[:2]
+    return charts.diverging_bars(
+        values, sign_colours(language), lambda x: f"{x:+.2%}", "单位" if language == "zh" else "x"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_exhibit_leaves_csv_png_and_record(tmp_path, language):
+    run = make_run(tmp_path, language)
+    run.exhibit("01", "global_assets", TABLE, bars(language), formats={"change": "unit"}, values=WORDS, notes=["n"])
+    read = pd.read_csv(tmp_path / "tables/fig01_global_assets.csv")
+    pd.testing.assert_frame_equal(read, TABLE)
+    assert (tmp_path / "figures/fig01_global_assets.png").read_bytes().startswith(b"\x89PNG")
+    record = json.loads((tmp_path / "exhibits/fig01_global_assets.json").read_text(encoding="utf-8"))
+    assert record["files"] == ["tables/fig01_global_assets.csv", "figures/fig01_global_assets.png"]
+    assert record["synthetic"] is True and record["notes"] == ["n"] and record["data_date"] == "2025-06-13"
+    assert "B" in record["alt"]
+
+
+def test_tables_do_not_depend_on_the_language(tmp_path):
+    for language in LANGUAGES:
+        make_run(tmp_path / language, language).exhibit("01", "g", TABLE, formats={"change": "unit"}, values=WORDS)
+    first, second = ((tmp_path / language / "tables/fig01_g.csv").read_bytes() for language in LANGUAGES)
+    assert first == second
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_figure_is_the_same_twice(tmp_path, language):
+    apply_style()
+    for name in "ab":
+        save(bars(language), tmp_path / f"{name}.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_supplement_keeps_its_own_name(tmp_path):
+    make_run(tmp_path).exhibit("s01", "closes", TABLE)
+    assert (tmp_path / "tables/s01_closes.csv").exists()
+    assert (tmp_path / "exhibits/figs01_closes.json").exists()
+
+
+def test_stale_data_are_named_on_every_exhibit(tmp_path):
+    make_run(tmp_path, stale=3).exhibit("s01", "closes", TABLE)
+    note = json.loads((tmp_path / "exhibits/figs01_closes.json").read_text(encoding="utf-8"))["notes"][0]
+    assert "13 June 2025" in note and "3 sessions" in note and "18 June 2025" in note
+
+
+def test_an_exhibit_needs_something_to_show(tmp_path):
+    with pytest.raises(RunError, match="neither table nor figure"):
+        make_run(tmp_path).exhibit("01", "empty", values=WORDS)
+
+
+def test_a_table_shows_units_names_and_missing_values_by_language(tmp_path):
+    TABLE.to_csv(tmp_path / "t.csv", index=False)
+    record = {"notebook": "01_market_recap", "number": "01", "formats": {"change": "unit"}}
+    english, chinese = (tables.table_html(tmp_path / "t.csv", record, language) for language in LANGUAGES)
+    for text in ("CSI 300 ETF", "+1.23%", "-8.6", "–", "Currencies", "Change"):
+        assert text in english, text
+    assert "沪深300ETF" not in english
+    for text in ("沪深300ETF", "外汇", "涨跌"):
+        assert text in chinese, text
+    assert "CSI 300 ETF" not in chinese
+    assert english == tables.table_html(tmp_path / "t.csv", record, "en"), "the same HTML twice"
+    assert "http" not in english
+
+
+def test_facts_are_plain_json(tmp_path):
+    run = make_run(tmp_path)
+    run.hand_over({"a": np.float64(1.5), "b": pd.Timestamp("2025-06-13"), "c": pd.Series({"x": 1})})
+    assert json.loads((tmp_path / "facts/01_market_recap.json").read_text()) == {
+        "a": 1.5,
+        "b": "2025-06-13",
+        "c": {"x": 1},
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_shared_charts_draw_without_missing_glyphs(tmp_path, language):
+    apply_style()
+    word = "净值" if language == "zh" else "NAV"
+    dates = pd.bdate_range("2024-01-01", periods=50)
+    nav = pd.DataFrame({"a": np.linspace(1, 1.2, 50), "b": np.linspace(1, 1.19, 50)}, index=dates)
+    nav.iloc[30:35, 0] -= 0.1
+    figure = charts.nav_chart(
+        nav, {"a": word, "b": word}, drawdown_of="a", nav_label=word, drawdown_label=word, band=nav * 1.01
+    )
+    bottom = figure.axes[1]
+    assert bottom.get_ylim()[0] < -0.05, "the drawdown is drawn"
+    save(figure, tmp_path / "nav.png")
+    panels = {word: pd.Series({"x": 1.0, "y": -2.0}), "two": pd.Series({"z": 0.5})}
+    figure = charts.panels_of_bars(panels, sign_colours(language), dict.fromkeys(panels, str))
+    save(figure, tmp_path / "panels.png")
+    table = pd.DataFrame({"now": [0.3, 0.1], "before": [0.2, 0.2]})
+    save(charts.now_against_before(table, [word, "b"], sign_colours(language), (word, word)), tmp_path / "dots.png")
+    assert all((tmp_path / f"{name}.png").stat().st_size > 5000 for name in ("nav", "panels", "dots"))
+
+
+def test_bars_stand_in_order_with_their_values():
+    figure = charts.diverging_bars(
+        pd.Series({"low": -0.02, "high": 0.05, "none": np.nan}), ("b", "r"), lambda x: f"{x:.0%}"
+    )
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["none", "low", "high"]
+    assert [note.get_text() for note in axes.texts] == ["–", "-2%", "5%"]

