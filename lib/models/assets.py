@@ -1,0 +1,144 @@
+"""Assets: from a price, a yield or an exchange rate to the value of holding it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from lib.market.errors import ModelError
+
+#: a value older than this many days is no value any more; the longest holiday of any market is 13 days
+CARRIED_DAYS = 16
+RULES = ("price", "total_return", "yield", "currency", "spot")
+
+
+def asset_values(
+    closes: pd.DataFrame, assets: pd.DataFrame, hedging: Literal["hedged", "unhedged"] = "hedged"
+) -> pd.DataFrame:
+    """Return what one unit in each asset becomes, in the report currency CNY.
+
+    Parameters
+    ----------
+    closes : DataFrame, (T, M)
+        Closes or yields in percent on the assets' own dates, NaN where none; more columns do no harm.
+    assets : DataFrame, indexed by symbol
+        ``rule``, ``maturity``, ``currency``, ``quote`` and ``start``, as the universe ``allocation`` explains them.
+    hedging : {"hedged", "unhedged"}
+        Hedged: foreign assets earn their local return, the cost or gain of the hedge (the difference of short rates)
+        ignored. Unhedged: their price is multiplied by the exchange rate. The class of currencies is never hedged.
+
+    Returns
+    -------
+    DataFrame, (T, N)
+        Values on all dates, each carried over closed days for at most 16 calendar days, NaN before the first and in
+        longer gaps. Dividends of equities, roll of commodities and interest of currencies are ignored.
+
+    Raises
+    ------
+    ModelError
+        An unknown rule, a yield that looks like a fraction, a missing series, a value that is not positive.
+    """
+    missing = assets.index.difference(closes.columns)
+    if len(missing):
+        raise ModelError("an asset has no series", symbol=missing[0], remedy="take it out of the universe allocation")
+    values = {}
+    for symbol, row in assets.iterrows():
+        if row["rule"] not in RULES:
+            raise ModelError(f"there is no rule {row['rule']}", symbol=symbol, remedy=f"use {', '.join(RULES)}")
+        series = closes[symbol].dropna()
+        series = series[pd.Timestamp(row["start"]) :] if row.get("start", "") else series
+        if not len(series):
+            raise ModelError("an asset has no value", symbol=symbol, remedy="take it out of the universe allocation")
+        if row["rule"] == "yield":
+            series = bond_value(series, float(row["maturity"]))
+        elif (series <= 0).any():
+            date = series.index[series <= 0][0]
+            raise ModelError(
+                "a price is not positive", symbol=symbol, date=f"{date:%Y-%m-%d}", remedy="repair the series"
+            )
+        elif row["quote"] == "inverse":
+            series = 1.0 / series
+        values[symbol] = _carried(series, closes.index)
+    values = pd.DataFrame(values)
+    foreign = assets.index[_needs_rate(assets, hedging)]
+    for symbol in foreign:
+        values[symbol] = values[symbol] * _rate(closes, assets.loc[symbol, "currency"])
+    return values
+
+
+def bond_value(percent: pd.Series, maturity: float) -> pd.Series:
+    r"""Return the value of a bond held at a constant maturity, from its par yield.
+
+    .. math:: r_t = y_{t-1} \frac{d_t}{365} - D\,\Delta y_t + \tfrac12 C\,\Delta y_t^2, \qquad
+              D = \frac{1 - v^{2M}}{y_{t-1}}, \quad
+              C = \frac{2 (1 - v^{2M})}{y_{t-1}^2} - \frac{2 M v^{2M+1}}{y_{t-1}}, \quad v = \frac{1}{1 + y_{t-1}/2}
+
+    with :math:`d_t` the days since the last yield: income, modified duration and convexity of a par bond with
+    half-yearly coupons (Swinkels, 2019, Treasury Bond Return Data Starting in 1962, Data 4(3)). The roll down the curve
+    is ignored.
+
+    Parameters
+    ----------
+    percent : Series, (T,)
+        Yields in percent, without NaN.
+    maturity : float
+        Years :math:`M`.
+
+    Returns
+    -------
+    Series, (T,), 1 on the first date.
+
+    Raises
+    ------
+    ModelError
+        Yields that never exceed 0.25 look like fractions; a maturity that is not positive.
+    """
+    if not maturity > 0:
+        raise ModelError(f"a maturity of {maturity} years", symbol=percent.name, remedy="give years above zero")
+    if percent.abs().max() < 0.25:
+        raise ModelError(
+            f"yields of at most {percent.abs().max():.4f} look like fractions, not percent",
+            symbol=percent.name,
+            remedy="multiply the series by 100",
+        )
+    # the formula divides by the yield; a hundredth of a basis point stands for a yield of nought
+    y = np.maximum(percent.to_numpy() / 100.0, 1e-6)
+    days = np.diff(percent.index) / np.timedelta64(1, "D")
+    before, change = y[:-1], np.diff(y)
+    v = 1.0 / (1.0 + before / 2.0)
+    duration = (1.0 - v ** (2 * maturity)) / before
+    convexity = 2.0 * (1.0 - v ** (2 * maturity)) / before**2 - 2.0 * maturity * v ** (2 * maturity + 1) / before
+    earned = before * days / 365.0 - duration * change + 0.5 * convexity * change**2
+    return pd.Series(np.concatenate([[1.0], np.cumprod(1.0 + earned)]), percent.index, name=percent.name)
+
+
+def values_on(values: pd.DataFrame, dates: pd.DatetimeIndex) -> pd.DataFrame:
+    """Return the last row on or before each date, (K, N); NaN before the first."""
+    rows = values.index.searchsorted(dates, side="right") - 1
+    taken = values.to_numpy()[np.maximum(rows, 0)]
+    return pd.DataFrame(np.where(rows[:, None] >= 0, taken, np.nan), dates, values.columns)
+
+
+def _carried(series: pd.Series, dates: pd.DatetimeIndex) -> pd.Series:
+    filled = series.reindex(dates).ffill()
+    seen = pd.Series(dates.where(dates.isin(series.index)), dates).ffill()
+    return filled.where((dates - pd.DatetimeIndex(seen)).days <= CARRIED_DAYS)
+
+
+def _needs_rate(assets: pd.DataFrame, hedging: str) -> pd.Series:
+    abroad = ~assets["currency"].isin(["CNY", "INDEX"])
+    return abroad if hedging == "unhedged" else abroad & (assets["rule"] == "currency")
+
+
+def _rate(closes: pd.DataFrame, currency: str) -> pd.Series:
+    """Return CNY per unit of a currency; the Hong Kong dollar moves with the US dollar by its peg."""
+    dollar = _carried(closes["USDCNY"].dropna(), closes.index)
+    if currency in ("USD", "HKD"):
+        return dollar
+    if currency in ("EUR", "GBP"):
+        return dollar * _carried(closes[f"{currency}USD"].dropna(), closes.index)
+    if currency == "JPY":
+        return dollar / _carried(closes["USDJPY"].dropna(), closes.index)
+    raise ModelError(f"there is no exchange rate for {currency}", remedy="use CNY, USD, HKD, EUR, GBP or JPY")

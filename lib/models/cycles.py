@@ -1,0 +1,142 @@
+"""Cycles: slow waves in yearly changes, cut out by Gaussian windows in the frequency domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+
+from lib.market.errors import ModelError
+
+#: Kitchin, Juglar and Kuznets cycles, in months
+PERIODS = (42, 100, 200)
+SIZE = 4096
+#: fewer months of yearly changes say nothing about cycles
+SHORTEST = 60
+
+
+def yearly_change(monthly: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
+    """Return ln(P_t / P_{t-12}) of month-end values, (L, N); NaN where either end is missing."""
+    return np.log(monthly / monthly.shift(12))
+
+
+def gaussian_window(period: float, width: float, size: int = SIZE) -> np.ndarray:
+    r"""Return the filter's gain at each bin of the Fourier transform, (size,), symmetric.
+
+    .. math:: g_k = \exp\!\left(-\frac{(k - (N/T + 1))^2}{a^2}\right), \quad k = 1 \dots N/2 + 1,
+
+    bins counted from 1, so that bin 1 is the mean and :math:`N / T + 1` the bin of period :math:`T`; the upper half
+    mirrors the lower.
+    """
+    bins = np.arange(1, size // 2 + 2)
+    half = np.exp(-((bins - (size / period + 1)) ** 2) / width**2)
+    return np.concatenate([half, half[-2:0:-1]])
+
+
+def cycle_factors(
+    change: np.ndarray, periods: Sequence[float] = PERIODS, width: float = 10.0, horizon: int = 0, size: int = SIZE
+) -> np.ndarray:
+    """Filter a series around each period and continue it.
+
+    Zeros are padded in front to ``size``, the transform is multiplied by each window and inverted. The last L points
+    are the filtered series; the first ``horizon`` points, where the circle closes, are its forecast.
+
+    Parameters
+    ----------
+    change : array, (L,)
+        Yearly changes, oldest first, no NaN.
+    periods : sequence of float
+        Months.
+    width : float
+        Width a of the window in bins. In time the filter fades to 1/e after N / (pi a) months: 130 for a = 10, 1304
+        for a = 1, with N = 4096.
+    horizon : int
+        Months of forecast.
+
+    Returns
+    -------
+    array, (L + horizon, len(periods))
+
+    Raises
+    ------
+    ModelError
+        Fewer than 60 months, more than ``size``, a missing value, or a width or period that is not positive.
+    """
+    length = len(change)
+    if length < SHORTEST or length + horizon > size:
+        raise ModelError(
+            f"{length} months of yearly changes cannot be filtered",
+            remedy=f"give between {SHORTEST} and {size - horizon}, or leave the asset out until it has them",
+        )
+    if not np.isfinite(change).all():
+        raise ModelError("the series of yearly changes has a gap", remedy="start after the gap or fill the month")
+    if width <= 0 or min(periods) <= 2:
+        raise ModelError("the window needs a width above 0 and periods above 2 months", remedy="set width = 10")
+    padded = np.concatenate([np.zeros(size - length), change])
+    spectrum = np.fft.rfft(padded)
+    windows = np.stack([gaussian_window(period, width, size)[: size // 2 + 1] for period in periods])
+    filtered = np.fft.irfft(spectrum * windows, size, axis=1)
+    return np.concatenate([filtered[:, size - length :], filtered[:, :horizon]], axis=1).T
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """A series as the sum of its cycles.
+
+    Attributes
+    ----------
+    factors : DataFrame, (L + h, K)
+        Filtered series and forecast, one column per period.
+    fitted : Series, (L + h,)
+        Constant plus factors times coefficients.
+    ols : statsmodels results
+        Regression of the yearly change on the factors.
+    phase : Series, (K,)
+        Present angle of each wave, radians: 0 at its crest, pi at its trough, between them falling.
+    share : Series, (K,)
+        Variance of each wave over the variance of the series, over the months observed.
+    """
+
+    factors: pd.DataFrame
+    fitted: pd.Series
+    ols: object
+    phase: pd.Series
+    share: pd.Series
+
+
+def decompose(
+    change: pd.Series, periods: Sequence[int] = PERIODS, width: float = 10.0, horizon: int = 12
+) -> Decomposition:
+    """Filter a monthly series, regress it on its waves and read their phases.
+
+    Parameters
+    ----------
+    change : Series, (L,), indexed by month end
+        Leading NaN are dropped.
+    """
+    observed = change.loc[change.first_valid_index() :] if change.notna().any() else change.dropna()
+    values = cycle_factors(observed.to_numpy(), periods, width, horizon)
+    months = observed.index.append(pd.date_range(observed.index[-1], periods=horizon + 1, freq="ME")[-horizon:])
+    months = months if horizon else observed.index
+    factors = pd.DataFrame(values, months, [str(period) for period in periods])
+    ols = sm.OLS(observed, sm.add_constant(factors.iloc[: len(observed)])).fit()
+    fitted = ols.params["const"] + factors @ ols.params.drop("const")
+    waves = factors * ols.params.drop("const")
+    share = waves.iloc[: len(observed)].var() / observed.var()
+    return Decomposition(factors, fitted, ols, _phases(observed.to_numpy(), periods, width, waves), share)
+
+
+def _phases(change: np.ndarray, periods: Sequence[int], width: float, waves: pd.DataFrame) -> pd.Series:
+    """Return the angle of the analytic signal at the last observed month; a negative coefficient turns it by pi."""
+    spectrum = np.fft.fft(np.concatenate([np.zeros(SIZE - len(change)), change]))
+    angles = []
+    for period in periods:
+        window = gaussian_window(period, width)
+        window[SIZE // 2 + 1 :] = 0.0
+        angles.append(np.angle(np.fft.ifft(spectrum * window)[-1]))
+    factors = cycle_factors(change, periods, width)[-1]
+    turned = np.where(np.sign(waves.iloc[len(change) - 1]) == np.sign(factors), 0.0, np.pi)
+    return pd.Series(np.mod(np.array(angles) + turned, 2 * np.pi), waves.columns)

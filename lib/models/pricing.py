@@ -1,0 +1,117 @@
+"""Pricing: what a class's cycles say about the next month of each asset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.market.errors import ModelError
+from lib.models.cycles import PERIODS, SHORTEST, cycle_factors, yearly_change
+
+
+@dataclass(frozen=True)
+class Views:
+    """Expected changes at each decision.
+
+    Attributes
+    ----------
+    assets : DataFrame, (K, N)
+        fitted(t+1) - fitted(t) of each asset's yearly change; NaN without enough history.
+    classes : DataFrame, (K, C)
+        Mean over the assets of the class that have one.
+    """
+
+    assets: pd.DataFrame
+    classes: pd.DataFrame
+
+
+def class_base(monthly: pd.DataFrame) -> pd.Series:
+    """Return the equal-weight index of a class from month-end values, (L,), rebalanced monthly.
+
+    Each month averages the log changes of the assets that have one; leading months without any are left out.
+    """
+    steps = np.log(monthly).diff().mean(axis=1)
+    steps = steps.loc[steps.first_valid_index() :] if steps.notna().any() else steps.dropna()
+    if steps.isna().any():
+        date = steps.index[steps.isna()][0]
+        raise ModelError(
+            "no asset of a class has a value in this month",
+            date=f"{date:%Y-%m-%d}",
+            remedy="complete the series of one of them, or start the class after the gap",
+        )
+    return np.exp(steps.cumsum())
+
+
+def three_factor_scores(change: np.ndarray, factors: np.ndarray, window: int = 50) -> np.ndarray:
+    r"""Return the change that the next month should bring, (N,).
+
+    Each asset's yearly change over the last ``window`` months is regressed on its class's factors,
+
+    .. math:: y_{i,s} = \alpha_i + \sum_k \beta_{i,k} F_{k,s} + \varepsilon_{i,s}, \qquad
+              \text{score}_i = \hat y_{i,t+1} - \hat y_{i,t} = \sum_k \beta_{i,k} (F_{k,t+1} - F_{k,t}).
+
+    Parameters
+    ----------
+    change : array, (L, N)
+        Yearly changes up to t; an asset with a gap in the window gets NaN.
+    factors : array, (L + 1, K)
+        Filtered series with one month of forecast.
+    """
+    if len(factors) != len(change) + 1:
+        raise ModelError("factors need one month of forecast", remedy="filter with horizon = 1")
+    if window <= factors.shape[1] + 1 or len(change) < window:
+        raise ModelError(
+            f"a window of {window} months cannot be regressed on {factors.shape[1]} factors and {len(change)} months",
+            remedy="take a window of 24 months or more, and start later",
+        )
+    target = change[-window:]
+    known = np.isfinite(target).all(axis=0)
+    design = np.column_stack([np.ones(window), factors[-window - 1 : -1]])
+    # factors of a short window are nearly collinear with each other: lstsq by SVD, as statsmodels' pinv
+    slopes = np.linalg.lstsq(design, np.where(known, target, 0.0), rcond=1e-15)[0][1:]
+    return np.where(known, (factors[-1] - factors[-2]) @ slopes, np.nan)
+
+
+def cycle_views(
+    monthly: pd.DataFrame,
+    classes: pd.Series,
+    decisions: pd.DatetimeIndex,
+    periods: Sequence[int] = PERIODS,
+    width: float = 10.0,
+    window: int = 50,
+) -> Views:
+    """Filter and regress at every decision with what was known then.
+
+    Parameters
+    ----------
+    monthly : DataFrame, (L, N)
+        Month-end values of the assets.
+    classes : Series, (N,)
+        Class of each asset.
+    decisions : DatetimeIndex, (K,)
+        Month ends among the rows of ``monthly``.
+
+    Returns
+    -------
+    Views
+        A class without 60 months of yearly changes has NaN until then.
+    """
+    strange = decisions.difference(monthly.index)
+    if len(strange):
+        raise ModelError("a decision is no month end", date=f"{strange[0]:%Y-%m-%d}", remedy="decide at month ends")
+    change = yearly_change(monthly)
+    assets = pd.DataFrame(np.nan, decisions, monthly.columns)
+    for members in (classes.index[classes == name] for name in classes.unique()):
+        base = yearly_change(class_base(monthly[members])).dropna()
+        own = change.loc[base.index, members].to_numpy()
+        base_values = base.to_numpy()
+        for date in decisions:
+            stop = int(base.index.searchsorted(date, side="right"))
+            if stop >= max(SHORTEST, window):
+                factors = cycle_factors(base_values[:stop], periods, width, horizon=1)
+                assets.loc[date, members] = three_factor_scores(own[:stop], factors, window)
+    by_class = {name: assets[classes.index[classes == name]].mean(axis=1) for name in classes.unique()}
+    return Views(assets, pd.DataFrame(by_class))
