@@ -46,7 +46,7 @@ def test_every_key_a_notebook_uses_is_there(path):
 def test_a_missing_text_names_key_language_and_the_nearest():
     with pytest.raises(ParameterError, match=r"zh catalogue has no text common.synthetik(.|\n)*common.synthetic"):
         catalogue("zh")("common.synthetik")
-    with pytest.raises(ParameterError, match="common.exhibit cannot be filled"):
+    with pytest.raises(ParameterError, match=r"common\.exhibit cannot be filled"):
         catalogue("en")("common.exhibit")
     with pytest.raises(ParameterError, match=r"no edition in 'de'"):
         catalogue("de")
