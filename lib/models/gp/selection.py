@@ -1,14 +1,13 @@
 """NSGA-II: non-dominated fronts, crowding, survival.
 
-Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II", 2002. For two
-objectives a sort and a binary search per point replace the pairwise comparisons (Jensen, 2003), so that selection
-takes a small share of the evaluation's time even for thousands of programs.
+Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II", 2002. The fronts
+come from moocore; the crowding distance is its definition, with ties in a fixed order so that a mining can be repeated.
 """
 
 from __future__ import annotations
 
+import moocore
 import numpy as np
-from numba import njit
 
 
 def fronts(objectives: np.ndarray) -> np.ndarray:
@@ -23,32 +22,7 @@ def fronts(objectives: np.ndarray) -> np.ndarray:
     -------
     int array, (P,)
     """
-    order = np.lexsort((-objectives[:, 1], -objectives[:, 0]))
-    result = np.empty(len(objectives), np.int64)
-    _sweep(np.ascontiguousarray(objectives[order]), order, result)
-    return result
-
-
-@njit(cache=True)
-def _sweep(points, order, result):
-    # in the order of falling first objective, a front dominates a point if its last member is at least as high in the
-    # second; those last members fall from front to front, hence the binary search
-    size = points.shape[0]
-    second, first = np.empty(size), np.empty(size)
-    found = 0
-    for k in range(size):
-        a, b = points[k, 0], points[k, 1]
-        low, high = 0, found
-        while low < high:
-            middle = (low + high) // 2
-            equal = first[middle] == a and second[middle] == b
-            if second[middle] >= b and not equal:
-                low = middle + 1
-            else:
-                high = middle
-        found = max(found, low + 1)
-        first[low], second[low] = a, b
-        result[order[k]] = low
+    return moocore.pareto_rank(np.ascontiguousarray(objectives, float), maximise=True)
 
 
 def crowding(objectives: np.ndarray, front: np.ndarray) -> np.ndarray:
