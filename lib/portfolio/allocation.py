@@ -1,0 +1,198 @@
+"""Global allocation: which assets are held at each month end, and with which weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.market.errors import ModelError
+from lib.models.momentum import stronger_half
+from lib.portfolio.budgets import RiskBudget, risk_budget_weights
+from lib.portfolio.covariance import Covariance, shrunk_covariance
+
+#: sessions between the returns of the covariance: a week, so that Asian and American closes of one day overlap
+STEP = 5
+VARIANTS = ("intersection", "cycle_budget", "momentum")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How scores become weights.
+
+    Attributes
+    ----------
+    variant : str
+        ``intersection``: the best classes by cycle score, of them the assets in the stronger half by momentum, equal
+        class budgets. ``cycle_budget``: all assets of the stronger half, class budgets falling with the rank of the
+        cycle score. ``momentum``: all assets of the stronger half, equal class budgets; no cycle.
+    top_classes : int
+        Classes held by ``intersection``.
+    rank_budgets : sequence of float
+        Relative class budgets by rank, best first, for ``cycle_budget``.
+    asset_cap, class_cap, target_volatility
+        As in ``risk_budget_weights``.
+    covariance_weeks : int
+        Weekly returns in each covariance.
+    minimum_months : int
+        Months of history before an asset can be held.
+    minimum_volatility : float
+        A year; an asset that moves less is left out, since inverse risk would give it everything.
+    """
+
+    variant: str = "intersection"
+    top_classes: int = 2
+    rank_budgets: Sequence[float] = (4.0, 3.0, 2.0, 1.0)
+    asset_cap: float = 0.25
+    class_cap: float = 0.7
+    target_volatility: float | None = 0.05
+    covariance_weeks: int = 104
+    minimum_months: int = 60
+    minimum_volatility: float = 0.01
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Target weights at each decision and what they rest on.
+
+    Attributes
+    ----------
+    weights, contributions : DataFrame, (K, N)
+        Target weights, and shares of the expected variance.
+    budgets : DataFrame, (K, C)
+        Risk budget of each class, 0 where it is not held.
+    volatility : Series, (K,)
+        Expected by the covariance, a year.
+    steps : DataFrame
+        ``date``, ``step``, ``detail``: every fallback and exclusion.
+    """
+
+    weights: pd.DataFrame
+    contributions: pd.DataFrame
+    budgets: pd.DataFrame
+    volatility: pd.Series
+    steps: pd.DataFrame
+
+
+class Allocator:
+    """Weights at month ends; covariances and solves are kept, since placebos ask for the same ones again.
+
+    Parameters
+    ----------
+    values : DataFrame, (T, N)
+        Values of the assets on sessions, carried over closed days.
+    monthly : DataFrame, (L, N)
+        Month-end values, as far back as they go.
+    momentum : DataFrame, (L, N)
+        Momentum at month ends.
+    classes : Series, (N,)
+    decisions : DatetimeIndex, (K,)
+        Month ends that are sessions of ``values``.
+    """
+
+    def __init__(self, values, monthly, momentum, classes, decisions: pd.DatetimeIndex):
+        strange = decisions.difference(values.index.intersection(momentum.index))
+        if len(strange):
+            raise ModelError(
+                "a decision is no month end of the data", date=f"{strange[0]:%Y-%m-%d}", remedy="start later"
+            )
+        self.values, self.classes, self.decisions = values, classes, decisions
+        self.momentum = momentum.loc[decisions]
+        self.months = monthly.notna().cumsum().loc[decisions]
+        self._covariances: dict = {}
+        self._solved: dict = {}
+
+    def allocate(self, scores: pd.DataFrame, rules: Rules) -> Allocation:
+        """Return the weights for class scores (K, C) by the rules; nothing looks past its decision."""
+        if rules.variant not in VARIANTS:
+            raise ModelError(f"there is no variant {rules.variant}", remedy=f"use {', '.join(VARIANTS)}")
+        names = list(self.classes.unique())
+        weights = pd.DataFrame(0.0, self.decisions, self.values.columns)
+        parts, budgets = weights.copy(), pd.DataFrame(0.0, self.decisions, names)
+        volatility = pd.Series(np.nan, self.decisions)
+        steps: list[tuple] = []
+        previous = pd.Series(0.0, self.values.columns)
+        for date in self.decisions:
+            wanted = self._class_budgets(scores.loc[date, names], rules)
+            solved, split, told = self._weights(date, wanted, rules)
+            steps.extend((date, *step) for step in told)
+            if solved is None:
+                weights.loc[date] = previous
+                continue
+            previous = solved.weights.reindex(weights.columns, fill_value=0.0)
+            weights.loc[date] = previous
+            parts.loc[date] = solved.contributions.reindex(weights.columns, fill_value=0.0)
+            budgets.loc[date] = split.reindex(names, fill_value=0.0)
+            volatility[date] = solved.volatility
+        return Allocation(weights, parts, budgets, volatility, pd.DataFrame(steps, columns=["date", "step", "detail"]))
+
+    def covariance(self, date: pd.Timestamp, rules: Rules) -> tuple[Covariance | None, list[tuple[str, str]]]:
+        """Return the covariance of the assets that can be held on a date, and why others cannot."""
+        key = (date, rules.covariance_weeks, rules.minimum_months, rules.minimum_volatility)
+        if key not in self._covariances:
+            self._covariances[key] = self._estimate(date, rules)
+        return self._covariances[key]
+
+    def _estimate(self, date, rules: Rules):
+        row = self.values.index.get_loc(date)
+        rows = np.arange(row - STEP * rules.covariance_weeks, row + 1, STEP)
+        told: list[tuple[str, str]] = []
+        if rows[0] < 0:
+            raise ModelError(
+                f"{rules.covariance_weeks} weeks of returns do not fit before the decision",
+                date=f"{date:%Y-%m-%d}",
+                remedy="start the backtest later or shorten covariance_weeks",
+            )
+        returns = self.values.iloc[rows].pct_change(fill_method=None).iloc[1:]
+        gap = returns.isna().any() | self.momentum.loc[date].isna()
+        young = self.months.loc[date] < rules.minimum_months
+        still = returns.std(ddof=0) * np.sqrt(52) < rules.minimum_volatility
+        for reason, flag in (("short_history", young), ("gap", gap & ~young), ("hardly_moves", still & ~gap & ~young)):
+            told.extend((reason, symbol) for symbol in returns.columns[flag])
+        usable = returns.columns[~(gap | young | still)]
+        if not len(usable):
+            return None, told
+        covariance = shrunk_covariance(returns[usable])
+        if covariance.repaired:
+            told.append(("covariance_repaired", ""))
+        return covariance, told
+
+    def _class_budgets(self, scores: pd.Series, rules: Rules) -> tuple[tuple[str, float], ...]:
+        """Return class and relative budget of the classes that may be held, best first."""
+        if rules.variant == "momentum":
+            return tuple((name, 1.0) for name in scores.index)
+        order = scores.dropna().sort_values(ascending=False, kind="stable").index
+        if rules.variant == "intersection":
+            return tuple((name, 1.0) for name in order[: rules.top_classes])
+        return tuple(zip(order, rules.rank_budgets, strict=False))
+
+    def _weights(self, date, wanted, rules: Rules) -> tuple[RiskBudget | None, pd.Series | None, list]:
+        key = (date, wanted, repr(rules))
+        if key not in self._solved:
+            self._solved[key] = self._solve(date, dict(wanted), rules)
+        return self._solved[key]
+
+    def _solve(self, date, wanted: dict[str, float], rules: Rules):
+        covariance, told = self.covariance(date, rules)
+        told = list(told)
+        if covariance is None:
+            return None, None, [*told, ("nothing_selected", "")]
+        strong = stronger_half(self.momentum.loc[date, covariance.matrix.index])
+        chosen = [symbol for symbol in strong if wanted.get(self.classes[symbol], 0.0) > 0]
+        if not chosen:
+            return None, None, [*told, ("nothing_selected", ", ".join(wanted))]
+        groups = self.classes[chosen]
+        split = pd.Series(wanted).reindex(groups.unique())
+        split = split / split.sum()
+        budgets = groups.map(split) / groups.map(groups.value_counts())
+        solved = risk_budget_weights(
+            covariance.matrix.loc[chosen, chosen],
+            budgets.astype(float),
+            classes=groups,
+            asset_cap=rules.asset_cap,
+            class_cap=rules.class_cap,
+            target_volatility=rules.target_volatility,
+        )
+        return solved, split, [*told, *((step, "") for step in solved.steps)]
