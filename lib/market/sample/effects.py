@@ -1,0 +1,66 @@
+"""What is planted in the synthetic market, and how large it is.
+
+Three modest effects give the models of the suite something true to find. The null sample draws the same random
+numbers and has the same structure (volatility, volumes, listings, constituents), but every size below is nought and
+the pressure shocks of the stocks are permanent, so that nothing in the past tells anything about future returns.
+
+1. *Price pressure in stocks.* A part of each stock's daily move is pressure that comes with unusual volume and fades
+   with a half-life of ``pressure_half_life`` sessions. So moves on high volume reverse: the score
+   -(five-session return relative to the market) x (five-session volume over its 60-session mean) has a mean rank
+   correlation of about 0.06 with the return of the next ten sessions.
+2. *Attention to sectors.* Each sector has a latent attention with a half-life of ``attention_half_life`` sessions. It
+   raises the volume of the sector's stocks and their expected return. So sectors whose volume stands above its own
+   60-session mean do better over the next one to four weeks: mean rank correlation with next week's return about 0.07.
+3. *Cycles in global assets.* The log price of every global asset (log yield, with the opposite sign, for bonds) holds
+   sine waves of 42, 100 and 200 months whose phases are those of its class. ``cycle_shares`` says which part of the
+   variance of the class's yearly log change they make up. A-share stocks carry ``cycle_loading_a_shares`` of the
+   equity class's cycles.
+
+The sizes that come out are measured in the tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+CYCLE_MONTHS = (42, 100, 200)
+
+#: class -> phases (radians, at 1990-01-01) of the log price for the three periods; yields move against bonds
+CYCLE_PHASES: dict[str, tuple[float, float, float]] = {
+    "equity": (0.3, 5.2, 3.6),
+    "bond": (3.2, 1.4, 0.9),
+    "commodity": (5.4, 3.9, 2.2),
+    "fx": (1.9, 0.2, 5.0),
+}
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Sizes of the planted effects.
+
+    Attributes
+    ----------
+    pressure_half_life : float
+        Sessions after which half of a price pressure is gone; 0 makes the pressure shocks permanent.
+    pressure_volatility : float
+        Standard deviation of the daily pressure shock of a stock, log return. It is part of the null sample too.
+    attention_half_life : float
+        Sessions after which half of a sector's attention is gone.
+    attention_drift : float
+        Expected daily log return of a sector's stocks per standard deviation of attention.
+    cycle_shares : tuple of float
+        Shares of the 42-, 100- and 200-month cycles in the variance of a global asset's yearly log change.
+    cycle_loading_a_shares : float
+        Size of the equity cycles in A-share stocks, relative to a global equity index.
+    """
+
+    pressure_half_life: float = 6.0
+    pressure_volatility: float = 0.0075
+    attention_half_life: float = 12.0
+    attention_drift: float = 0.0007
+    cycle_shares: tuple[float, float, float] = field(default=(0.20, 0.15, 0.10))
+    cycle_loading_a_shares: float = 0.4
+
+
+PLANTED = Effects()
+NONE = Effects(pressure_half_life=0.0, attention_drift=0.0, cycle_shares=(0.0, 0.0, 0.0), cycle_loading_a_shares=0.0)

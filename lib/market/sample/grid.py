@@ -1,0 +1,85 @@
+"""The dates of the synthetic market, and its independent random streams."""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache
+
+import exchange_calendars
+import numpy as np
+import pandas as pd
+
+from lib.market.errors import DataError
+
+FIRST_GLOBAL = pd.Timestamp("1990-01-01")
+FIRST = pd.Timestamp("2012-01-04")
+LAST = pd.Timestamp("2026-12-31")
+
+#: the one historical date of the synthetic market: a common fall, so that themes have a low to count from
+SHOCK = pd.Timestamp("2025-04-07")
+
+#: region -> closed days of each year (month, day) beside weekends; an approximation, the real ones move
+HOLIDAYS: dict[str, tuple[tuple[int, int], ...]] = {
+    "us": ((1, 1), (6, 19), (7, 4), (12, 25)),
+    "uk": ((1, 1), (12, 25), (12, 26)),
+    "de": ((1, 1), (5, 1), (12, 25), (12, 26)),
+    "jp": ((1, 1), (1, 2), (1, 3), (2, 11), (4, 29), (5, 3), (5, 4), (5, 5), (11, 3), (11, 23)),
+    "hk": ((1, 1), (5, 1), (7, 1), (10, 1), (12, 25), (12, 26)),
+    "fx": ((1, 1), (12, 25)),
+}
+
+
+def stream(seed: int, *names: str) -> np.random.Generator:
+    """Return the random numbers that belong to a seed and a name; those of other names do not depend on them."""
+    return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
+
+
+@cache
+def weekdays() -> pd.DatetimeIndex:
+    """Return Mondays to Fridays from 1990 to the end of the sample: the grid of everything global."""
+    return pd.bdate_range(FIRST_GLOBAL, LAST)
+
+
+@cache
+def exchange_sessions() -> pd.DatetimeIndex:
+    """Return the sessions of the Shanghai exchange since it opened in December 1990.
+
+    Raises
+    ------
+    DataError
+        The installed calendar does not reach the end of the sample.
+    """
+    bound = exchange_calendars.get_calendar("XSHG").bound_max()
+    if bound is not None and bound < LAST:
+        raise DataError(
+            f"the XSHG calendar ends on {bound:%Y-%m-%d}, the sample needs it to {LAST:%Y-%m-%d}",
+            remedy="install the exchange_calendars release of requirements.txt",
+        )
+    calendar = exchange_calendars.get_calendar("XSHG", start="1990-12-19", end=LAST)
+    return pd.DatetimeIndex(calendar.sessions).as_unit("ns")
+
+
+@cache
+def sessions() -> pd.DatetimeIndex:
+    """Return the sessions of everything listed in Shanghai and Shenzhen: every one from 2012-01-04."""
+    every = exchange_sessions()
+    return every[every >= FIRST]
+
+
+@cache
+def open_days(region: str) -> np.ndarray:
+    """Return a bool array, one entry per weekday of the grid, True where the region trades.
+
+    ``cn`` follows the exchange since it opened, and every weekday before.
+    """
+    days = weekdays()
+    if region == "cn":
+        every = exchange_sessions()
+        return np.asarray((days < every[0]) | days.isin(every))
+    month_days = days.month * 100 + days.day
+    return ~np.isin(month_days, [month * 100 + day for month, day in HOLIDAYS[region]])
+
+
+def on_sessions(values: np.ndarray) -> np.ndarray:
+    """Pick the sessions' entries, (T, ...), out of values on the grid of weekdays, (G, ...)."""
+    return values[weekdays().get_indexer(sessions())]

@@ -1,0 +1,276 @@
+"""Global assets: equity indices, commodities, currencies, yields and the bonds that follow from them.
+
+Everything lives on the grid of weekdays (G,) from 1990 as log prices, or percent for yields; an asset's own calendar
+drops its closed days, so a move on a closed day shows on the next open one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.market.sample.effects import CYCLE_MONTHS, CYCLE_PHASES, Effects
+from lib.market.sample.grid import SHOCK, open_days, stream, weekdays
+from lib.market.sample.processes import autoregression, bars_around, decay, fat_tails, volatility
+
+DAYS_PER_MONTH = 365.25 / 12.0
+
+
+@dataclass(frozen=True)
+class Asset:
+    """How one equity index or commodity is made: yearly drift and volatility, loading on its class's common factor."""
+
+    region: str
+    drift: float
+    volatility: float
+    loading: float
+    start: float
+    ohlc: bool = True
+
+
+EQUITIES = {
+    "SPX": Asset("us", 0.075, 0.16, 0.85, 360.0),
+    "NDX": Asset("us", 0.105, 0.22, 0.80, 225.0),
+    "DJI": Asset("us", 0.070, 0.15, 0.82, 2700.0),
+    "FTSE": Asset("uk", 0.035, 0.16, 0.70, 2400.0),
+    "DAX": Asset("de", 0.070, 0.20, 0.72, 1800.0),
+    "N225": Asset("jp", 0.015, 0.20, 0.55, 28000.0),
+    "HSI": Asset("hk", 0.055, 0.22, 0.50, 2900.0),
+}
+COMMODITIES = {
+    "XAUUSD": Asset("us", 0.055, 0.15, 0.35, 390.0, ohlc=False),
+    "CL": Asset("us", 0.035, 0.30, 0.75, 22.0),
+    "BRENT": Asset("uk", 0.037, 0.29, 0.75, 21.0, ohlc=False),
+    "CU.SHF": Asset("cn", 0.045, 0.20, 0.55, 18000.0),
+    "soybean meal": Asset("cn", 0.040, 0.19, 0.30, 1800.0),
+    "energy and chemicals": Asset("cn", 0.040, 0.21, 0.70, 1000.0),
+}
+#: how an asset is made that only a universe list names
+UNKNOWN = {
+    "global_index": Asset("us", 0.060, 0.18, 0.70, 1000.0),
+    "commodity": Asset("us", 0.040, 0.22, 0.50, 100.0),
+}
+#: units of foreign currency per dollar, or dollars per unit: loading on the dollar, own volatility, centre, pull a year
+CURRENCIES = {
+    "EURUSD": (-0.085, 0.045, 1.15, 0.25),
+    "GBPUSD": (-0.065, 0.055, 1.45, 0.20),
+    "USDJPY": (0.055, 0.080, 118.0, 0.15),
+    "USDCNY": (0.020, 0.012, 6.9, 0.25),
+}
+#: weights of the official dollar index; those of the currencies that the sample lacks sum to 0.169
+DXY_CONSTANT, DXY_EUR, DXY_JPY, DXY_GBP, DXY_OTHERS = 50.14348112, -0.576, 0.136, -0.119, 0.169
+
+#: maturity in years -> (centre in percent, yearly volatility of the log yield, loading on the country's level)
+US_YIELDS = {0.25: (3.0, 0.30, 0.75), 2.0: (3.5, 0.24, 0.88), 5.0: (3.9, 0.20, 0.95), 10.0: (4.4, 0.17, 0.97)}
+CN_YIELDS = {1.0: (2.3, 0.16, 0.80), 3.0: (2.6, 0.14, 0.90), 5.0: (2.8, 0.13, 0.95), 10.0: (3.1, 0.12, 0.97)}
+US_YIELDS[30.0] = (4.9, 0.14, 0.93)
+CN_YIELDS[30.0] = (3.6, 0.11, 0.94)
+YIELDS = {
+    **{f"US{name}": ("US", years) for name, years in (("3M", 0.25), ("2Y", 2.0), ("5Y", 5.0), ("10Y", 10.0))},
+    **{f"CN{name}": ("CN", years) for name, years in (("1Y", 1.0), ("3Y", 3.0), ("5Y", 5.0), ("10Y", 10.0))},
+    "US30Y": ("US", 30.0),
+    "CN30Y": ("CN", 30.0),
+}
+#: bond index -> (country, maturity of its yield, modified duration, spread over that yield in percent)
+BONDS = {
+    "CBA00652.CS": ("CN", 3.0, 3.6, 0.0),
+    "CBA21801.CS": ("CN", 30.0, 18.0, 0.0),
+    "000013.SH": ("CN", 3.0, 2.6, 1.1),
+}
+
+
+class World:
+    """The log prices and yields of global assets.
+
+    Attributes
+    ----------
+    log_prices : dict of str to array, (G,)
+        Equity indices, commodities, currencies and bond indices by symbol.
+    yields : dict of str to array, (G,)
+        Constant-maturity yields in percent by symbol.
+    a_shares : array, (G,)
+        Daily log return common to all A-shares.
+    volatility : array, (G,)
+        Volatility common to all equities, about one.
+    """
+
+    def __init__(self, effects: Effects, seed: int):
+        self._effects, self._seed = effects, seed
+        size = len(weekdays())
+        turbulence = autoregression(self._random("turbulence").standard_normal(size), decay(45.0)) * 0.3 - 0.045
+        after = np.asarray((weekdays() - SHOCK).days, dtype=float)
+        fading = 0.5 ** (np.maximum(after, 0.0) / 12.0)
+        # the shock is a surprise: volatility rises with it and fades, never before
+        turbulence = turbulence + np.where(after >= 0, 0.9 * fading, 0.0)
+        self._turbulence = turbulence
+        self.volatility = np.exp(turbulence)
+        self._assets = {**EQUITIES, **COMMODITIES}
+        self._global_equity = self._factor("global equity") - 3.2 * self._on_shock()
+        self.log_prices: dict[str, np.ndarray] = {}
+        for symbol, asset in EQUITIES.items():
+            self.log_prices[symbol] = self._risky(symbol, asset, self._global_equity, "equity")
+        self._demand = 0.4 * self._global_equity + np.sqrt(1 - 0.4**2) * self._factor("commodity")
+        for symbol, asset in COMMODITIES.items():
+            self.log_prices[symbol] = self._risky(symbol, asset, self._demand, "commodity")
+        # COMEX gold is London gold with a small basis, Brent follows WTI
+        basis = autoregression(self._random("gold basis").standard_normal(size), decay(5.0))
+        self.log_prices["GC"] = self.log_prices["XAUUSD"] + 0.002 + 0.0012 * basis
+        spread = autoregression(self._random("brent spread").standard_normal(size), decay(120.0))
+        self.log_prices["BRENT"] = self.log_prices["CL"] + 0.03 + 0.05 * spread
+        self._currencies()
+        self.yields = {symbol: self._yield(symbol) for symbol in YIELDS}
+        for symbol, (country, years, duration, premium) in BONDS.items():
+            self.log_prices[symbol] = np.log(100.0) + self.bond(country, years, duration, premium)
+        self.a_shares = self._a_shares()
+
+    def bond(self, country: str, years: float, duration: float, premium: float = 0.0) -> np.ndarray:
+        """Return the log value of a bond portfolio of constant duration, (G,), starting at 0.
+
+        Daily return = yield x days / 365 - duration x change of yield + duration^2 / 2 x change^2 (second-order
+        expansion of the price of a bond of given modified duration, its convexity taken as duration^2).
+        """
+        level = self.yields[_yield_symbol(country, years)] / 100.0
+        days = np.diff(weekdays()) / np.timedelta64(1, "D")
+        change = np.diff(level)
+        carry = (level[:-1] + premium / 100.0) * days / 365.0
+        returns = carry - duration * change + 0.5 * duration**2 * change**2
+        return np.concatenate([[0.0], np.cumsum(np.log1p(returns))])
+
+    def adopt(self, symbol: str, kind: str, name: str) -> None:
+        """Add an asset that only a universe list names.
+
+        An equity index or commodity gets the parameters of ``UNKNOWN`` and its own shocks, a currency those of
+        USDCNY; a yield takes the country of its first two letters and the nearest maturity; a bond index follows
+        ten-year government bonds, US ones where its symbol or name says so.
+        """
+        if symbol in self.log_prices or symbol in self.yields:
+            return
+        if kind in UNKNOWN:
+            common, asset_class = (
+                (self._global_equity, "equity") if kind == "global_index" else (self._demand, "commodity")
+            )
+            self._assets[symbol] = UNKNOWN[kind]
+            self.log_prices[symbol] = self._risky(symbol, UNKNOWN[kind], common, asset_class)
+        elif kind == "fx":
+            self.log_prices[symbol] = self._currency(symbol)
+        elif kind == "yield":
+            found = re.match(r"^(US|CN)(\d+)([MY])$", symbol)
+            country, years = (found[1], float(found[2]) / (12 if found[3] == "M" else 1)) if found else ("US", 10.0)
+            near = min((y for c, y in YIELDS.values() if c == country), key=lambda y: abs(y - years))
+            self.yields[symbol] = self.yields[_yield_symbol(country, near)]
+        else:
+            country = "US" if re.search(r"US|美国|U\.S\.", f"{symbol} {name}") else "CN"
+            self.log_prices[symbol] = np.log(100.0) + self.bond(country, 10.0, 8.2)
+
+    def cycle(self, asset_class: str, yearly_volatility: float, loading: float = 1.0) -> np.ndarray:
+        """Return the cycles of a class, as log price (G,), for an asset of a given volatility.
+
+        With share s_k of the variance of the yearly log change and 1 - sum(s) left to noise of variance v^2, the k-th
+        cycle has yearly changes of variance s_k v^2 / (1 - sum(s)); a sine of period T and amplitude A has yearly
+        changes of amplitude 2 A sin(12 pi / T).
+        """
+        months = np.asarray((weekdays() - weekdays()[0]).days, dtype=float) / DAYS_PER_MONTH
+        shares = self._effects.cycle_shares
+        total = np.zeros(len(months))
+        for share, period, phase in zip(shares, CYCLE_MONTHS, CYCLE_PHASES[asset_class], strict=True):
+            variance = share * yearly_volatility**2 / (1.0 - sum(shares))
+            amplitude = np.sqrt(2.0 * variance) / (2.0 * np.sin(12.0 * np.pi / period))
+            total += amplitude * np.sin(2.0 * np.pi * months / period + phase)
+        return loading * total
+
+    def _random(self, name: str) -> np.random.Generator:
+        return stream(self._seed, "world", name)
+
+    def _on_shock(self) -> np.ndarray:
+        return np.asarray(weekdays() == SHOCK, dtype=float)
+
+    def _factor(self, name: str) -> np.ndarray:
+        """Return daily shocks of unit variance, clustered and fat-tailed, (G,)."""
+        rng = self._random(name)
+        size = len(weekdays())
+        return fat_tails(rng, size) * volatility(rng, size, spread=0.3, common=self._turbulence)
+
+    def _risky(self, symbol: str, asset: Asset, common: np.ndarray, asset_class: str) -> np.ndarray:
+        own = self._factor(symbol)
+        daily = asset.volatility / np.sqrt(261.0)
+        shocks = asset.loading * common + np.sqrt(1.0 - asset.loading**2) * own
+        drift = (asset.drift - 0.5 * asset.volatility**2) / 261.0
+        walk = np.cumsum(daily * shocks + drift)
+        return np.log(asset.start) + walk + self.cycle(asset_class, asset.volatility)
+
+    def _currencies(self) -> None:
+        dollar = self._factor("dollar")
+        for symbol in CURRENCIES:
+            self.log_prices[symbol] = self._currency(symbol)
+        others = (0.05 * dollar + 0.02 * self._factor("other currencies")) / np.sqrt(261.0)
+        self.log_prices["DXY"] = (
+            np.log(DXY_CONSTANT)
+            + DXY_EUR * self.log_prices["EURUSD"]
+            + DXY_JPY * self.log_prices["USDJPY"]
+            + DXY_GBP * self.log_prices["GBPUSD"]
+            + DXY_OTHERS * (_pulled(others, 0.2) + self.cycle("fx", 0.054))
+            + 0.15
+        )
+
+    def _currency(self, symbol: str) -> np.ndarray:
+        loading, own, centre, pull = CURRENCIES.get(symbol, CURRENCIES["USDCNY"])
+        shocks = (loading * self._factor("dollar") + own * self._factor(symbol)) / np.sqrt(261.0)
+        cycle = self.cycle("fx", np.hypot(loading, own), loading=np.sign(loading))
+        return np.log(centre) + _pulled(shocks, pull) + cycle
+
+    def _yield(self, symbol: str) -> np.ndarray:
+        """Return one yield in percent, (G,): exp of a slowly pulled walk, so it stays positive."""
+        country, years = YIELDS[symbol]
+        centre, yearly, loading = (US_YIELDS if country == "US" else CN_YIELDS)[years]
+        common = 0.35 * self._factor("rates") + np.sqrt(1 - 0.35**2) * self._factor(f"{country} level")
+        shocks = yearly * (loading * common + np.sqrt(1 - loading**2) * self._factor(symbol)) / np.sqrt(261.0)
+        return centre * np.exp(_pulled(shocks, 0.12) - self.cycle("bond", yearly))
+
+    def _a_shares(self) -> np.ndarray:
+        own = self._factor("A-shares")
+        shocks = 0.25 * self._global_equity + np.sqrt(1 - 0.25**2) * own - 3.0 * self._on_shock()
+        cycle = self.cycle("equity", 0.2, self._effects.cycle_loading_a_shares)
+        return 0.19 / np.sqrt(250.0) * shocks + 0.02 / 250.0 + np.diff(cycle, prepend=cycle[0])
+
+    def frames(self, symbols: list[str]) -> pd.DataFrame:
+        """Return the bars of global assets, with the columns of the table ``bars``."""
+        return pd.concat([self._bars(symbol) for symbol in symbols], ignore_index=True)
+
+    def region(self, symbol: str) -> str:
+        """Return the calendar that an asset follows."""
+        if symbol in self.yields or symbol in BONDS:
+            return "us" if symbol.startswith("US") else "cn"
+        asset = self._assets.get(symbol)
+        return asset.region if asset else "us" if symbol == "GC" else "fx"
+
+    def _bars(self, symbol: str) -> pd.DataFrame:
+        kept = open_days(self.region(symbol))
+        dates = weekdays()[kept]
+        if symbol in self.yields:
+            close = np.round(self.yields[symbol][kept], 4)
+        else:
+            close = np.round(np.exp(self.log_prices[symbol][kept]), 4)
+        frame = {name: np.full(len(dates), np.nan) for name in ("open", "high", "low", "volume", "amount")}
+        asset = self._assets.get(symbol)
+        if asset is not None and asset.ohlc:
+            rng = self._random(f"bars {symbol}")
+            scale = asset.volatility / np.sqrt(261.0) * self.volatility[kept]
+            prior = np.concatenate([close[:1], close[:-1]])
+            opening, high, low = bars_around(rng, close, prior, scale)
+            frame |= {"open": np.round(opening, 4), "high": np.round(high, 4), "low": np.round(low, 4)}
+            surprise = np.abs(np.log(close / prior)) / scale
+            noise = autoregression(rng.standard_normal(len(dates)), decay(20.0))
+            frame["volume"] = np.round(2e8 * np.exp(0.25 * noise + 0.3 * np.log1p(surprise)))
+        return pd.DataFrame({"symbol": symbol, "date": dates, "close": close, **frame})
+
+
+def _yield_symbol(country: str, years: float) -> str:
+    return next(name for name, key in YIELDS.items() if key == (country, years))
+
+
+def _pulled(shocks: np.ndarray, pull: float) -> np.ndarray:
+    """Return a walk that loses the share ``pull`` of its distance from 0 in a year."""
+    return autoregression(shocks, 1.0 - pull / 261.0) / np.sqrt(1.0 - (1.0 - pull / 261.0) ** 2)
