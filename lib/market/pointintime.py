@@ -69,7 +69,9 @@ class Market:
         stored = stored.intersection(Sessions.load(stored).all)
         if not len(stored):
             raise DataError(
-                "the store holds no session", file=store.path, remedy="ingest bars of sectors, ETFs or indices"
+                "the store holds no session",
+                file=store.path,
+                remedy="ingest bars of Chinese indices, sectors, ETFs or stocks",
             )
         self.requested = self._parse(as_of, stored)
         if self.requested < stored[0]:
@@ -189,6 +191,14 @@ class Market:
             parameters.append(list(index_symbols))
         sql += " QUALIFY as_of = max(as_of) OVER (PARTITION BY index_symbol) ORDER BY index_symbol, symbol"
         return self.store.query(sql, parameters)
+
+    def constituent_history(self, index_symbols: Iterable[str]) -> pd.DataFrame:
+        """Return every list dated up to ``as_of``, columns as in ``constituents``."""
+        return self.store.query(
+            f"""SELECT {columns_of("constituents")} FROM constituents
+            WHERE as_of <= ? AND index_symbol IN (SELECT unnest(?)) ORDER BY index_symbol, as_of, symbol""",
+            [self.as_of.date(), list(index_symbols)],
+        )
 
     def macro(self, series: Iterable[str] | None = None) -> pd.DataFrame:
         """Return the macro releases published by now, sorted by series, period and release."""

@@ -1,0 +1,1 @@
+"""Price-volume scores of themes: bands, features, labels, learners, walk-forward, scores, evidence."""

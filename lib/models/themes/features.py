@@ -1,0 +1,169 @@
+"""Price-volume features of the daily, weekly and monthly bands, ranked across symbols.
+
+Every feature at session t uses bars up to t. Ranks run from -0.5 to 0.5 within the session, so scale, splits of the
+unit and the market's level drop out; NaN stays NaN.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from lib.market.panel import Panel
+from lib.models.themes.bands import BANDS, Bars, bars, shifted
+from lib.models.themes.kernels import average, co_moments, extremes, moments
+
+#: bars back in each band's normalised window
+WINDOW = {"daily": 5, "weekly": 6, "monthly": 6}
+#: sessions a symbol must have before its features are taken seriously
+HISTORY = 60
+
+
+def raw_features(b: Bars) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each feature's name and values, (N, T), one after the other so that memory stays low."""
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an all-NaN session has no market return
+        price = np.log(b.filled)
+        step = np.where(np.isnan(b.close), np.nan, price - shifted(price, 1))
+        yield from _windows(price, step)
+        yield from _returns(b, price, step)
+        yield from _volatility(b, step)
+        yield from _volumes(b, step)
+        yield from _market(step)
+
+
+def _windows(price, step):
+    """Returns of the last bars of each band, in units of the symbol's own volatility."""
+    _, spread, _ = moments(step, 60)
+    for band, length in BANDS.items():
+        for back in range(WINDOW[band]):
+            move = shifted(price, back * length) - shifted(price, (back + 1) * length)
+            yield f"{band}_bar_{back + 1}", move / (spread * np.sqrt(length))
+
+
+def _returns(b: Bars, price, step):
+    for length in (3, 10, 20, 60, 120, 250):
+        yield f"return_{length}", price - shifted(price, length)
+    yield "return_250_skip_21", shifted(price, 21) - shifted(price, 250)
+    gap = np.log(b.open) - shifted(price, 1)
+    inside = np.log(b.close / b.open)
+    for length in (5, 20, 60):
+        yield f"gap_{length}", average(gap, length)
+        yield f"inside_{length}", average(inside, length)
+    for length in (20, 60, 250):
+        top, _ = extremes(b.high, length)
+        _, bottom = extremes(b.low, length)
+        yield f"below_high_{length}", b.filled / top
+        yield f"above_low_{length}", b.filled / bottom
+    place = (b.close - b.low) / np.where(b.high > b.low, b.high - b.low, np.nan)
+    for length in (5, 20):
+        yield f"close_in_range_{length}", average(place, length)
+    top, bottom = extremes(step, 20)
+    yield "best_day_20", top
+    yield "worst_day_20", bottom
+    for length in (20, 60):
+        yield f"autocorrelation_{length}", co_moments(step, shifted(step, 1), length)[0]
+
+
+def _volatility(b: Bars, step):
+    reach = np.log(b.high / b.low)
+    for length in (5, 10, 20, 60, 120):
+        _, spread, skew = moments(step, length)
+        yield f"volatility_{length}", spread
+        if length in (20, 60):
+            yield f"skewness_{length}", skew
+    for length in (5, 20, 60):
+        yield f"range_{length}", average(reach, length)
+    short, long = average(reach, 5), average(reach, 60)
+    yield "range_5_to_60", short / long
+    down = np.where(step < 0, step**2, np.where(np.isnan(step), np.nan, 0.0))
+    for length in (20, 60):
+        yield f"downside_share_{length}", average(down, length) / average(step**2, length)
+
+
+def _volumes(b: Bars, step):
+    volume, amount = np.where(b.volume > 0, b.volume, np.nan), np.where(b.amount > 0, b.amount, np.nan)
+    means = {length: average(volume, length) for length in (5, 20, 60, 250)}
+    yield "volume_1_to_20", volume / means[20]
+    yield "volume_5_to_20", means[5] / means[20]
+    yield "volume_5_to_60", means[5] / means[60]
+    yield "volume_20_to_60", means[20] / means[60]
+    yield "volume_20_to_250", means[20] / means[250]
+    logs = np.log(volume)
+    change = logs - shifted(logs, 1)
+    for length in (20, 60):
+        _, spread, skew = moments(logs, length)
+        yield f"volume_dispersion_{length}", spread
+        yield f"volume_skewness_{length}", skew
+    mean, spread, _ = moments(amount, 20)
+    yield "amount_variation_20", spread / mean
+    yield "amount_60", average(amount, 60)
+    yield "amount_5_to_60", average(amount, 5) / average(amount, 60)
+    for length in (10, 20, 60):
+        yield f"price_volume_correlation_{length}", co_moments(np.log(b.close), logs, length)[0]
+        yield f"return_volume_correlation_{length}", co_moments(step, change, length)[0]
+    yield "return_after_volume_20", co_moments(step, shifted(change, 1), 20)[0]
+    yield "volume_amplitude_correlation_20", co_moments(logs, np.log(b.high / b.low), 20)[0]
+    for length in (20, 60):
+        yield f"illiquidity_{length}", average(np.abs(step) / amount, length)
+        typical = (b.high + b.low + b.close) / 3
+        yield f"above_volume_price_{length}", b.close * average(volume, length) / average(typical * volume, length)
+    weighed = average(step * volume, 20) / means[20]
+    yield "volume_weighted_return_20", weighed
+    yield "volume_weighting_gap_20", weighed - average(step, 20)
+
+
+def _market(step):
+    """Against the equal-weight market: sensitivity, own volatility, own momentum."""
+    market = np.broadcast_to(np.nanmean(step, axis=0), step.shape)
+    _, slope = co_moments(step, market, 60)
+    yield "beta_60", slope
+    own = step - slope * market
+    for length in (20, 60):
+        mean, spread, skew = moments(own, length)
+        yield f"own_volatility_{length}", spread
+        yield f"own_return_{length}", mean
+        yield f"own_skewness_{length}", skew
+    yield "own_return_5", average(own, 5)
+    yield "own_return_120_skip_20", shifted(average(own, 100), 20)
+    yield "correlation_with_market_60", co_moments(step, market, 60)[0]
+
+
+def ranked(values: np.ndarray) -> np.ndarray:
+    """Rank each row to -0.5 .. 0.5, ties by their mean, NaN left out, (K, N) to float32 (K, N)."""
+    places = rankdata(np.where(np.isfinite(values), values, np.nan), axis=1, nan_policy="omit")
+    count = np.isfinite(values).sum(axis=1, keepdims=True)
+    return ((places - 0.5) / np.maximum(count, 1) - 0.5).astype(np.float32)
+
+
+def features(panel: Panel, dates: pd.DatetimeIndex) -> tuple[np.ndarray, list[str], Bars]:
+    """Compute all features on some sessions.
+
+    Parameters
+    ----------
+    panel : Panel, (T, N)
+        All six fields.
+    dates : DatetimeIndex, (K,)
+        Sessions of the panel.
+
+    Returns
+    -------
+    values : float32, (K, N, F)
+        Ranks; NaN where a feature is unknown, and for a symbol with fewer than ``HISTORY`` traded sessions.
+    names : list of str, (F,)
+    bars : Bars
+    """
+    b = bars(panel)
+    rows = panel.dates.get_indexer(dates)
+    traded = (~np.isnan(b.close)).cumsum(axis=1)[:, rows].T >= HISTORY
+    # a share that stood still for four weeks is not scored: its last bars say nothing about now
+    lately = np.isfinite(average(b.close, 20)[:, rows].T)
+    names, columns = [], []
+    for name, values in raw_features(b):
+        names.append(name)
+        columns.append(ranked(np.where(traded & lately, values[:, rows].T, np.nan)))
+    return np.stack(columns, axis=2), names, b

@@ -1,0 +1,135 @@
+"""Learners behind one interface: fit on a window, predict a date."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import lightgbm
+import numpy as np
+
+from lib.market.errors import ModelError, ParameterError
+
+
+class Learner(Protocol):
+    """Learns labels from features; the same inputs give the same predictions for any number of threads."""
+
+    def fit(self, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
+        """Learn from rows (S, F) with labels and weights (S,)."""
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Return a score per row, (S,)."""
+
+    def importance(self) -> np.ndarray:
+        """Return the share of each feature, (F,), adding up to 1."""
+
+
+@dataclass
+class Boosted:
+    """Gradient-boosted trees, bagged over seeds.
+
+    Shallow learning rate and strong row and column sampling: a forward return is nearly all noise.
+    """
+
+    seeds: int = 3
+    trees: int = 150
+    leaves: int = 31
+    rate: float = 0.05
+    threads: int = 2
+    models: list = field(default_factory=list)
+
+    def fit(self, x, y, weight):
+        """Fit one model a seed."""
+        data = lightgbm.Dataset(x, y, weight=weight, params={"max_bin": 63, "verbosity": -1, **self._fixed()})
+        self.models = [lightgbm.train(self._parameters(seed), data, self.trees) for seed in range(self.seeds)]
+
+    def _fixed(self) -> dict:
+        return {"num_threads": self.threads, "deterministic": True, "force_row_wise": True, "seed": 7}
+
+    def _parameters(self, seed: int) -> dict:
+        return self._fixed() | {
+            "objective": "regression",
+            "learning_rate": self.rate,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": 400,
+            "feature_fraction": 0.4,
+            "bagging_fraction": 0.6,
+            "bagging_freq": 1,
+            "lambda_l2": 20.0,
+            "seed": 1000 + seed,
+            "verbosity": -1,
+        }
+
+    def predict(self, x):
+        """Return the mean over seeds."""
+        return np.mean([model.predict(x, num_threads=self.threads) for model in self.models], axis=0)
+
+    def importance(self):
+        """Return each feature's share of the gain."""
+        gain = np.mean([model.feature_importance("gain") for model in self.models], axis=0)
+        return gain / max(gain.sum(), 1e-300)
+
+
+@dataclass
+class Ridge:
+    """Linear regression on ranks and on their squares, unknown ranks in the middle."""
+
+    penalty: float = 0.02
+    coefficients: np.ndarray | None = None
+
+    @staticmethod
+    def _design(x: np.ndarray) -> np.ndarray:
+        x = np.nan_to_num(x.astype(np.float64))
+        return np.hstack([x, x**2 - 1 / 12])
+
+    def fit(self, x, y, weight):
+        """Solve the normal equations; the penalty is a share of the sum of weights."""
+        design = self._design(x)
+        weighed = design * weight[:, None]
+        gram = weighed.T @ design
+        gram[np.diag_indices_from(gram)] += self.penalty * weight.sum()
+        self.coefficients = np.linalg.solve(gram, weighed.T @ y)
+
+    def predict(self, x):
+        """Return the linear score."""
+        return self._design(x) @ self.coefficients
+
+    def importance(self):
+        """Return each feature's share of the absolute coefficients."""
+        size = np.abs(self.coefficients).reshape(2, -1).sum(axis=0)
+        return size / max(size.sum(), 1e-300)
+
+
+def learner(name: str, seeds: int = 3, threads: int = 2) -> Learner:
+    """Return a fresh learner: ``boosted``, ``linear`` or ``gru``.
+
+    Raises
+    ------
+    ParameterError
+        No such learner, or PyTorch is asked for and not installed.
+    """
+    match name:
+        case "boosted":
+            return Boosted(seeds=seeds, threads=threads)
+        case "linear":
+            return Ridge()
+        case "gru":
+            if importlib.util.find_spec("torch") is None:
+                raise ParameterError(
+                    "the learner gru needs PyTorch, which is not installed",
+                    remedy="pip install -r requirements-gru.txt, or take gru out of the learners",
+                )
+            from lib.models.themes.gru import Recurrent
+
+            return Recurrent()
+    raise ParameterError(f"there is no learner {name}", remedy="choose from boosted, linear, gru")
+
+
+def check_labels(y: np.ndarray) -> None:
+    """Refuse labels that cannot be learned: ModelError when fewer than two values differ."""
+    if len(y) < 2 or np.nanmin(y) == np.nanmax(y):
+        raise ModelError(
+            "every label of the training window is the same",
+            remedy="take a longer window, or check that the closes move",
+        )

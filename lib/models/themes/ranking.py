@@ -1,0 +1,68 @@
+"""The strongest and weakest themes since the last major low."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from lib.market.errors import ModelError
+
+
+def anchor_date(closes: pd.DataFrame, window: int, settle: int) -> pd.Timestamp:
+    """Return the last major low: the lowest close of the equal-weight pool.
+
+    The low is sought in the last ``window`` sessions without the latest ``settle`` ones, so that a slide of a few days
+    does not move the anchor every week.
+
+    Parameters
+    ----------
+    closes : DataFrame, (T, M)
+
+    Raises
+    ------
+    ModelError
+        Fewer sessions than ``settle + 2``.
+    """
+    if len(closes) < settle + 2:
+        raise ModelError(
+            f"{len(closes)} sessions are too few to find the last major low",
+            remedy=f"bring at least {settle + 2} sessions, or give the anchor as a date",
+        )
+    moves = closes.ffill().pct_change(fill_method=None).mean(axis=1).fillna(0.0)
+    level = (1 + moves).cumprod().iloc[-window:]
+    return level.iloc[: len(level) - settle].idxmin()
+
+
+def gains(closes: pd.DataFrame, anchor: pd.Timestamp) -> pd.DataFrame:
+    """Return ``gain_peak`` (highest close since) and ``gain_cumulative`` from the anchor's close, one row per theme.
+
+    NaN for a theme without a close in the five sessions up to the anchor.
+    """
+    start = int(closes.index.searchsorted(anchor, side="right"))
+    base = closes.iloc[max(start - 5, 0) : start].ffill().iloc[-1]
+    since = closes.iloc[start - 1 :].ffill()
+    return pd.DataFrame({"gain_peak": since.max() / base - 1, "gain_cumulative": since.iloc[-1] / base - 1})
+
+
+def strongest_and_weakest(
+    gain: pd.DataFrame, previous: pd.Series, latest: pd.Series, count: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the ``count`` themes with the largest and with the smallest peak gain, each the extreme first.
+
+    Columns ``gain_peak``, ``gain_cumulative``, ``previous_score``, ``latest_score``, ``change``; themes without a gain
+    or a latest score are left out, ties by cumulative gain, then by symbol.
+    """
+    table = gain.assign(previous_score=previous, latest_score=latest)
+    table["change"] = table["latest_score"] - table["previous_score"]
+    table = table[np.isfinite(table["gain_peak"]) & np.isfinite(table["latest_score"])].sort_index()
+    table = table.sort_values(["gain_peak", "gain_cumulative"], kind="stable")
+    return table.iloc[::-1].head(count), table.head(count)
+
+
+def top_weights(scores: pd.DataFrame, tradable: pd.DataFrame, top: int) -> pd.DataFrame:
+    """Return equal weights of the ``top`` scores on each date, (K, M); symbols that are not tradable are left out."""
+    values = scores.where(tradable.reindex(index=scores.index, columns=scores.columns, fill_value=False)).to_numpy()
+    order = (-np.where(np.isfinite(values), values, -np.inf)).argsort(axis=1, kind="stable").argsort(axis=1)
+    held = (order < top) & np.isfinite(values)
+    count = held.sum(axis=1, keepdims=True)
+    return pd.DataFrame(held / np.maximum(count, 1), index=scores.index, columns=scores.columns)

@@ -1,0 +1,85 @@
+"""Charts of the theme scores. Words and numbers come from the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+
+def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str, str]) -> Figure:
+    """Draw each theme's score now (dot, coloured by gain) joined to the score before (ring).
+
+    Parameters
+    ----------
+    table : DataFrame, (N, ...)
+        ``previous_score``, ``latest_score``, ``gain_peak``; the first row on top.
+    words : dict
+        ``now``, ``before``, ``score``, ``gain``.
+    """
+    places = np.arange(len(table))[::-1]
+    figure, axes = plt.subplots(figsize=(7.8, 0.36 * len(table) + 1.3), layout="constrained")
+    axes.axvline(0, color="#888888", linewidth=0.8)
+    axes.hlines(places, table["previous_score"], table["latest_score"], color="#777777", linewidth=1.6)
+    axes.scatter(table["previous_score"], places, s=44, facecolor="white", edgecolor="#555555", zorder=3,
+                 label=words["before"])  # fmt: skip
+    dots = axes.scatter(table["latest_score"], places, s=64, c=table["gain_peak"], cmap="cividis", edgecolor="#333333",
+                        linewidth=0.6, zorder=4, label=words["now"])  # fmt: skip
+    bar = figure.colorbar(dots, ax=axes, pad=0.02)
+    bar.set_label(words["gain"])
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_yticks(places, labels)
+    axes.set_ylim(-0.7, len(table) - 0.3)
+    axes.set_xlabel(words["score"])
+    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside upper left", ncols=2, frameon=False)
+    return figure
+
+
+def grouped_bars(table: pd.DataFrame, labels: dict[str, str], ylabel: str) -> Figure:
+    """Draw one group of bars per row and one colour per column, (N, K)."""
+    figure, axes = plt.subplots(figsize=(8.0, 3.4), layout="constrained")
+    width = 0.8 / max(table.shape[1], 1)
+    for place, column in enumerate(table.columns):
+        axes.bar(np.arange(len(table)) + (place - (table.shape[1] - 1) / 2) * width, table[column], width,
+                 label=labels.get(column, column), hatch=["", "//", "..", "xx"][place % 4], edgecolor="white",
+                 linewidth=0.4)  # fmt: skip
+    axes.axhline(0, color="#444444", linewidth=0.8)
+    axes.set_xticks(np.arange(len(table)), table.index)
+    axes.set_ylabel(ylabel)
+    axes.grid(axis="x", visible=False)
+    if table.shape[1] > 1:
+        figure.legend(loc="outside upper left", ncols=4, frameon=False)
+    return figure
+
+
+def rates_with_intervals(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Figure:
+    """Draw a rate and its interval per row: ``hit_rate``, ``low``, ``high``; a line marks one half."""
+    places = np.arange(len(table))[::-1]
+    figure, axes = plt.subplots(figsize=(7.2, 0.55 * len(table) + 1.0), layout="constrained")
+    axes.hlines(places, table["low"], table["high"], linewidth=2.2)
+    axes.scatter(table["hit_rate"], places, s=52, zorder=3)
+    axes.axvline(0.5, color="#444444", linewidth=0.9, linestyle="--")
+    axes.set_yticks(places, labels)
+    axes.set_ylim(-0.6, len(table) - 0.4)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_xlabel(xlabel)
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def shares(values: pd.Series, labels: Sequence[str], xlabel: str) -> Figure:
+    """Draw horizontal bars of shares, the first row on top."""
+    places = np.arange(len(values))[::-1]
+    figure, axes = plt.subplots(figsize=(7.2, 0.26 * len(values) + 0.9), layout="constrained")
+    axes.barh(places, values, height=0.7)
+    axes.set_yticks(places, labels)
+    axes.set_ylim(-0.6, len(values) - 0.4)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_xlabel(xlabel)
+    axes.grid(axis="y", visible=False)
+    return figure
