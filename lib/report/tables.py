@@ -50,7 +50,7 @@ def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> str:
             continue
         if column in formats or pd.api.types.is_numeric_dtype(table[column]):
             numeric.append(column)
-        shown[column] = _cells(table, column, formats.get(column), text)
+        shown[column] = _cells(table, column, formats.get(column), exhibit["notebook"], text)
     labels = {column: _heading(column, exhibit["notebook"], text) for column in shown}
     words = [column for column in shown if column not in numeric]
     made = (
@@ -70,12 +70,12 @@ def _other_name(table: pd.DataFrame, language: str) -> set[str]:
     return twice if language == "en" else {f"{column}_en" for column in twice}
 
 
-def _cells(table: pd.DataFrame, column: str, kind: str | None, text: Catalogue) -> list[str]:
+def _cells(table: pd.DataFrame, column: str, kind: str | None, notebook: str, text: Catalogue) -> list[str]:
     kinds = table[kind] if kind in table.columns else [kind] * len(table)
-    return [_cell(value, kind, text) for value, kind in zip(table[column], kinds, strict=True)]
+    return [_cell(value, kind, notebook, text) for value, kind in zip(table[column], kinds, strict=True)]
 
 
-def _cell(value, kind: str | None, text: Catalogue) -> str:
+def _cell(value, kind: str | None, notebook: str, text: Catalogue) -> str:
     if pd.isna(value):
         return MISSING
     if kind in FORMATS:
@@ -83,11 +83,13 @@ def _cell(value, kind: str | None, text: Catalogue) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}"
     # words that stand for themselves in tables, such as group names, are translated where the catalogue has them
-    return text(f"common.value.{value}") if text.has(f"common.value.{value}") else str(value)
+    return _lookup(f"value.{value}", notebook, text) or str(value)
 
 
 def _heading(column: str, notebook: str, text: Catalogue) -> str:
-    for key in (f"{notebook}.column.{column}", f"common.column.{column}"):
-        if text.has(key):
-            return text(key)
-    return column
+    return _lookup(f"column.{column}", notebook, text) or column
+
+
+def _lookup(key: str, notebook: str, text: Catalogue) -> str | None:
+    """Return a text of the notebook, else the common one, else None."""
+    return next((text(f"{stem}.{key}") for stem in (notebook, "common") if text.has(f"{stem}.{key}")), None)
