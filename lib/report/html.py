@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
@@ -12,6 +11,7 @@ from bs4 import BeautifulSoup, Tag
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
+from lib.report.catalogue import Catalogue
 from lib.report.manifest import Manifest
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -23,16 +23,24 @@ OUTSIDE = re.compile(r"@import[^;]*;?|url\(\s*['\"]?(?!data:|#)[^)]*\)", re.IGNO
 
 def environment() -> jinja2.Environment:
     """Return the templates' environment; text is escaped, missing names are errors."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["heading"] = heading
+    return made
 
 
-def export_report(folder: Path, notebook: str, manifest: Manifest, t: Callable[..., str]) -> Path:
+def heading(t: Catalogue, notebook: str) -> str:
+    """Return the title of a notebook's section; one that the catalogue does not know goes by its own name."""
+    key = f"{notebook}.title"
+    return t(key) if t.has(key) else notebook
+
+
+def export_report(folder: Path, notebook: str, manifest: Manifest, t: Catalogue) -> Path:
     """Write ``report.html`` from the results of the executed report notebook.
 
     Code and prose of the notebook stay out, what its cells show goes in. When the notebook failed, or was not even
@@ -45,7 +53,7 @@ def export_report(folder: Path, notebook: str, manifest: Manifest, t: Callable[.
     notebook : str
         Stem of the report notebook.
     manifest : Manifest
-    t : callable
+    t : Catalogue
         The text catalogue in the report's language.
     """
     executed = folder / "notebooks" / f"{notebook}.ipynb"
@@ -67,7 +75,7 @@ def outputs_of(notebook: nbformat.NotebookNode) -> str:
     return exporter.from_notebook_node(nbformat.v4.new_notebook(cells=cells))[0]
 
 
-def page(body: str, manifest: Manifest, t: Callable[..., str], report=None) -> str:
+def page(body: str, manifest: Manifest, t: Catalogue, report=None) -> str:
     """Lay out the page: head, table of contents, content; nothing in it points outside.
 
     Parameters
@@ -75,7 +83,7 @@ def page(body: str, manifest: Manifest, t: Callable[..., str], report=None) -> s
     body : str
         HTML fragment.
     manifest : Manifest
-    t : callable
+    t : Catalogue
         The text catalogue.
     report : SectionRecord, optional
         Of the report notebook, whose failure the page has to tell.
@@ -112,7 +120,7 @@ def outside_references(html: str) -> list[str]:
     return found + [match.group() for style in styles for match in OUTSIDE.finditer(style)]
 
 
-def _make_self_contained(soup: BeautifulSoup, t: Callable[..., str]) -> None:
+def _make_self_contained(soup: BeautifulSoup, t: Catalogue) -> None:
     """Take out what a browser would fetch from elsewhere or run; say so where a reader would miss it."""
     for tag in soup.find_all(["script", "link", "object", "base", "noscript"]):
         tag.decompose()
@@ -140,14 +148,14 @@ def _number_headings(soup: BeautifulSoup) -> list[dict]:
         anchor.decompose()
     contents: list[dict] = []
     level = 1
-    for place, heading in enumerate(soup.find_all(re.compile("^h[1-6]$")), start=1):
-        level = min(max(int(heading.name[1]), 2), level + 1)
-        heading.name = f"h{level}"
-        heading["id"] = heading.get("id") or f"part-{place}"
+    for place, found in enumerate(soup.find_all(re.compile("^h[1-6]$")), start=1):
+        level = min(max(int(found.name[1]), 2), level + 1)
+        found.name = f"h{level}"
+        found["id"] = found.get("id") or f"part-{place}"
         if level == 2:
-            contents.append({"id": heading["id"], "text": _text(heading), "parts": []})
+            contents.append({"id": found["id"], "text": _text(found), "parts": []})
         elif level == 3 and contents:
-            contents[-1]["parts"].append({"id": heading["id"], "text": _text(heading)})
+            contents[-1]["parts"].append({"id": found["id"], "text": _text(found)})
     return contents
 
 

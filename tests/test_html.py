@@ -1,0 +1,118 @@
+"""The page: nothing points outside, headings in order, a target for every entry of the contents."""
+
+import base64
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+
+from lib.report.catalogue import catalogue
+from lib.report.html import outputs_of, outside_references, page
+from lib.report.manifest import Manifest, SectionRecord
+
+PIXEL = base64.b64encode(b"\x89PNG").decode()
+
+
+def manifest(**changes):
+    values = dict(
+        as_of="2025-06-13",
+        requested_as_of="2025-06-13",
+        stale_sessions=0,
+        week={"first": "2025-06-09", "last": "2025-06-13"},
+        source="sample",
+        source_label={"en": "synthetic sample", "zh": "合成样本"},
+        synthetic=True,
+        language="en",
+        status="ok",
+        sections=[],
+        parameters={},
+        fingerprint="0" * 32,
+        versions={"python": "3.11"},
+    )
+    return Manifest(**values | changes)
+
+
+def laid_out(body, language="en", report=None, **changes):
+    made = manifest(language=language, **changes)
+    return BeautifulSoup(page(body, made, catalogue(language), report), "html.parser")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_nothing_on_the_page_points_outside(language):
+    body = """
+        <script src="https://cdn.example/require.js"></script><link rel="stylesheet" href="//cdn.example/a.css">
+        <style>@import "https://cdn.example/b.css";
+        .x { background: url(https://cdn.example/c.png); color: red }</style>
+        <p style="background:url('/d.png')" onclick="go()">text <a href="https://example.org/page">a source</a></p>
+        <img src="https://cdn.example/e.png" alt="far"><img src="figures/f.png" alt="near">
+        <iframe src="https://cdn.example/g.html"></iframe><a href="#part-1">inside</a>
+        <img src="data:image/png;base64,AAAA" alt="kept">
+    """
+    html = page(body, manifest(language=language), catalogue(language))
+    assert outside_references(body)
+    assert outside_references(html) == []
+    soup = BeautifulSoup(html, "html.parser")
+    assert [image["alt"] for image in soup.find_all("img")] == ["kept"]
+    assert "color: red" in html
+    assert "a source" in soup.get_text()
+    assert "https://cdn.example/e.png" in soup.get_text()  # a reader learns what is missing
+    assert soup.select('a[href="#part-1"]')
+
+
+def test_headings_are_in_order_and_the_contents_lead_to_them():
+    soup = laid_out("<h1>One</h1><h4>Deep</h4><h3 id='own'>Own</h3><h2>Two</h2><h5>Deeper</h5>")
+    levels = [int(tag.name[1]) for tag in soup.find_all(["h1", "h2", "h3", "h4", "h5", "h6"])]
+    assert levels == [1, 2, 2, 3, 3, 2, 3]  # title, contents, then the body
+    links = [link["href"][1:] for link in soup.select("nav a")]
+    assert len(links) == len(set(links)) == 5
+    assert all(soup.find(id=target) for target in links)
+
+
+def test_headings_of_two_sections_get_targets_of_their_own():
+    soup = laid_out("<h2 id='a'>A</h2><h3>Same</h3><h2>B</h2><h3>Same</h3>")
+    ids = [tag["id"] for tag in soup.select("main [id]")]
+    assert len(ids) == len(set(ids)) == 4
+
+
+@pytest.mark.parametrize(("language", "code", "word"), [("en", "en", "Synthetic"), ("zh", "zh-CN", "合成")])
+def test_the_head_tells_language_week_source_and_that_data_are_synthetic(language, code, word):
+    soup = laid_out("", language)
+    assert soup.html["lang"] == code
+    assert soup.find("meta", attrs={"name": "viewport"})
+    text = catalogue(language)
+    head = soup.header.get_text()
+    assert all(
+        part in head for part in (text.date("2025-06-09"), text.date("2025-06-13"), manifest().source_label[language])
+    )
+    assert word in soup.select_one(".banner.synthetic").get_text()
+    assert not laid_out("", language, synthetic=False).select(".banner")
+
+
+def test_stale_data_failed_sections_and_a_failed_report_are_told_at_the_top():
+    broken = SectionRecord(name="01_market_recap", status="failed", error="E", fingerprint="")
+    report = SectionRecord(
+        name="06_weekly_report", status="failed", error="KeyError: <x>", cell=4, source="y", fingerprint=""
+    )
+    soup = laid_out("", report=report, stale_sessions=7, requested_as_of="2025-06-24", sections=[broken, report])
+    banners = [tag.get_text() for tag in soup.select(".banner")]
+    assert any("7 sessions" in text for text in banners)
+    assert any("Market recap" in text and "failed" in text for text in banners)
+    assert any("KeyError: <x>" in text and "[4] y" in text for text in banners)
+
+
+def test_code_prose_and_printed_text_of_the_notebook_stay_out():
+    output = nbformat.v4.new_output
+    cell = nbformat.v4.new_code_cell(
+        "secret_code = 1",
+        outputs=[
+            output("stream", text="printed"),
+            output("display_data", data={"image/png": PIXEL}, metadata={"image/png": {"alt": "a chart"}}),
+            output("display_data", data={"text/html": "<b>shown</b>", "text/plain": "plain"}),
+            output("display_data", data={"application/javascript": "alert(1)", "text/plain": "quiet"}),
+            output("error", ename="E", evalue="boom", traceback=["boom"]),
+        ],
+    )
+    body = outputs_of(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("prose"), cell]))
+    assert all(word not in body for word in ("secret_code", "prose", "printed", "alert", "boom", "plain<"))
+    assert "<b>shown</b>" in body
+    assert BeautifulSoup(body, "html.parser").find("img")["alt"] == "a chart"
