@@ -1,10 +1,13 @@
 """The week's changes, on small hand-made closes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from lib.market.calendar import Week
+from lib.market.errors import DataError
 from lib.report.recap import late, latest_inflation, week_changes
 
 
@@ -12,6 +15,8 @@ class FakeMarket:
     """Answers what week_changes asks of a market."""
 
     week = Week(pd.Timestamp("2025-06-09"), pd.Timestamp("2025-06-13"), pd.Timestamp("2025-06-06"))
+
+    store = SimpleNamespace(path="market.duckdb")
 
     def __init__(self, closes, kinds):
         self._closes, self._kinds = closes, kinds
@@ -56,6 +61,12 @@ def test_assets_without_data_are_left_out_and_old_closes_named(changes):
     assert list(changes["symbol"]) == ["A", "B", "Y"]
     assert list(late(changes, FakeMarket.week.last)["symbol"]) == ["B"]
     assert changes.loc[1, "date"] == pd.Timestamp("2025-06-09")
+
+
+def test_a_universe_without_any_data_is_refused_with_its_remedy():
+    market = FakeMarket(pd.DataFrame(), {"other": "etf"})
+    with pytest.raises(DataError, match=r"none of the 4 instruments(.|\n)*params/universe"):
+        week_changes(market, ASSETS)
 
 
 def test_the_latest_release_counts_and_its_surprise():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lib.market.errors import DataError
 from lib.market.pointintime import Market
 
 #: a close this many days before the end of its week is marked: the market was closed or the series has stopped
@@ -28,9 +29,21 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
         Columns ``symbol``, ``name`` (Chinese), ``name_en``, ``group``, ``previous_date``, ``date``, ``previous_close``,
         ``close``, ``change`` (fraction; basis points for yields) and ``unit``; in the universe's order. NaN where a
         close is missing.
+
+    Raises
+    ------
+    DataError
+        The store holds none of the assets.
     """
     kinds = market.instruments()["kind"]
+    listed = len(assets)
     assets = assets[assets.index.isin(kinds.index)]
+    if assets.empty:
+        raise DataError(
+            f"none of the {listed} instruments of this universe has data",
+            file=market.store.path,
+            remedy="put symbols of your data into the list in params/universe",
+        )
     week = market.week
     closes = market.closes(assets.index, start=week.previous_last - pd.Timedelta(days=30))
     before = _last(closes.loc[: week.previous_last])
