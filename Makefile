@@ -4,9 +4,10 @@ AS_OF ?= latest
 DATA ?= sample
 OUT ?= outputs
 LANGUAGE ?= en
+ONLY ?=
 BIN := .venv/bin
 
-.PHONY: report test lab lock
+.PHONY: report test lab bench lock
 
 report: .venv/ready
 	$(BIN)/python -m lib.weekly --as-of "$(AS_OF)" --data "$(DATA)" --out "$(OUT)" --language "$(LANGUAGE)"
@@ -18,6 +19,10 @@ test: .venv/ready
 
 lab: .venv/ready
 	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+# make bench ONLY="store gp" measures parts
+bench: .venv/ready
+	$(BIN)/python -m benchmarks $(ONLY)
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(not ((3, 11) <= sys.version_info < (3, 14)) and "Python 3.11 to 3.13 is needed, this is " + sys.version)'

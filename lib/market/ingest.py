@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +24,8 @@ from lib.market.schema import KEYS, KNOWN_ON, TABLES, XSHG_KINDS, Batch, Source
 from lib.market.store import Store, columns_of, frame
 
 SAMPLES = ("sample", "sample-null")
-STORES = Path(__file__).resolve().parents[2] / "store"
+#: where stores live; the variable WEEKLY_STORE puts them elsewhere, on a larger disk for instance
+STORES = Path(os.environ.get("WEEKLY_STORE") or Path(__file__).resolve().parents[2] / "store")
 #: differences below this share of the value are noise of formats, not revisions
 TOLERANCE = 1e-9
 #: the code whose verdicts the stored rows rest on; when it changes, files are read and judged again
@@ -273,10 +275,10 @@ def _log(connection: duckdb.DuckDBPyConnection, source: Source, entry: tuple, nu
 def _refresh_sessions(connection: duckdb.DuckDBPyConnection) -> None:
     """List the dates the store can answer for.
 
-    Stocks and themes may stop early: sectors, ETFs and indices say how far the market's data reach, and other kinds
-    only up to the date on which the first of those appears. A date counts when at least half as many of them have a bar
-    as on the median of the twenty dates before, so a few series that run ahead make no session. Each verdict rests on
-    dates up to its own.
+    Stocks and themes may stop early: sectors, ETFs and indices say how far the market's data reach, and stocks and
+    themes only up to the date on which the first of those appears. A date counts when at least half as many of them
+    have a bar as is usual, by the median of the twenty dates before, so a few series that run ahead make no session.
+    Each verdict rests on dates up to its own.
     """
     leaders = [kind for kind in XSHG_KINDS if kind not in ("stock", "theme")]
     connection.execute("DELETE FROM sessions")
@@ -284,13 +286,15 @@ def _refresh_sessions(connection: duckdb.DuckDBPyConnection) -> None:
         f"""INSERT INTO sessions
         WITH daily AS (
             SELECT date, count(*) AS everything, count(*) FILTER (kind IN ({", ".join("?" * len(leaders))})) AS leaders
-            FROM bars JOIN instruments USING (symbol) WHERE close IS NOT NULL AND isodow(date) < 6 GROUP BY date),
+            FROM bars JOIN instruments USING (symbol)
+            WHERE kind IN ({", ".join("?" * len(XSHG_KINDS))}) AND close IS NOT NULL AND isodow(date) < 6
+            GROUP BY date),
         told AS (SELECT *, sum(leaders) OVER (ORDER BY date) > 0 AS led FROM daily),
         counted AS (SELECT date, led, CASE WHEN led THEN leaders ELSE everything END AS symbols FROM told),
         usual AS (SELECT *, median(symbols) OVER (
             PARTITION BY led ORDER BY date ROWS BETWEEN 20 PRECEDING AND 1 PRECEDING) AS expected FROM counted)
         SELECT date, symbols FROM usual WHERE symbols > 0 AND symbols >= 0.5 * coalesce(expected, 0) ORDER BY date""",
-        leaders,
+        [*leaders, *XSHG_KINDS],
     )
 
 
