@@ -121,11 +121,9 @@ def top_weights(scores: pd.DataFrame, sessions: pd.DatetimeIndex, top: int = TOP
         of all symbols, which is the benchmark.
     """
     rows = scores.reindex(sessions)
-    weights = pd.DataFrame(0.0, index=rows.index, columns=rows.columns)
-    for day, row in rows.iterrows():
-        ranked = row.dropna().sort_values(ascending=False, kind="stable")
-        if len(ranked) < top:
-            weights.loc[day] = 1 / len(row)
-        else:
-            weights.loc[day, ranked.index[:top]] = 1 / top
-    return weights
+    values = rows.to_numpy()
+    best = np.argsort(np.where(np.isfinite(values), -values, np.inf), axis=1, kind="stable")[:, :top]
+    weights = np.zeros(values.shape)
+    np.put_along_axis(weights, best, 1 / top, axis=1)
+    weights[np.isfinite(values).sum(axis=1) < top] = 1 / values.shape[1]
+    return pd.DataFrame(weights, index=rows.index, columns=rows.columns)
