@@ -24,6 +24,8 @@ from lib.report.style import apply_style, save, sign_off
 from lib.report.tables import table_html
 
 OUTPUTS = Path(__file__).resolve().parents[2] / "outputs"
+#: longer tables are folded away in the report
+FOLDED = 40
 #: set by the weekly run when its reader has allowed stale data
 ALLOW_STALE = "WEEKLY_ALLOW_STALE"
 
@@ -97,7 +99,7 @@ class Run:
         values : mapping, optional
             Fills braces in its title, caption and description in the catalogue.
         show_table : bool
-            Show the table below the figure too; otherwise the report folds it away.
+            Show the table below the figure too; otherwise the report folds it away, as it does long tables.
 
         Raises
         ------
@@ -108,7 +110,7 @@ class Run:
         if table is None and figure is None:
             raise RunError(f"exhibit {number} has neither table nor figure", remedy="pass table=, figure= or both")
         record = self._record(number, slug, stem, data_date, list(notes), dict(formats or {}), values or {})
-        record["show_table"] = show_table or figure is None
+        record["show_table"] = show_table or (figure is None and len(table) <= FOLDED)
         if table is not None:
             path = self._place("tables", f"{stem}.csv")
             table.to_csv(path, index=False, date_format="%Y-%m-%d", encoding="utf-8", lineterminator="\n")
@@ -176,7 +178,7 @@ class Run:
         for file in sorted(record["files"]):
             if file.endswith(".png"):
                 display(Image(self.out / file, alt=record["alt"], width=860))
-            elif record["show_table"]:
+            elif record["show_table"] or not any(other.endswith(".png") for other in record["files"]):
                 display(HTML(table_html(self.out / file, record, self.language)))
         lines = [record["caption"], self._origin(record), *record["notes"]]
         display(Markdown("  \n".join(f"*{line}*" for line in lines if line)))

@@ -18,10 +18,11 @@ FORMATS = {
     "change": lambda text, value: f"{value:+.2f}",
     "number": lambda text, value: f"{value:,.2f}",
     "count": lambda text, value: f"{value:,.0f}",
-    # the units of a column whose rows differ
-    "fraction": lambda text, value: text.percent(value),
-    "basis points": lambda text, value: f"{value:+.1f}",
 }
+#: what a cell is when its row says so: the unit of a change, the name of a metric
+ROW_FORMATS = {"fraction": "percent", "basis points": "points", "sharpe": "score", "calmar": "score"} | dict.fromkeys(
+    ("annual_return", "annual_volatility", "max_drawdown", "ytd_return", "week_return"), "percent"
+)
 MISSING = "–"
 
 
@@ -34,7 +35,7 @@ def table_html(path: Path, exhibit: dict, language: str) -> str:
         Its CSV.
     exhibit : dict
         Its record: ``notebook``, ``number`` and ``formats``, a key of ``FORMATS`` by column; a column may instead name
-        another column that holds the key, row by row.
+        another column whose words say it row by row, by ``ROW_FORMATS`` or as keys of ``FORMATS``.
     language : str
         Of ``name`` and ``name_en`` only the one in this language is shown; headings come from the catalogue.
     """
@@ -46,7 +47,8 @@ def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> str:
     formats = exhibit.get("formats", {})
     shown, numeric = pd.DataFrame(index=table.index), []
     for column in table.columns:
-        if column in _other_name(table, text.language):
+        # a column called format only tells how the others are shown
+        if column in {"format", *_other_name(table, text.language)}:
             continue
         if column in formats or pd.api.types.is_numeric_dtype(table[column]):
             numeric.append(column)
@@ -71,7 +73,7 @@ def _other_name(table: pd.DataFrame, language: str) -> set[str]:
 
 
 def _cells(table: pd.DataFrame, column: str, kind: str | None, notebook: str, text: Catalogue) -> list[str]:
-    kinds = table[kind] if kind in table.columns else [kind] * len(table)
+    kinds = table[kind].replace(ROW_FORMATS) if kind in table.columns else [kind] * len(table)
     return [_cell(value, kind, notebook, text) for value, kind in zip(table[column], kinds, strict=True)]
 
 
