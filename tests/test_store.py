@@ -221,6 +221,12 @@ def test_a_writer_that_waits_too_long_says_for_whom(store):
     process.communicate("")
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "store").write_text("a file stands where the folder should be", encoding="utf-8")
+    with pytest.raises(StoreError, match=r"folder of the store cannot be written(.|\n)*market.duckdb(.|\n)*writable"):
+        fill(Store(tmp_path / "store" / "market.duckdb"), "159915")
+
+
 def test_the_lock_is_free_again_for_the_same_thread(store):
     with store.exclusive(), store.exclusive():
         fill(store, "159915")

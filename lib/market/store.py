@@ -135,15 +135,21 @@ class Store:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other processes of the suite from writing; the same thread may enter again."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path.with_suffix(".lock"), timeout=self.queue, is_singleton=True)
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
             raise StoreError(
                 f"another process has been filling the store for {self.queue:.0f} seconds",
                 file=self.path,
                 remedy="let it finish, or end it, then try again",
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"the folder of the store cannot be written: {error.strerror or error}",
+                file=self.path,
+                remedy="make the folder writable, or free some disk space",
             ) from error
         try:
             yield
