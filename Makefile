@@ -7,7 +7,7 @@ LANGUAGE ?= en
 ONLY ?=
 BIN := .venv/bin
 
-.PHONY: report test lab bench lock
+.PHONY: report test lab bench study lock
 
 report: .venv/ready
 	$(BIN)/python -m lib.weekly --as-of "$(AS_OF)" --data "$(DATA)" --out "$(OUT)" --language "$(LANGUAGE)"
@@ -29,6 +29,10 @@ bench: .venv/ready
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch .venv/ready
+
+# minutes: seeds and nulls of the sector rotation, on the sample or on DATA=<folder>
+study: .venv/ready
+	$(BIN)/python benchmarks/study_gp.py $(if $(filter sample,$(DATA)),,"$(DATA)")
 
 # for maintainers: pins every transitive package for all supported Pythons (needs uv)
 lock:

@@ -20,6 +20,7 @@ from lib.models.gp.inputs import factor_inputs
 from lib.models.gp.mining import mine, window_at
 from lib.models.gp.operators import OPERATORS, operator_set
 from lib.models.gp.programs import Grammar
+from lib.models.gp.selection import survivors
 from lib.models.gp.settings import Settings
 from lib.models.gp.walkforward import walk_forward
 
@@ -151,6 +152,13 @@ def measure() -> list[dict]:
     rate, length = both_cores(narrow, settings)
     add("programs_two_cores", rate, "1/s", "target 2000/s on 1400 x 32", rate / 2000)
     add("mean_length", length, "nodes")
+
+    points = np.random.default_rng(0).random((2 * settings.population, 2))
+    start = time.perf_counter()
+    for _ in range(20):
+        survivors(points, settings.population)
+    share = (time.perf_counter() - start) / 20 / (settings.population / rate)
+    add("selection_share", share, "of a generation's time", "a tenth", share / 0.1)
 
     few = Settings(**{**settings.asdict(), "population": 400, "generations": 3, "init_depth": (3, 5)})
     timed_mining(narrow, Settings(**{**few.asdict(), "population": 40}), 9, PANDAS_FAMILIES)
