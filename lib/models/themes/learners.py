@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -102,28 +101,19 @@ class Ridge:
 
 
 def learner(name: str, seeds: int = 3, threads: int = 2) -> Learner:
-    """Return a fresh learner: ``boosted``, ``linear`` or ``gru``.
+    """Return a fresh learner: ``boosted`` or ``linear``.
 
     Raises
     ------
     ParameterError
-        No such learner, or PyTorch is asked for and not installed.
+        No such learner.
     """
     match name:
         case "boosted":
             return Boosted(seeds=seeds, threads=threads)
         case "linear":
             return Ridge()
-        case "gru":
-            if importlib.util.find_spec("torch") is None:
-                raise ParameterError(
-                    "the learner gru needs PyTorch, which is not installed",
-                    remedy="pip install -r requirements-gru.txt, or take gru out of the learners",
-                )
-            from lib.models.themes.gru import Recurrent
-
-            return Recurrent()
-    raise ParameterError(f"there is no learner {name}", remedy="choose from boosted, linear, gru")
+    raise ParameterError(f"there is no learner {name}", remedy="choose from boosted, linear")
 
 
 def check_labels(y: np.ndarray) -> None:

@@ -126,8 +126,6 @@ def walk_forward(
     if cache_dir is None:
         return _walk(panel, dates, first, settings, groups)
     code = [*MODULES, Path(__file__)]
-    if "gru" in settings.learners:
-        code.append(Path(__file__).with_name("gru.py"))
     key = fingerprint(panel, dates, str(first), settings.key(), groups if groups is not None else "none", *code)
     path = Path(cache_dir) / f"themes-{key}.pickle"
     if path.exists():

@@ -1,0 +1,166 @@
+"""Theme scores: nothing from the future, threads do not matter, bad input gets a clear message."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.market.errors import ModelError, ParameterError
+from lib.market.panel import Panel
+from lib.models.themes import evidence, learners, ranking, scores
+from lib.models.themes.features import features, ranked
+from lib.models.themes.labels import forward_returns
+from lib.models.themes.walkforward import Settings, walk_forward
+
+
+def market(rows=520, columns=24, seed=0):
+    rng = np.random.default_rng(seed)
+    step = 0.02 * rng.standard_normal((rows, columns))
+    close = 10 * np.exp(step.cumsum(axis=0))
+    opening = close * np.exp(0.004 * rng.standard_normal(close.shape))
+    high = np.maximum(opening, close) * 1.005
+    low = np.minimum(opening, close) * 0.995
+    volume = np.exp(15 + 0.4 * rng.standard_normal(close.shape))
+    fields = dict(open=opening, high=high, low=low, close=close, volume=volume, amount=volume * close)
+    symbols = pd.Index([f"S{i:02d}" for i in range(columns)])
+    return Panel(pd.bdate_range("2020-01-01", periods=rows), symbols, fields, np.isfinite(close))
+
+
+QUICK = Settings(horizons={5: 1.0}, seeds=1, threads=1)
+
+
+@pytest.fixture(scope="module")
+def walked():
+    panel = market()
+    dates = panel.dates[4::5]
+    return panel, dates, walk_forward(panel, dates, dates[75], QUICK)
+
+
+def test_changing_the_future_changes_no_score(walked):
+    panel, dates, before = walked
+    cut = 470
+    fields = {name: values.copy() for name, values in panel.fields.items()}
+    for values in fields.values():
+        values[cut:] *= 1.7
+    fields["close"][cut + 3] = np.nan
+    after = walk_forward(
+        Panel(panel.dates, panel.symbols, fields, np.isfinite(fields["close"])), dates, dates[75], QUICK
+    )
+    known = dates[(dates < panel.dates[cut]) & (dates >= dates[75])]
+    assert len(known) > 10
+    pd.testing.assert_frame_equal(before.fused.loc[known], after.fused.loc[known], check_exact=True)
+    assert not before.fused.equals(after.fused), "the perturbation must be felt later"
+
+
+def test_every_label_is_over_before_its_model_is_used(walked):
+    panel, _, result = walked
+    gap = panel.dates.get_indexer(result.fits["first_use"]) - panel.dates.get_indexer(result.fits["last_label"])
+    assert (gap >= QUICK.embargo).all()
+
+
+def test_threads_change_nothing(walked):
+    panel, dates, one = walked
+    two = walk_forward(panel, dates, dates[75], Settings(horizons={5: 1.0}, seeds=1, threads=2))
+    pd.testing.assert_frame_equal(one.fused, two.fused, check_exact=True)
+
+
+def test_the_cache_returns_the_same_and_sees_changed_data(walked, tmp_path):
+    panel, dates, plain = walked
+    for _ in range(2):
+        cached = walk_forward(panel, dates, dates[75], QUICK, cache_dir=tmp_path)
+        pd.testing.assert_frame_equal(plain.fused, cached.fused)
+    assert len(list(tmp_path.iterdir())) == 1
+    walk_forward(market(seed=1), dates, dates[75], QUICK, cache_dir=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_share_suspended_through_the_window_is_not_scored():
+    panel = market(rows=200)
+    panel.mask[150:, 3] = False
+    values, names, _ = features(panel, panel.dates[[140, 190]])
+    assert np.isfinite(values[0, 3]).any() and np.isnan(values[1, 3]).all()
+    assert len(names) == len(set(names)) == values.shape[2]
+
+
+def test_ranks_are_centred_and_keep_gaps():
+    got = ranked(np.array([[3.0, np.nan, 1.0, 2.0, 2.0]]))[0]
+    np.testing.assert_allclose(got, [0.375, np.nan, -0.375, 0.0, 0.0], atol=1e-7)
+
+
+def test_forward_returns_end_where_the_data_end():
+    panel = market(rows=80, columns=3)
+    got = forward_returns(panel, panel.dates[[10, 75]], 5)
+    close = panel.fields["close"]
+    np.testing.assert_allclose(got[0], close[15] / close[10] - 1)
+    assert np.isnan(got[1]).all()
+
+
+DATES = pd.DatetimeIndex(["2025-06-06", "2025-06-13"])
+
+
+def lists(weights, as_of="2025-06-09"):
+    return pd.DataFrame(
+        {"index_symbol": "I", "as_of": pd.Timestamp(as_of), "symbol": [f"S{i}" for i in range(len(weights))],
+         "weight": weights}
+    )  # fmt: skip
+
+
+def test_a_theme_is_the_weighted_mean_with_weights_known_then():
+    z = pd.DataFrame([[1.0, 2, 3, 4, 5]] * 2, DATES, [f"S{i}" for i in range(5)])
+    own = pd.DataFrame({"I": [7.0, 8.0]}, DATES)
+    got = scores.theme_scores(z, lists([40.0, 30, 10, 10, 10]), own, pd.Index(["I"]), DATES)
+    assert got.scores["I"].tolist() == [7.0, pytest.approx(2.2)]
+    assert got.basis["I"].tolist() == ["bars", "constituents"]
+
+
+def test_few_members_fall_back_and_thin_coverage_is_marked():
+    z = pd.DataFrame(1.0, DATES, [f"S{i}" for i in range(5)])
+    own = pd.DataFrame({"I": [7.0, 8.0]}, DATES)
+    few = scores.theme_scores(z, lists([50.0, 50.0]), own, pd.Index(["I"]), DATES)
+    assert few.basis["I"].tolist() == ["bars", "bars"]
+    thin = scores.theme_scores(z, lists([10.0] * 5 + [50.0]), own, pd.Index(["I"]), DATES)
+    assert thin.thin["I"].tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (lists([20.0] * 5, "2025-07-01"), "dated after"),
+        (lists([-1.0, 101.0]), "a weight is -1"),
+        (lists([np.nan, 100.0]), "a weight is nan"),
+    ],
+)
+def test_constituents_that_cannot_be_used_are_refused(table, words):
+    with pytest.raises(ModelError, match=words):
+        scores.check_constituents(table, pd.Index(["S0"]), DATES[-1])
+
+
+def test_constituents_with_faults_are_named():
+    found = scores.check_constituents(lists([20.0, 20.0, 20.0]), pd.Index(["S0"]), DATES[-1])
+    assert found.set_index("issue")["value"].to_dict() == {"weights": 60.0, "members": 2, "few": 1}
+
+
+def test_labels_and_learners_that_cannot_work_are_refused():
+    with pytest.raises(ModelError, match="every label"):
+        learners.check_labels(np.ones(10))
+    with pytest.raises(ParameterError, match="no learner forest"):
+        learners.learner("forest")
+
+
+def test_rank_ic_is_spearman_and_deciles_climb():
+    rng = np.random.default_rng(0)
+    z = pd.DataFrame(rng.standard_normal((30, 50)))
+    assert evidence.rank_ic(z.to_numpy(), z.to_numpy() ** 3) == pytest.approx(1.0)
+    assert evidence.rank_ic(z.to_numpy(), -z.to_numpy()) == pytest.approx(-1.0)
+    deciles = evidence.decile_returns(z, z)
+    assert deciles["excess_return"].is_monotonic_increasing and len(deciles) == 10
+
+
+def test_gains_count_from_the_low():
+    level = np.concatenate([np.linspace(2, 1, 30), np.linspace(1.02, 1.5, 20), [1.35]])
+    closes = pd.DataFrame({"A": level, "B": level}, pd.bdate_range("2025-01-01", periods=51))
+    anchor = ranking.anchor_date(closes, 120, 10)
+    assert anchor == closes.index[29]
+    gain = ranking.gains(closes, anchor).loc["A"]
+    assert gain["gain_peak"] == pytest.approx(0.5) and gain["gain_cumulative"] == pytest.approx(0.35)
+    with pytest.raises(ModelError, match="too few"):
+        ranking.anchor_date(closes.iloc[:5], 120, 10)
