@@ -82,15 +82,26 @@ class Baskets:
 
     def __init__(self, stocks: Stocks, seed: int):
         self._stocks, self._seed = stocks, seed
+        # one array, so that a period of a basket is gathered once: (4, T, N)
+        self._prices = np.stack([stocks.carried[field] for field in ("open", "high", "low", "close")])
         self._value = stocks.carried["close"] * stocks.table["shares"].to_numpy()
         self._symbols = stocks.table["symbol"].to_numpy(dtype=object)
+        first = stocks.table["first"].to_numpy()
+        self._seasoned = np.where(first == 0, 0, first + SEASONING)
+        self._rows = rebalance_rows()
         self._traded = {"volume": np.nan_to_num(stocks.volume), "amount": np.nan_to_num(stocks.amount)}
 
-    def build(self, symbol: str, name: str, group: str = "") -> Basket:
-        """Return the basket of a sector, a broad index, or whatever the name says."""
-        rule = self._rule(symbol, name, group)
+    def build(self, symbol: str, name: str, group: str = "", homes: list[str] | None = None) -> Basket:
+        """Return the basket of a sector, a broad index, or a theme.
+
+        Parameters
+        ----------
+        homes : list of str, optional
+            Shenwan sectors that a theme's members come from first; without it, those its name speaks of.
+        """
+        rule = self._rule(symbol, name, group, homes)
         level, bars, weights = BASE, {field: [] for field in ("open", "high", "low", "close", "volume", "amount")}, []
-        rows = [*rebalance_rows(), len(self._value) - 1]
+        rows = [*self._rows, len(self._value) - 1]
         for begin, end in pairwise(rows):
             members = rule(begin)
             share = self._weights(begin, members, capped=symbol not in BROAD and group not in ("sw1", "citic1"))
@@ -105,10 +116,9 @@ class Baskets:
 
     def _held(self, members, share, begin, held, level) -> dict[str, np.ndarray]:
         """Return the bars of the sessions ``held`` of a basket bought at the close of the row ``begin``."""
-        units = level * share / share.sum() / self._stocks.carried["close"][begin, members]
-        opening, top, bottom, close = (
-            self._stocks.carried[field][held][:, members] @ units for field in ("open", "high", "low", "close")
-        )
+        units = np.zeros(len(self._symbols))
+        units[members] = level * share / share.sum() / self._prices[3, begin, members]
+        opening, top, bottom, close = self._prices[:, held] @ units
         # members do not peak together: the index spans half of the way to the sum of their extremes
         high, low = np.maximum(opening, close), np.minimum(opening, close)
         return {
@@ -116,8 +126,8 @@ class Baskets:
             "high": high + 0.5 * np.maximum(top - high, 0.0),
             "low": low - 0.5 * np.maximum(low - bottom, 0.0),
             "close": close,
-            "volume": self._traded["volume"][held][:, members].sum(axis=1),
-            "amount": self._traded["amount"][held][:, members].sum(axis=1),
+            "volume": self._traded["volume"][held] @ (units > 0),
+            "amount": self._traded["amount"][held] @ (units > 0),
         }
 
     def _weights(self, row: int, members: np.ndarray, capped: bool) -> np.ndarray:
@@ -131,10 +141,9 @@ class Baskets:
         return np.round(100.0 * share, 4)
 
     def _listed(self, row: int) -> np.ndarray:
-        first = self._stocks.table["first"].to_numpy()
-        return (first == 0) | (first + SEASONING <= row)
+        return self._seasoned <= row
 
-    def _rule(self, symbol: str, name: str, group: str):
+    def _rule(self, symbol: str, name: str, group: str, homes: list[str] | None):
         """Return the function from a rebalance row to the members' columns."""
         table = self._stocks.table
         for column in ("sw1", "citic1", "citic2"):
@@ -150,12 +159,11 @@ class Baskets:
                 return np.sort(pool[np.argsort(-self._value[row, pool], kind="stable")][first:last])
 
             return largest
-        return self._theme(symbol, name, group)
+        return self._theme(symbol, name, homes or home_sectors(name))
 
-    def _theme(self, symbol: str, name: str, group: str):
+    def _theme(self, symbol: str, name: str, homes: list[str]):
         rng = stream(self._seed, "basket", symbol)
-        sectors = self._stocks.table["sw1"].to_numpy()
-        homes = home_sectors(name) or home_sectors(group)
+        sectors = self._stocks.table["sw1"].to_numpy(dtype=object)
         styled = [codes.split() for words, codes in STYLES.items() if any(word in name for word in words.split())]
         fit = np.zeros(len(sectors))
         if homes:
@@ -165,8 +173,8 @@ class Baskets:
             fit[np.isin(sectors, styled[0])] = 1.5
         count = int(rng.integers(12, 26)) if homes else 50
         fit = fit + rng.gumbel(0.0, 0.6, len(sectors))
-        drift = rng.normal(0.0, 0.12, (len(rebalance_rows()), len(sectors))).cumsum(axis=0)
-        order = {row: k for k, row in enumerate(rebalance_rows())}
+        drift = rng.normal(0.0, 0.12, (len(self._rows), len(sectors))).cumsum(axis=0)
+        order = {row: k for k, row in enumerate(self._rows)}
 
         def best(row):
             pool = np.flatnonzero(self._listed(row))

@@ -9,8 +9,8 @@ Kind of a symbol that only a universe list names, first rule that applies:
    ``.CSI`` and ``.CNI`` a theme index;
 4. its group: the words bond, commodity, fx or currency, yield; otherwise a global index.
 
-The columns ``tracks`` (index of an ETF) and ``etf`` (ETF of an index) are followed; several symbols are separated by
-blanks, ``;`` or ``|``.
+The columns ``tracks`` (index of an ETF), ``etf`` (ETF of an index) and ``sectors`` (where an index's members come
+from) are followed; several symbols are separated by blanks, ``;`` or ``|``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lib.market.schema import KINDS
 from lib.market.universe import FOLDER, universe
 
 FACTS = Path(__file__).parent / "instruments.csv"
-COLUMNS = ["symbol", "name", "name_en", "kind", "group", "tracks"]
+COLUMNS = ["symbol", "name", "name_en", "kind", "group", "tracks", "sectors"]
 CODE = re.compile(r"^(1[56]|5[0-35689])\d{4}\.(SH|SZ)$")
 YIELD = re.compile(r"^(US|CN)\d+[MY]$")
 
@@ -51,23 +51,26 @@ def kind_of(symbol: str, list_name: str, group: str, stated: str = "") -> str:
 
 
 def catalogue(folder: Path = FOLDER) -> pd.DataFrame:
-    """Return every instrument but the stocks, with the columns symbol, name, name_en, kind, group, tracks.
+    """Return every instrument but the stocks, with the columns of ``COLUMNS``.
 
     Facts win over lists, and earlier lists (by name) over later ones; what an ETF tracks is taken from wherever it is
     stated.
     """
-    facts = pd.read_csv(FACTS, dtype=str, keep_default_na=False)
+    facts = pd.read_csv(FACTS, dtype=str, keep_default_na=False).assign(sectors="")
     rows = {row["symbol"]: row for row in facts.to_dict("records")}
     for path in sorted(Path(folder).glob("*.csv")):
         table = universe(path.stem, folder)
         for symbol, row in table.to_dict("index").items():
             kind = kind_of(symbol, path.stem, row["group"], row.get("kind", ""))
             entry = {"symbol": symbol, "name": row["name_zh"], "name_en": row["name_en"], "kind": kind}
-            known = rows.setdefault(symbol, entry | {"group": _group(kind, row["group"]), "tracks": ""})
-            known["tracks"] = known["tracks"] or next(iter(_symbols(row.get("tracks", ""))), "")
-            for etf in _symbols(row.get("etf", "")):
+            known = rows.setdefault(symbol, entry | {"group": _group(kind, row["group"]), "tracks": "", "sectors": ""})
+            known["sectors"] = known["sectors"] or row.get("sectors", "")
+            known["tracks"] = known["tracks"] or next(iter(symbols_of(row.get("tracks", ""))), "")
+            for etf in symbols_of(row.get("etf", "")):
                 names = {"name": f"{row['name_zh']}ETF", "name_en": f"{row['name_en']} ETF"}
-                fund = rows.setdefault(etf, {"symbol": etf, **names, "kind": "etf", "group": "", "tracks": ""})
+                fund = rows.setdefault(
+                    etf, {"symbol": etf, **names, "kind": "etf", "group": "", "tracks": "", "sectors": ""}
+                )
                 fund["tracks"] = fund["tracks"] or symbol
     return pd.DataFrame(list(rows.values()), columns=COLUMNS)
 
@@ -76,5 +79,6 @@ def _group(kind: str, group: str) -> str:
     return group if kind in ("theme", "sector") else ""
 
 
-def _symbols(cell: str) -> list[str]:
+def symbols_of(cell: str) -> list[str]:
+    """Split the symbols of a cell."""
     return [part for part in re.split(r"[\s;|]+", cell) if part and part not in ("-", "n/a")]

@@ -7,10 +7,10 @@ the pressure shocks of the stocks are permanent, so that nothing in the past tel
 1. *Price pressure in stocks.* A part of each stock's daily move is pressure that comes with unusual volume and fades
    with a half-life of ``pressure_half_life`` sessions. So moves on high volume reverse: the score
    -(five-session return relative to the market) x (five-session volume over its 60-session mean) has a mean rank
-   correlation of about 0.06 with the return of the next ten sessions.
+   correlation of about 0.05 with the return of the next ten sessions.
 2. *Attention to sectors.* Each sector has a latent attention with a half-life of ``attention_half_life`` sessions. It
    raises the volume of the sector's stocks and their expected return. So sectors whose volume stands above its own
-   60-session mean do better over the next one to four weeks: mean rank correlation with next week's return about 0.07.
+   60-session mean do better over the next one to four weeks: mean rank correlation with next week's return about 0.06.
 3. *Cycles in global assets.* The log price of every global asset (log yield, with the opposite sign, for bonds) holds
    sine waves of 42, 100 and 200 months whose phases are those of its class. ``cycle_shares`` says which part of the
    variance of the class's yearly log change they make up. A-share stocks carry ``cycle_loading_a_shares`` of the
@@ -55,7 +55,7 @@ class Effects:
     """
 
     pressure_half_life: float = 6.0
-    pressure_volatility: float = 0.0075
+    pressure_volatility: float = 0.009
     attention_half_life: float = 12.0
     attention_drift: float = 0.0007
     cycle_shares: tuple[float, float, float] = field(default=(0.20, 0.15, 0.10))

@@ -15,7 +15,7 @@ from lib.market import universe
 from lib.market.fingerprint import file_fingerprint, fingerprint
 from lib.market.sample import macro, stocks, valuations
 from lib.market.sample.baskets import Basket, Baskets
-from lib.market.sample.catalogue import catalogue
+from lib.market.sample.catalogue import catalogue, symbols_of
 from lib.market.sample.effects import NONE, PLANTED
 from lib.market.sample.funds import Funds
 from lib.market.sample.grid import sessions
@@ -77,7 +77,7 @@ class SampleSource:
     @cached_property
     def _world(self) -> World:
         world = World(self.effects, self.seed)
-        for row in self._catalogue[self._catalogue["kind"].isin(GLOBAL_KINDS)].itertuples():
+        for row in self._catalogue[self._catalogue["kind"].isin(GLOBAL_KINDS)].itertuples(index=False):
             world.adopt(row.symbol, row.kind, f"{row.name} {row.name_en}")
         return world
 
@@ -93,8 +93,8 @@ class SampleSource:
     def _baskets(self) -> dict[str, Basket]:
         rows = self._catalogue[self._catalogue["kind"].isin(BASKET_KINDS)]
         return {
-            symbol: self._builder.build(symbol, name, group)
-            for symbol, name, group in zip(rows["symbol"], rows["name"], rows["group"], strict=True)
+            row.symbol: self._builder.build(row.symbol, row.name, row.group, symbols_of(row.sectors))
+            for row in rows.itertuples(index=False)
         }
 
     def _of_kind(self, kind: str) -> list[str]:
@@ -112,7 +112,7 @@ class SampleSource:
                 "note": "synthetic; board " + table["board"],
             }
         )
-        others = self._catalogue.drop(columns="tracks")
+        others = self._catalogue.drop(columns=["tracks", "sectors"])
         notes = np.where(others["kind"] == "yield", "synthetic; percent", "synthetic")
         frame = pd.concat([listed, others.assign(note=notes)], ignore_index=True)
         return frame.assign(first_date=pd.NaT, last_date=sessions()[-1])
@@ -137,7 +137,7 @@ class SampleSource:
         themes = set(self._of_kind("theme"))
         indices = {symbol: basket.bars for symbol, basket in self._baskets.items()}
         funds = Funds(self._world, self._builder, indices, self.seed)
-        rows = self._catalogue[self._catalogue["kind"] == "etf"].itertuples()
+        rows = self._catalogue[self._catalogue["kind"] == "etf"].itertuples(index=False)
         frames = [funds.bars(row.symbol, row.name, row.tracks, young=row.tracks in themes) for row in rows]
         return pd.concat(frames, ignore_index=True)
 

@@ -108,7 +108,7 @@ class World:
         self._turbulence = turbulence
         self.volatility = np.exp(turbulence)
         self._assets = {**EQUITIES, **COMMODITIES}
-        self._global_equity = self._factor("global equity") - 3.2 * self._on_shock()
+        self._global_equity = self._factor("global equity") - 4.5 * self._on_shock()
         self.log_prices: dict[str, np.ndarray] = {}
         for symbol, asset in EQUITIES.items():
             self.log_prices[symbol] = self._risky(symbol, asset, self._global_equity, "equity")
@@ -231,7 +231,7 @@ class World:
 
     def _a_shares(self) -> np.ndarray:
         own = self._factor("A-shares")
-        shocks = 0.25 * self._global_equity + np.sqrt(1 - 0.25**2) * own - 3.0 * self._on_shock()
+        shocks = 0.25 * self._global_equity + np.sqrt(1 - 0.25**2) * own - 6.0 * self._on_shock()
         cycle = self.cycle("equity", 0.2, self._effects.cycle_loading_a_shares)
         return 0.19 / np.sqrt(250.0) * shocks + 0.02 / 250.0 + np.diff(cycle, prepend=cycle[0])
 
