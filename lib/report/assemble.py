@@ -62,10 +62,10 @@ class Assembly:
         rows = findings.astype(object).where(findings.notna(), None).to_dict("records")
         return self._render("quality", rows=rows, as_of=f"{self.run.market.as_of:%Y-%m-%d}", day=_day)
 
-    def parameters(self) -> HTML | None:
-        """Return the parameters of every notebook; None when the notebooks were run by hand."""
+    def parameters(self) -> HTML:
+        """Return the parameters of every notebook; nothing to show when the notebooks were run by hand."""
         if self.manifest is None:
-            return None
+            return HTML("")
         return self._render("parameters", parameters=self.manifest.parameters, names=list(self.manifest.parameters))
 
     def status(self) -> pd.DataFrame:
@@ -81,7 +81,8 @@ class Assembly:
                     "exhibits": int(counts.get(name, 0)),
                 }
                 for name in self._names()
-            ]
+            ],
+            columns=["section", "status", "error", "exhibits"],
         )
 
     def _names(self) -> list[str]:
