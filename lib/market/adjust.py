@@ -27,6 +27,8 @@ import numpy as np
 MATERIAL = 0.01
 #: the offset in use follows the measured one when they differ by more than this share of the price
 STEP = 0.004
+#: a median of three rows this far from that of all shows a dividend
+FRESH = 0.015
 #: rows of the running median
 SMOOTH = 20
 #: moves are taken over so many rows; a slope needs so many rows, looks back so far and is renewed so often
@@ -91,14 +93,14 @@ def _snap(ratio, slack):
 
 
 @numba.njit(cache=True)
-def _median_offset(raw, typical, scale, begin, t):
+def _median_offset(raw, typical, scale, begin, t, rows):
     """Return the median of raw / scale - typical over the last known rows, and how many there were."""
-    found, count = np.empty(SMOOTH), 0
-    for k in range(t, max(begin, t - 2 * SMOOTH) - 1, -1):
+    found, count = np.empty(rows), 0
+    for k in range(t, max(begin, t - 2 * rows) - 1, -1):
         if not np.isnan(raw[k]):
             found[count] = raw[k] / scale - typical[k]
             count += 1
-            if count == SMOOTH:
+            if count == rows:
                 break
     return (np.median(found[:count]), count) if count else (np.nan, 0)
 
@@ -173,7 +175,7 @@ def _walk(starts, typical, width, close, average, offset, factor, verdict):
                                 scale = scale if np.isnan(nice) else nice
                             segment, seen, pending, changed, split = back, t, 0, True, True
             if seen >= 0 and (t - segment) % RENEW == 0 and t - segment >= ENOUGH:
-                ratio, _ = _median_offset(raw, typical, 1.0, segment, t)
+                ratio, _ = _median_offset(raw, typical, 1.0, segment, t, SMOOTH)
                 ratio = 1 + ratio / typical[t] if typical[t] > 0 else np.inf
                 if abs(ratio - 1) < 0.02:
                     changed = changed or scale != 1.0
@@ -183,9 +185,8 @@ def _walk(starts, typical, width, close, average, offset, factor, verdict):
                     if not np.isnan(slope):
                         nice = _snap(slope, SNAP)
                         near = raw[seen] / typical[seen]
-                        if plain and abs(slope / near - 1) < SAME:
-                            new, bare = scale, plain
-                        elif not plain and not guess and abs(slope / scale - 1) < KEEP:
+                        believed, slack = (near, SAME) if plain else (scale, KEEP)
+                        if not guess and abs(slope / believed - 1) < slack:
                             new, bare = scale, plain
                         elif not np.isnan(nice) and near >= nice * (1 - MATERIAL):
                             new, bare = nice, False
@@ -204,7 +205,10 @@ def _walk(starts, typical, width, close, average, offset, factor, verdict):
             elif plain:
                 d = 0.0
             else:
-                measured, count = _median_offset(raw, typical, scale, segment, t)
+                measured, count = _median_offset(raw, typical, scale, segment, t, SMOOTH)
+                recent, latest = _median_offset(raw, typical, scale, segment, t, 3)
+                if d > 0 and latest == 3 and abs(recent - measured) > FRESH * (typical[t] + measured):
+                    measured = recent  # a dividend was paid
                 floor = MATERIAL * (typical[t] + measured)
                 if count < 10:
                     # the average lies within the bar, wherever the bar is

@@ -115,7 +115,7 @@ def read_table(path: Path, table: str) -> pd.DataFrame:
         if column not in rows.columns:
             _missing(rows, table, column, path)
             rows[column] = pd.NA
-    rows = rows[list(kinds)].copy()
+    rows = rows[list(kinds)].reset_index(drop=True)
     for column, kind in kinds.items():
         if kind == "number":
             rows[column] = _numbers(rows, column, path)

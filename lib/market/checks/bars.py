@@ -26,6 +26,7 @@ def check_bars(ledger: Ledger, sessions: Sessions, instruments: pd.DataFrame) ->
     _sort(ledger)
     _blank_zeros(ledger)
     ledger.quarantine(ledger.rows["close"].isna(), "no close", "the row has no close", "leave such rows out")
+    ledger.quarantine(np.isinf(ledger.rows[list(PRICES)]).any(axis=1), "infinite", "a price is infinite", "correct it")
     if ledger.batch.table == "bars" and kind in ("stock", "etf"):
         _repair_lots(ledger)
     if ledger.batch.table == "bars" and kind == "etf":
@@ -148,7 +149,6 @@ def _repair_subtracted(ledger: Ledger) -> None:
 
 
 def _check_signs(ledger: Ledger, kind: str | None) -> None:
-    ledger.quarantine(np.isinf(ledger.rows[list(PRICES)]).any(axis=1), "infinite", "a price is infinite", "correct it")
     if kind != "yield":
         ledger.quarantine(
             ledger.rows["close"] <= 0,

@@ -14,28 +14,24 @@ from lib.market.checks.ledger import Ledger
 #: sessions without a row after which a symbol counts as stopped; stocks are suspended for months
 PATIENCE = {"stock": 60}
 PATIENCE_OTHERS = 10
+#: sessions that say how many symbols of a group have rows
+RECENT = 5
 
 
 def check_missing_sessions(ledger: Ledger, sessions: Sessions, groups: pd.Series) -> None:
     """Warn of sessions on which a whole group, or most of it, has no rows.
 
-    A session counts as missing when fewer than half as many symbols have rows as on the group's last full session. It
-    is dated by the group's next session with rows, which shows it.
+    A session counts as missing when fewer than half as many symbols have rows as on the best of the ``RECENT`` sessions
+    before. It is dated by the group's next session with rows, which shows it.
     """
     names, days = _groups(ledger, groups), ledger.days()
     for group in np.unique(names):
         counts = days[names == group].value_counts().sort_index()
         span = sessions.between(counts.index[0], counts.index[-1])
-        present = counts.reindex(span, fill_value=0).to_numpy()
-        missing = np.zeros(len(span), dtype=bool)
-        full = present[0]
-        for place, count in enumerate(present):
-            missing[place] = count < full / 2
-            if not missing[place]:
-                full = count
-        holes = np.flatnonzero(missing)
-        # a fall that lasts is a change of the group, not a hole: symbols that stop have a check of their own
-        holes = holes[[not missing[place : place + 5].all() for place in holes]] if len(holes) else holes
+        present = counts.reindex(span, fill_value=0)
+        usual = present.rolling(RECENT, min_periods=1).max().shift(1, fill_value=0).to_numpy()
+        present = present.to_numpy()
+        holes = np.flatnonzero((present < usual / 2) | (present == 0))
         known = [_next_present(present, place) for place in holes]
         ledger.event(
             "warn",
