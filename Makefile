@@ -15,7 +15,7 @@ report: .venv/ready
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lab: .venv/ready
 	$(BIN)/jupyter lab --notebook-dir=notebooks
