@@ -22,8 +22,8 @@ def autoregression(shocks: np.ndarray, factor: float) -> np.ndarray:
 
 
 def fat_tails(rng: np.random.Generator, shape, freedom: float = 5.0) -> np.ndarray:
-    """Return Student-t shocks scaled to unit variance."""
-    return rng.standard_t(freedom, shape) * np.sqrt((freedom - 2.0) / freedom)
+    """Return Student-t shocks scaled to unit variance and cut at five: a rarer one would look like an error."""
+    return np.clip(rng.standard_t(freedom, shape) * np.sqrt((freedom - 2.0) / freedom), -5.0, 5.0)
 
 
 def volatility(

@@ -138,12 +138,12 @@ def build(world: World, effects: Effects, seed: int) -> Stocks:
 
 
 def _suspensions(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """Draw stretches without trading: about one in six years and stock, of one to sixty sessions, (T, N) bool."""
+    """Draw stretches without trading: about one in six years and stock, of one to fifty sessions, (T, N) bool."""
     halted = np.zeros(shape, dtype=bool)
     for stock in range(shape[1]):
         for _ in range(rng.poisson(shape[0] / 1500.0)):
             start = int(rng.integers(1, shape[0] - 60))
-            halted[start : start + int(min(60, 1 + rng.exponential(12.0))), stock] = True
+            halted[start : start + int(min(50, 1 + rng.exponential(12.0))), stock] = True
     return halted
 
 
