@@ -184,7 +184,7 @@ def _walk(starts, typical, width, close, average, offset, factor, verdict):
                     slope = _slope(raw, typical, segment, t)
                     if not np.isnan(slope):
                         nice = _snap(slope, SNAP)
-                        near = raw[seen] / typical[seen]
+                        near = raw[seen] / typical[seen] if typical[seen] > 0 else np.inf
                         believed, slack = (near, SAME) if plain else (scale, KEEP)
                         if not guess and abs(slope / believed - 1) < slack:
                             new, bare = scale, plain
