@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ def yearly_change(monthly: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series
     return np.log(monthly / monthly.shift(12))
 
 
+@lru_cache(maxsize=64)
 def gaussian_window(period: float, width: float, size: int = SIZE) -> np.ndarray:
     r"""Return the filter's gain at each bin of the Fourier transform, (size,), symmetric.
 
@@ -33,7 +35,9 @@ def gaussian_window(period: float, width: float, size: int = SIZE) -> np.ndarray
     """
     bins = np.arange(1, size // 2 + 2)
     half = np.exp(-((bins - (size / period + 1)) ** 2) / width**2)
-    return np.concatenate([half, half[-2:0:-1]])
+    window = np.concatenate([half, half[-2:0:-1]])
+    window.flags.writeable = False
+    return window
 
 
 def cycle_factors(
@@ -134,7 +138,7 @@ def _phases(change: np.ndarray, periods: Sequence[int], width: float, waves: pd.
     spectrum = np.fft.fft(np.concatenate([np.zeros(SIZE - len(change)), change]))
     angles = []
     for period in periods:
-        window = gaussian_window(period, width)
+        window = gaussian_window(period, width).copy()
         window[SIZE // 2 + 1 :] = 0.0
         angles.append(np.angle(np.fft.ifft(spectrum * window)[-1]))
     factors = cycle_factors(change, periods, width)[-1]

@@ -103,15 +103,16 @@ def cycle_views(
     if len(strange):
         raise ModelError("a decision is no month end", date=f"{strange[0]:%Y-%m-%d}", remedy="decide at month ends")
     change = yearly_change(monthly)
-    assets = pd.DataFrame(np.nan, decisions, monthly.columns)
+    scores = np.full((len(decisions), monthly.shape[1]), np.nan)
     for members in (classes.index[classes == name] for name in classes.unique()):
         base = yearly_change(class_base(monthly[members])).dropna()
         own = change.loc[base.index, members].to_numpy()
         base_values = base.to_numpy()
-        for date in decisions:
-            stop = int(base.index.searchsorted(date, side="right"))
+        places = monthly.columns.get_indexer(members)
+        for row, stop in enumerate(base.index.searchsorted(decisions, side="right")):
             if stop >= max(SHORTEST, window):
                 factors = cycle_factors(base_values[:stop], periods, width, horizon=1)
-                assets.loc[date, members] = three_factor_scores(own[:stop], factors, window)
+                scores[row, places] = three_factor_scores(own[:stop], factors, window)
+    assets = pd.DataFrame(scores, decisions, monthly.columns)
     by_class = {name: assets[classes.index[classes == name]].mean(axis=1) for name in classes.unique()}
     return Views(assets, pd.DataFrame(by_class))

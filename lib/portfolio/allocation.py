@@ -165,7 +165,7 @@ class Allocator:
             return tuple((name, 1.0) for name in scores.index)
         order = scores.dropna().sort_values(ascending=False, kind="stable").index
         if rules.variant == "intersection":
-            return tuple((name, 1.0) for name in order[: rules.top_classes])
+            return tuple((name, 1.0) for name in sorted(order[: rules.top_classes]))
         return tuple(zip(order, rules.rank_budgets, strict=False))
 
     def _weights(self, date, wanted, rules: Rules) -> tuple[RiskBudget | None, pd.Series | None, list]:

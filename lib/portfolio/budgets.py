@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,7 +16,7 @@ from lib.market.errors import ModelError
 SMALLEST = 1e-9
 SOLVED = ("optimal", "optimal_inaccurate")
 #: what may be recorded on the way to weights, in the order in which it is tried
-STEPS = ("scaled_to_target", "caps_relaxed", "inverse_volatility", "previous_weights")
+STEPS = ("scaled_to_target", "inaccurate", "caps_relaxed", "inverse_volatility", "previous_weights")
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def risk_budget_weights(
             steps.append("inverse_volatility")
             invested = share / np.sqrt(variance)
             invested = invested / invested.sum()
+        if status == "optimal_inaccurate":
+            steps.append("inaccurate")
         volatility = float(np.sqrt(invested @ sigma @ invested))
         if target_volatility is not None and volatility > target_volatility:
             steps.insert(0, "scaled_to_target")
@@ -163,7 +166,10 @@ class _Problem:
         if caps is not None:
             self.caps.value = caps
         try:
-            self.problem.solve(solver=cp.CLARABEL, enforce_dpp=True)
+            with warnings.catch_warnings():
+                # an inaccurate solution shows in the status, which becomes a recorded step
+                warnings.simplefilter("ignore", UserWarning)
+                self.problem.solve(solver=cp.CLARABEL, enforce_dpp=True)
         except cp.SolverError as error:
             # the caller records the step that follows
             return f"failed: {error}"
