@@ -1,0 +1,121 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.market.errors import ModelError
+from lib.portfolio import budgets as module
+from lib.portfolio.budgets import risk_budget_weights
+from lib.portfolio.covariance import nearest_positive_definite, shrunk_covariance
+
+
+def random_covariance(seed, n):
+    rng = np.random.default_rng(seed)
+    returns = pd.DataFrame(
+        rng.normal(size=(120, n)) + 0.7 * rng.normal(size=(120, 1)), columns=[f"A{i}" for i in range(n)]
+    )
+    return shrunk_covariance(returns * np.geomspace(0.002, 0.05, n)).matrix
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 12))
+def test_without_caps_the_contributions_are_the_budgets(seed, n):
+    covariance = random_covariance(seed, n)
+    share = np.random.default_rng(seed).dirichlet(np.ones(n) * 3)
+    made = risk_budget_weights(covariance, pd.Series(share, covariance.index))
+    np.testing.assert_allclose(made.contributions, share, atol=2e-4)
+    assert made.weights.sum() == pytest.approx(1) and (made.weights >= 0).all() and made.steps == ()
+
+
+def test_caps_hold_and_the_solution_is_the_best_within_them():
+    covariance = random_covariance(3, 6)
+    even = pd.Series(1 / 6, covariance.index)
+    classes = pd.Series(list("aabbcc"), covariance.index)
+    made = risk_budget_weights(covariance, even, classes=classes, asset_cap=0.3, class_cap=0.45)
+    assert made.weights.max() <= 0.3 + 1e-6
+    assert made.weights.groupby(classes).sum().max() <= 0.45 + 1e-6
+
+    def best_value(weights):
+        # the scale of y that is best for given proportions makes the quadratic term a constant
+        return -(even * np.log(weights)).sum() + 0.5 * np.log(weights @ covariance @ weights)
+
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        near = made.weights * np.exp(rng.normal(0, 0.05, 6))
+        near = near / near.sum()
+        if near.max() <= 0.3 and near.groupby(classes).sum().max() <= 0.45:
+            assert best_value(near) >= best_value(made.weights) - 1e-6
+
+
+def test_the_target_scales_and_never_borrows():
+    covariance = random_covariance(4, 4)
+    even = pd.Series(0.25, covariance.index)
+    free = risk_budget_weights(covariance, even)
+    half = risk_budget_weights(covariance, even, target_volatility=free.volatility / 2)
+    assert half.volatility == pytest.approx(free.volatility / 2) and half.steps == ("scaled_to_target",)
+    np.testing.assert_allclose(half.weights, free.weights / 2, atol=1e-6)
+    assert risk_budget_weights(covariance, even, target_volatility=9.0).weights.sum() == pytest.approx(1)
+
+
+def test_caps_that_cannot_be_met_are_relaxed_and_recorded():
+    covariance = random_covariance(5, 3)
+    made = risk_budget_weights(covariance, pd.Series(1 / 3, covariance.index), asset_cap=0.25)
+    assert made.steps == ("caps_relaxed",) and made.weights.sum() == pytest.approx(1)
+
+
+def test_a_failing_solver_leads_to_inverse_volatility(monkeypatch):
+    covariance = random_covariance(6, 3)
+    monkeypatch.setattr(module._Problem, "solve", lambda *_: "failed")
+    made = risk_budget_weights(covariance, pd.Series(1 / 3, covariance.index))
+    inverse = 1 / np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose(made.weights, inverse / inverse.sum())
+    assert made.steps == ("caps_relaxed", "inverse_volatility")
+
+
+def test_without_a_variance_the_previous_weights_stay():
+    covariance = random_covariance(7, 3) * 0
+    even = pd.Series(1 / 3, covariance.index)
+    previous = pd.Series([0.5, 0.5, 0.0], covariance.index)
+    made = risk_budget_weights(covariance, even, previous=previous)
+    assert made.weights.tolist() == [0.5, 0.5, 0.0] and made.steps == ("previous_weights",)
+    with pytest.raises(ModelError, match="no previous weights"):
+        risk_budget_weights(covariance, even)
+
+
+def test_a_budget_of_nought_is_weight_nought():
+    covariance = random_covariance(8, 3)
+    made = risk_budget_weights(covariance, pd.Series([0.5, 0.0, 0.5], covariance.index))
+    assert made.weights.iloc[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("share", "options", "message"),
+    [
+        ([0.5, 0.4], {}, "sum to 0.9"),
+        ([1.5, -0.5], {}, "negative"),
+        ([0.5, np.nan], {}, "missing"),
+        ([0.5, 0.5], {"asset_cap": 0.0}, "asset cap"),
+        ([0.5, 0.5], {"target_volatility": -0.1}, "target volatility"),
+    ],
+)
+def test_bad_input_is_refused(share, options, message):
+    covariance = random_covariance(9, 2)
+    with pytest.raises(ModelError, match=message):
+        risk_budget_weights(covariance, pd.Series(share, covariance.index), **options)
+
+
+def test_a_covariance_that_is_not_positive_definite_is_repaired():
+    broken = pd.DataFrame([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
+    lifted, repaired = nearest_positive_definite(broken)
+    assert repaired and np.linalg.eigvalsh(lifted)[0] > 0
+    np.testing.assert_allclose(np.diag(lifted), 1.0)
+    assert nearest_positive_definite(lifted)[1] is False
+
+
+def test_short_or_still_returns_give_no_covariance():
+    returns = pd.DataFrame(np.random.default_rng(1).normal(size=(30, 2)), columns=["a", "b"])
+    with pytest.raises(ModelError, match="at least 20"):
+        shrunk_covariance(returns.iloc[:10])
+    with pytest.raises(ModelError, match="does not move"):
+        shrunk_covariance(returns.assign(b=0.0))

@@ -1,0 +1,93 @@
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from lib.market.errors import ModelError
+from lib.models.assets import asset_values, bond_value, values_on
+from lib.models.cycles import cycle_factors, yearly_change
+from lib.models.momentum import momentum, stronger_half
+from lib.models.pricing import class_base, cycle_views, three_factor_scores
+
+
+@pytest.fixture
+def monthly():
+    steps = np.random.default_rng(5).normal(0.003, 0.04, (300, 4))
+    dates = pd.date_range("2000-01-31", periods=300, freq="ME")
+    return pd.DataFrame(np.exp(steps.cumsum(axis=0)), dates, list("abcd"))
+
+
+def test_scores_against_statsmodels(monthly):
+    base = yearly_change(class_base(monthly)).dropna()
+    factors = cycle_factors(base.to_numpy(), horizon=1)
+    own = yearly_change(monthly).loc[base.index]
+    scores = three_factor_scores(own.to_numpy(), factors, 50)
+    for place, name in enumerate(own):
+        fit = sm.OLS(own[name].to_numpy()[-50:], sm.add_constant(factors[-51:-1])).fit()
+        expected = fit.predict(np.r_[1, factors[-1]]) - fit.predict(np.r_[1, factors[-2]])
+        assert scores[place] == pytest.approx(expected[0], abs=1e-8)
+
+
+def test_the_future_changes_no_view(monthly):
+    classes = pd.Series(["x", "x", "y", "y"], monthly.columns)
+    decisions = monthly.index[150:200:10]
+    before = cycle_views(monthly, classes, decisions)
+    monthly.iloc[200:] *= 5
+    pd.testing.assert_frame_equal(before.classes, cycle_views(monthly, classes, decisions).classes)
+
+
+def test_an_asset_with_a_gap_has_no_score(monthly):
+    monthly.iloc[250, 0] = np.nan
+    views = cycle_views(monthly, pd.Series("x", monthly.columns), monthly.index[-1:])
+    assert views.assets.isna().iloc[0].tolist() == [True, False, False, False]
+
+
+def test_a_class_without_any_value_in_a_month_is_refused(monthly):
+    monthly.iloc[250] = np.nan
+    with pytest.raises(ModelError, match="no asset of a class"):
+        class_base(monthly)
+
+
+def test_a_bond_against_repricing():
+    dates = pd.date_range("2024-01-01", periods=50)
+    percent = pd.Series(3 + np.random.default_rng(1).normal(0, 0.05, 50).cumsum(), dates, name="Y")
+    value, expected = bond_value(percent, 10), 1.0
+    for before, after in zip(percent.iloc[:-1] / 100, percent.iloc[1:] / 100, strict=True):
+        coupons = sum(before / 2 / (1 + after / 2) ** k for k in range(1, 21))
+        expected *= coupons + (1 + after / 2) ** -20 + before / 365
+    assert value.iloc[-1] == pytest.approx(expected, abs=1e-4)
+
+
+def test_yields_as_fractions_are_refused():
+    percent = pd.Series([0.031, 0.032], pd.date_range("2024-01-01", periods=2), name="CN10Y")
+    with pytest.raises(ModelError, match="look like fractions"):
+        bond_value(percent, 10)
+
+
+def test_hedging_and_gaps():
+    dates = pd.bdate_range("2024-01-01", periods=60)
+    closes = pd.DataFrame({"SPX": 100.0, "USDCNY": np.linspace(7, 8, 60)}, dates)
+    closes.loc[dates[20:50], "SPX"] = np.nan
+    columns = {"rule": ["price", "currency"], "maturity": "", "currency": ["USD", "CNY"], "quote": ["", "direct"]}
+    assets = pd.DataFrame(columns, ["SPX", "USDCNY"])
+    local = asset_values(closes, assets, "hedged")
+    assert local["SPX"].dropna().eq(100).all()
+    # carried over closed days, not over a month
+    assert local["SPX"].notna().sum() == 30 + ((dates[20:50] - dates[19]).days <= 16).sum()
+    abroad = asset_values(closes, assets, "unhedged")
+    np.testing.assert_allclose(abroad["SPX"].dropna(), 100 * closes["USDCNY"][abroad["SPX"].notna()])
+    with pytest.raises(ModelError, match="no series"):
+        asset_values(closes[["SPX"]], assets)
+
+
+def test_values_on_takes_the_last_row_before():
+    frame = pd.DataFrame({"a": [1.0, 2.0]}, pd.to_datetime(["2024-01-02", "2024-01-05"]))
+    taken = values_on(frame, pd.to_datetime(["2024-01-01", "2024-01-04", "2024-01-06", "2024-01-07"]))["a"]
+    assert np.isnan(taken.iloc[0]) and taken.iloc[1:].tolist() == [1, 2, 2]
+
+
+def test_momentum_by_hand(monthly):
+    log_price = np.log(monthly["a"])
+    expected = (log_price.iloc[-1] - log_price.iloc[-13]) / (log_price.diff().iloc[-12:].std() * 12**0.5)
+    assert momentum(monthly, 12)["a"].iloc[-1] == pytest.approx(expected)
+    assert stronger_half(pd.Series({"a": 1.0, "b": np.nan, "c": 3.0, "d": 2.0})).tolist() == ["c", "d"]
