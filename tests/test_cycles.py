@@ -3,7 +3,11 @@ import pandas as pd
 import pytest
 
 from lib.market.errors import ModelError
-from lib.models.cycles import PERIODS, SIZE, cycle_factors, decompose, gaussian_window
+from lib.market.sample.effects import CYCLE_PHASES
+from lib.market.universe import universe
+from lib.models.assets import asset_values, values_on
+from lib.models.cycles import PERIODS, SIZE, cycle_factors, decompose, gaussian_window, yearly_change
+from lib.models.pricing import class_base
 
 
 def wave(length, period, phase=0.0):
@@ -69,3 +73,19 @@ def test_the_future_changes_nothing():
 def test_bad_input_is_refused(change, width, message):
     with pytest.raises(ModelError, match=message):
         cycle_factors(change, width=width)
+
+
+def test_planted_cycles_are_recovered_on_the_sample(sample_market):
+    """Phases come out within 0.9 radians of those planted; log price sin(x) has yearly changes that peak as cos(x)."""
+    assets = universe("allocation")
+    values = asset_values(sample_market.closes(assets.index), assets)
+    ends = sample_market.sessions.month_ends(until=sample_market.as_of)
+    monthly = values_on(values, ends)
+    months = (ends[-1] - pd.Timestamp("1990-01-01")).days / (365.25 / 12)
+    for name in ("equity", "bond", "commodity"):
+        made = decompose(yearly_change(class_base(monthly[assets.index[assets["group"] == name]])))
+        planted = [2 * np.pi * (months - 6) / t + p for t, p in zip(PERIODS, CYCLE_PHASES[name], strict=True)]
+        error = np.angle(np.exp(1j * (made.phase.to_numpy() - planted)))
+        assert np.abs(error).max() < 0.9, name
+        # without any cycle the regression reaches 0.48 on these data
+        assert made.ols.rsquared > 0.6
