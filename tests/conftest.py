@@ -1,6 +1,7 @@
 """Fixtures that tests share: the sample market, the real market where it is at hand."""
 
 import os
+import signal
 from pathlib import Path
 
 import matplotlib
@@ -55,4 +56,7 @@ def missing_glyphs_are_errors(recwarn):
     assert not missing, missing
 
 
+# a shell that starts the tests in the background hands on an ignored Ctrl-C; tests that send one need it back
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
