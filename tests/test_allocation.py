@@ -11,7 +11,7 @@ from lib.portfolio.comparisons import placebos, simple_portfolios
 CLASSES = pd.Series(["x", "x", "y", "y", "z", "z"], list("abcdef"))
 
 
-def made(change=None):
+def made(change=None, cache_dir=None):
     rng = np.random.default_rng(11)
     days = pd.bdate_range("2005-01-03", "2014-12-31")
     values = pd.DataFrame(np.exp(rng.normal(0.0002, 0.01, (len(days), 6)).cumsum(axis=0)), days, list("abcdef"))
@@ -21,7 +21,7 @@ def made(change=None):
     monthly = values_on(values, ends)
     decisions = ends[-24:]
     scores = pd.DataFrame(rng.normal(size=(24, 3)), decisions, list("xyz"))
-    return Allocator(values, monthly, momentum(monthly), CLASSES, decisions), scores, decisions
+    return Allocator(values, monthly, momentum(monthly), CLASSES, decisions, cache_dir), scores, decisions
 
 
 @pytest.mark.parametrize("variant", ["intersection", "cycle_budget", "momentum"])
@@ -86,3 +86,17 @@ def test_bad_settings_are_refused():
         allocator.allocate(scores, Rules(variant="best"))
     with pytest.raises(ModelError, match="do not fit"):
         allocator.allocate(scores, Rules(covariance_weeks=5000))
+
+
+def test_a_kept_allocation_is_the_same_and_depends_on_data_and_rules(tmp_path):
+    fresh, scores, _ = made()
+    expected = fresh.allocate(scores, Rules())
+    for _ in range(2):
+        kept = made(cache_dir=tmp_path)[0].allocate(scores, Rules())
+        for part in ("weights", "contributions", "budgets", "steps"):
+            pd.testing.assert_frame_equal(getattr(kept, part), getattr(expected, part), check_freq=False)
+        pd.testing.assert_series_equal(kept.volatility, expected.volatility, check_freq=False, check_names=False)
+    assert len(list((tmp_path / "allocation").iterdir())) == 1
+    made(cache_dir=tmp_path)[0].allocate(scores, Rules(asset_cap=0.4))
+    made(lambda values: values * values, tmp_path)[0].allocate(scores, Rules())
+    assert len(list((tmp_path / "allocation").iterdir())) == 3

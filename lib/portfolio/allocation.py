@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
+from lib.market.fingerprint import fingerprint
 from lib.models.momentum import stronger_half
+from lib.portfolio import budgets as budgeting
+from lib.portfolio import covariance as estimation
 from lib.portfolio.budgets import RiskBudget, risk_budget_weights
 from lib.portfolio.covariance import Covariance, shrunk_covariance
 
@@ -90,9 +96,11 @@ class Allocator:
     classes : Series, (N,)
     decisions : DatetimeIndex, (K,)
         Month ends that are sessions of ``values``.
+    cache_dir : Path, optional
+        Keeps allocations under the fingerprint of data, scores, rules and code.
     """
 
-    def __init__(self, values, monthly, momentum, classes, decisions: pd.DatetimeIndex):
+    def __init__(self, values, monthly, momentum, classes, decisions: pd.DatetimeIndex, cache_dir: Path | None = None):
         strange = decisions.difference(values.index.intersection(momentum.index))
         if len(strange):
             raise ModelError(
@@ -103,11 +111,23 @@ class Allocator:
         self.months = monthly.notna().cumsum().loc[decisions]
         self._covariances: dict = {}
         self._solved: dict = {}
+        self._folder = None if cache_dir is None else Path(cache_dir) / "allocation"
+        if self._folder is not None:
+            code = (sys.modules[__name__], budgeting, estimation)
+            self._basis = fingerprint(values, self.months, self.momentum, classes, decisions, *code)
 
     def allocate(self, scores: pd.DataFrame, rules: Rules) -> Allocation:
         """Return the weights for class scores (K, C) by the rules; nothing looks past its decision."""
         if rules.variant not in VARIANTS:
             raise ModelError(f"there is no variant {rules.variant}", remedy=f"use {', '.join(VARIANTS)}")
+        if self._folder is None:
+            return self._allocate(scores, rules)
+        folder = self._folder / fingerprint(self._basis, scores.loc[self.decisions], repr(rules))
+        if not folder.exists():
+            _keep(self._allocate(scores, rules), folder)
+        return Allocation(**{part.name: _read(folder, part.name) for part in fields(Allocation)})
+
+    def _allocate(self, scores: pd.DataFrame, rules: Rules) -> Allocation:
         names = list(self.classes.unique())
         weights = pd.DataFrame(0.0, self.decisions, self.values.columns)
         parts, budgets = weights.copy(), pd.DataFrame(0.0, self.decisions, names)
@@ -196,3 +216,18 @@ class Allocator:
             target_volatility=rules.target_volatility,
         )
         return solved, split, [*told, *((step, "") for step in solved.steps)]
+
+
+def _keep(allocation: Allocation, folder: Path) -> None:
+    """Write the parts aside, then rename: a killed run leaves no half of them."""
+    aside = folder.with_name(f"{folder.name}.{os.getpid()}")
+    aside.mkdir(parents=True, exist_ok=True)
+    for part in fields(Allocation):
+        pd.DataFrame(getattr(allocation, part.name)).to_parquet(aside / f"{part.name}.parquet")
+    if not folder.exists():
+        os.replace(aside, folder)
+
+
+def _read(folder: Path, name: str) -> pd.DataFrame | pd.Series:
+    frame = pd.read_parquet(folder / f"{name}.parquet")
+    return frame.iloc[:, 0].rename(None) if name == "volatility" else frame
