@@ -87,5 +87,5 @@ def test_planted_cycles_are_recovered_on_the_sample(sample_market):
         planted = [2 * np.pi * (months - 6) / t + p for t, p in zip(PERIODS, CYCLE_PHASES[name], strict=True)]
         error = np.angle(np.exp(1j * (made.phase.to_numpy() - planted)))
         assert np.abs(error).max() < 0.9, name
-        # without any cycle the regression reaches 0.48 on these data
+        # without any cycle the regression reaches half on these data
         assert made.ols.rsquared > 0.6
