@@ -127,7 +127,7 @@ def nav_chart(
     fall = nav[drawdown_of] / nav[drawdown_of].cummax() - 1
     bottom.fill_between(fall.index, fall, 0, color="#999999", linewidth=0)
     bottom.set_ylabel(drawdown_label)
-    bottom.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    bottom.yaxis.set_major_formatter(PercentFormatter(1.0))
     bottom.set_ylim(top=0)
     return figure
 
