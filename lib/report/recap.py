@@ -7,7 +7,7 @@ import pandas as pd
 from lib.market.errors import DataError
 from lib.market.pointintime import Market
 
-#: a close this many days before the end of its week is marked: the market was closed or the series has stopped
+#: a close this many days before its week's end is marked: the market was closed or the series has stopped
 LATE_DAYS = 3
 
 
@@ -28,7 +28,7 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Columns ``symbol``, ``name`` (Chinese), ``name_en``, ``group``, ``previous_date``, ``date``, ``previous_close``,
         ``close``, ``change`` (fraction; basis points for yields) and ``unit``; in the universe's order. NaN where a
-        close is missing.
+        close is missing or none fell into the week: a series that stands still is not one that did not move.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     fraction = table["close"] / table["previous_close"] - 1
     # yields are stored in percent: a hundredth of a point is a basis point
     points = (table["close"] - table["previous_close"]) * 100
-    table["change"] = fraction.where(~is_yield, points)
+    table["change"] = fraction.where(~is_yield, points).where(table["date"] > table["previous_date"])
     table["unit"] = is_yield.map({True: "basis points", False: "fraction"})
     return table
 
@@ -82,6 +82,11 @@ def late(changes: pd.DataFrame, week_last: pd.Timestamp) -> pd.DataFrame:
     return changes[~(age < LATE_DAYS)]
 
 
+def spanning_more(changes: pd.DataFrame, previous_last: pd.Timestamp) -> pd.DataFrame:
+    """Return the assets whose change starts at a close ``LATE_DAYS`` or more before the end of the week before."""
+    return changes[(previous_last - changes["previous_date"]).dt.days >= LATE_DAYS]
+
+
 def latest_inflation(releases: pd.DataFrame, series: list[str]) -> pd.DataFrame:
     """Return the latest release of each series.
 
@@ -95,10 +100,10 @@ def latest_inflation(releases: pd.DataFrame, series: list[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``series``, ``period``, ``release_date``, ``actual``, ``consensus``, ``previous`` (percent) and
-        ``surprise`` (actual minus consensus, percentage points).
+        Columns ``series``, ``actual``, ``consensus``, ``previous`` (percent), ``surprise`` (actual minus consensus,
+        percentage points), ``period`` and ``release_date``.
     """
-    columns = ["series", "period", "release_date", "actual", "consensus", "previous"]
     newest = releases.sort_values(["period", "release_date"]).groupby("series").tail(1).set_index("series")
-    table = newest.reindex([name for name in series if name in newest.index]).reset_index()[columns]
-    return table.assign(surprise=(table["actual"] - table["consensus"]).round(6))
+    table = newest.reindex([name for name in series if name in newest.index]).reset_index()
+    table["surprise"] = (table["actual"] - table["consensus"]).round(6)
+    return table[["series", "actual", "consensus", "previous", "surprise", "period", "release_date"]]
