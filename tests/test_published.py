@@ -1,0 +1,74 @@
+"""What was published: every file can be read, and a bad one says what is wrong with it."""
+
+import pytest
+import yaml
+
+from lib.market.errors import ParameterError
+from lib.report.published import FOLDER, published, published_week
+
+GOOD = """
+as_of: "2025-06-13"
+published: "2025-06-15"
+report: {en: a weekly, zh: 一份周报}
+exhibits:
+  "12":
+    tolerance: 0.005
+    reason: our_choice
+    why: {en: the method is not published, zh: 方法未公布}
+    facts:
+      - {row: sharpe, column: strategy, value: 1.69, tolerance: 0.1}
+"""
+
+
+def week_of(folder, text):
+    (folder / "2025-06-13.yaml").write_text(text, encoding="utf-8")
+    return published_week("2025-06-13", folder)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_published_week_can_be_read(path):
+    assert published_week(path.stem).exhibits
+
+
+def test_published_numbers_by_exhibit():
+    table = published("2025-06-13", "12").set_index("row")
+    assert table.loc["sharpe", "value"] == 1.69
+    assert table.loc["sharpe", "format"] == "score" and table.loc["annual_return", "format"] == "percent"
+    everything = published("2025-06-13")
+    assert set(everything["exhibit"]) >= {"01", "02", "06", "09", "10", "12", "13", "15", "16"}
+    weights = everything[(everything["exhibit"] == "13") & everything["row"].isin(["equity", "bond", "commodity"])]
+    assert weights["value"].sum() == pytest.approx(1)
+
+
+def test_a_date_without_a_file_has_no_numbers():
+    assert published_week("2025-06-06") is None
+    assert published("2025-06-06").empty
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("row: sharpe", "rwo: sharpe", "unknown key exhibits.12.facts.1.rwo"),
+        ("value: 1.69", 'value: "1.69"', "takes a number as its value"),
+        ("value: 1.69", "relation: near", "relation"),
+        ("value: 1.69", "value: 1.69, relation: first", "takes no value"),
+        ("tolerance: 0.005", "tolerance: -1.0", "tolerance"),
+        ("reason: our_choice", "reason: weather", "reason"),
+        ('"12":', "12:", "exhibits"),
+        ('as_of: "2025-06-13"', "as_of: 2025-06-13", "as_of is not text"),
+        ('as_of: "2025-06-13"', 'as_of: "2025-06-06"', "says as_of: 2025-06-06"),
+        ("facts:", "facts: [", "cannot be read as YAML"),
+    ],
+)
+def test_a_bad_file_says_what_is_wrong(tmp_path, old, new, message):
+    assert old in GOOD
+    with pytest.raises(ParameterError) as raised:
+        week_of(tmp_path, GOOD.replace(old, new))
+    assert message in str(raised.value) and "2025-06-13.yaml" in str(raised.value) and "remedy" in str(raised.value)
+
+
+def test_a_further_week_is_one_more_file(tmp_path):
+    content = yaml.safe_load(GOOD) | {"as_of": "2025-06-20"}
+    (tmp_path / "2025-06-20.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    assert published_week("2025-06-20", tmp_path).as_of == "2025-06-20"
+    assert published("2025-06-20", "12", tmp_path)["value"].tolist() == [1.69]
