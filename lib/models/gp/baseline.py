@@ -10,6 +10,7 @@ from gplearn.fitness import _Fitness
 from gplearn.functions import _Function
 from gplearn.genetic import SymbolicTransformer
 
+from lib.models.gp.inputs import forward_returns
 from lib.models.gp.mining import Window
 from lib.models.gp.objectives import measure
 from lib.models.gp.operators import Operator, operator_set
@@ -51,7 +52,9 @@ class FlatRankIC:
         return abs(measure(panel, self.window.training, self.settings.min_coverage).ic)
 
 
-def symbolic_transformer(window: Window, settings: Settings, seed: int, families=None) -> SymbolicTransformer:
+def symbolic_transformer(
+    window: Window, settings: Settings, seed: int, families=None, metric: str = "rank ic"
+) -> SymbolicTransformer:
     """Return gplearn's transformer, fitted to a window with our operators and settings.
 
     Parameters
@@ -62,6 +65,8 @@ def symbolic_transformer(window: Window, settings: Settings, seed: int, families
     seed : int
     families : iterable of str or None
         Operator families; None for all.
+    metric : str
+        ``rank ic``: ours, over the training weeks. ``spearman``: gplearn's own, one rank correlation of all cells.
 
     Returns
     -------
@@ -80,7 +85,7 @@ def symbolic_transformer(window: Window, settings: Settings, seed: int, families
         n_components=min(10, settings.population),
         tournament_size=max(settings.tournament, 2),
         function_set=functions,
-        metric=_Fitness(FlatRankIC(window, settings), greater_is_better=True),
+        metric=metric if metric == "spearman" else _Fitness(FlatRankIC(window, settings), greater_is_better=True),
         init_depth=settings.init_depth,
         const_range=None,
         parsimony_coefficient=settings.parsimony,
@@ -93,8 +98,10 @@ def symbolic_transformer(window: Window, settings: Settings, seed: int, families
         feature_names=window.inputs.names,
         random_state=seed,
     )
-    # the metric reads its own labels, so these only have to have the right length
-    return transformer.fit(flat(window), np.zeros(shape[0] * shape[1]))
+    labels = forward_returns(window.inputs.close, settings.horizon)
+    # labels that look past the training days stay out; our metric reads its own
+    labels[window.training.stop :] = np.nan
+    return transformer.fit(flat(window), np.nan_to_num(labels).ravel())
 
 
 def flat(window: Window) -> np.ndarray:

@@ -37,14 +37,19 @@ def count_row(row, below, level):
         if row[j] == row[j]:
             valid += 1
     if columns <= FEW:
-        for j in range(columns):
-            value = row[j]
-            # whole numbers, because only their sums may be taken several at a time
-            smaller, equal = 0, 0
-            for k in range(columns):
-                smaller += row[k] < value
-                equal += row[k] == value
-            below[j], level[j] = smaller, equal
+        below[:], level[:] = 0.0, 0.0
+        # four values against all columns at once; past the end stands NaN, which compares with nothing
+        for k in range(0, columns, 4):
+            first = row[k]
+            second = row[k + 1] if k + 1 < columns else np.nan
+            third = row[k + 2] if k + 2 < columns else np.nan
+            fourth = row[k + 3] if k + 3 < columns else np.nan
+            for j in range(columns):
+                value = row[j]
+                smaller = (1.0 if first < value else 0.0) + (1.0 if second < value else 0.0)
+                equal = (1.0 if first == value else 0.0) + (1.0 if second == value else 0.0)
+                below[j] += smaller + (1.0 if third < value else 0.0) + (1.0 if fourth < value else 0.0)
+                level[j] += equal + (1.0 if third == value else 0.0) + (1.0 if fourth == value else 0.0)
         return valid
     # NaN sorts last, so the first `valid` places are the valid cells
     order = np.argsort(row)
@@ -94,19 +99,26 @@ def rank_div(x, y, out):
 
 
 @njit(cache=True, error_model="numpy")
+def _row_mean(row):
+    """Return how many cells of a row are valid, and their mean."""
+    valid, total = 0, 0.0
+    for j in range(row.shape[0]):
+        known = row[j] == row[j]
+        valid += known
+        total += row[j] if known else 0.0
+    return valid, total / max(valid, 1)
+
+
+@njit(cache=True, error_model="numpy")
 def cs_zscore(x, out):
     """Write (x - mean) / standard deviation over the row, NaN where the row does not vary."""
     columns = x.shape[1]
     for t in range(x.shape[0]):
-        valid, mean = 0, 0.0
-        for j in range(columns):
-            if x[t, j] == x[t, j]:
-                valid += 1
-                mean += (x[t, j] - mean) / valid
+        valid, mean = _row_mean(x[t])
         squares = 0.0
         for j in range(columns):
-            if x[t, j] == x[t, j]:
-                squares += (x[t, j] - mean) ** 2
+            gap = x[t, j] - mean
+            squares += gap * gap if gap == gap else 0.0
         deviation = math.sqrt(squares / (valid - 1)) if valid > 1 else 0.0
         flat = not (deviation > 1e-12 * abs(mean))
         for j in range(columns):
@@ -118,10 +130,6 @@ def cs_demean(x, out):
     """Write x minus the row's mean."""
     columns = x.shape[1]
     for t in range(x.shape[0]):
-        valid, mean = 0, 0.0
-        for j in range(columns):
-            if x[t, j] == x[t, j]:
-                valid += 1
-                mean += (x[t, j] - mean) / valid
+        _, mean = _row_mean(x[t])
         for j in range(columns):
             out[t, j] = x[t, j] - mean

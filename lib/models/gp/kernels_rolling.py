@@ -139,6 +139,7 @@ def _moments(x, d, standardise, out):
     squares_s = np.full((d + 1, columns), np.nan)
     mean_s[d] = 0.0
     squares_s[d] = 0.0
+    per_row = 1.0 / (d - 1)
     mean_p = np.empty(columns)
     squares_p = np.empty(columns)
     for start in range(0, rows, d):
@@ -149,15 +150,17 @@ def _moments(x, d, standardise, out):
             newer = t - start + 1
             share = (d - newer) / d
             weight = newer * share
+            # one division a row instead of one a cell
+            inverse = 1.0 / newer
             # zeros once the window is one whole block, whose share and weight are zero too
             older_mean, older_squares = mean_s[newer], squares_s[newer]
             for j in range(columns):
                 step = x[t, j] - mean_p[j]
-                mean_p[j] += step / newer
+                mean_p[j] += step * inverse
                 squares_p[j] += step * (x[t, j] - mean_p[j])
                 gap = older_mean[j] - mean_p[j]
                 mean = mean_p[j] + gap * share
-                deviation = math.sqrt((squares_p[j] + older_squares[j] + gap * gap * weight) / (d - 1))
+                deviation = math.sqrt((squares_p[j] + older_squares[j] + gap * gap * weight) * per_row)
                 flat = deviation <= FLAT * abs(mean)
                 if standardise:
                     score = (x[t, j] - mean) / (1.0 if flat else deviation)
@@ -166,9 +169,10 @@ def _moments(x, d, standardise, out):
                     out[t, j] = 0.0 if flat else deviation
         if stop - start == d:
             for k in range(d - 1, 0, -1):
+                inverse = 1.0 / (d - k)
                 for j in range(columns):
                     step = x[start + k, j] - mean_s[k + 1, j]
-                    mean_s[k, j] = mean_s[k + 1, j] + step / (d - k)
+                    mean_s[k, j] = mean_s[k + 1, j] + step * inverse
                     squares_s[k, j] = squares_s[k + 1, j] + step * (x[start + k, j] - mean_s[k, j])
     out[: min(d - 1, rows), :] = np.nan
 
@@ -198,10 +202,11 @@ def ts_skew(x, d, out):
         for t in range(start, stop):
             n = t - start + 1
             older = d - n
+            inverse = 1.0 / n
             mean_s, second_s, third_s = suffix[n % d, 0], suffix[n % d, 1], suffix[n % d, 2]
             for j in range(columns):
                 gap = x[t, j] - mean[j]
-                step = gap / n
+                step = gap * inverse
                 change = gap * step * (n - 1)
                 third[j] += change * step * (n - 2) - 3.0 * step * second[j]
                 second[j] += change
@@ -238,6 +243,7 @@ def _co_moments(x, y, d, correlate, out):
     rows, columns = x.shape
     suffix = np.full((d + 1, 5, columns), np.nan)
     suffix[d] = 0.0
+    per_row = 1.0 / (d - 1)
     mean_x, mean_y = np.empty(columns), np.empty(columns)
     xx, yy, xy = np.empty(columns), np.empty(columns), np.empty(columns)
     for start in range(0, rows, d):
@@ -247,13 +253,14 @@ def _co_moments(x, y, d, correlate, out):
             newer = t - start + 1
             share = (d - newer) / d
             weight = newer * share
+            inverse = 1.0 / newer
             # zeros once the window is one whole block, whose share and weight are zero too
             part = suffix[newer]
             for j in range(columns):
                 step_x = x[t, j] - mean_x[j]
                 step_y = y[t, j] - mean_y[j]
-                mean_x[j] += step_x / newer
-                mean_y[j] += step_y / newer
+                mean_x[j] += step_x * inverse
+                mean_y[j] += step_y * inverse
                 rest_y = y[t, j] - mean_y[j]
                 xx[j] += step_x * (x[t, j] - mean_x[j])
                 yy[j] += step_y * rest_y
@@ -262,7 +269,7 @@ def _co_moments(x, y, d, correlate, out):
                 gap_y = part[1, j] - mean_y[j]
                 both = xy[j] + part[4, j] + gap_x * gap_y * weight
                 if not correlate:
-                    out[t, j] = both / (d - 1)
+                    out[t, j] = both * per_row
                     continue
                 own_x = xx[j] + part[2, j] + gap_x * gap_x * weight
                 own_y = yy[j] + part[3, j] + gap_y * gap_y * weight
@@ -276,13 +283,13 @@ def _co_moments(x, y, d, correlate, out):
                 out[t, j] = value if varies else np.nan
         if stop - start == d:
             for k in range(d - 1, 0, -1):
-                count = d - k
+                inverse = 1.0 / (d - k)
                 part, rest = suffix[k], suffix[k + 1]
                 for j in range(columns):
                     step_x = x[start + k, j] - rest[0, j]
                     step_y = y[start + k, j] - rest[1, j]
-                    part[0, j] = rest[0, j] + step_x / count
-                    part[1, j] = rest[1, j] + step_y / count
+                    part[0, j] = rest[0, j] + step_x * inverse
+                    part[1, j] = rest[1, j] + step_y * inverse
                     rest_y = y[start + k, j] - part[1, j]
                     part[2, j] = rest[2, j] + step_x * (x[start + k, j] - part[0, j])
                     part[3, j] = rest[3, j] + step_y * rest_y

@@ -49,18 +49,26 @@ def pct_change(x, d, out):
 def ts_rank(x, d, out):
     """Write the rank of the latest value among the last d, from 1/d to 1, ties at their mean rank."""
     rows, columns = x.shape
-    ranks = np.empty(columns)
-    for t in range(d - 1, rows):
-        ranks[:] = 0.0
-        for k in range(d):
+    ranks, complete = np.empty(columns), np.zeros(columns)
+    for t in range(rows):
+        # the latest value itself, by half as every equal one
+        ranks[:] = 0.5
+        now = x[t]
+        row = max(t - d + 1, 0)
+        # two rows together, because loading and storing the running ranks costs as much as a row
+        while row + 1 < t:
+            then, after = x[row], x[row + 1]
             for j in range(columns):
-                now, then = x[t, j], x[t - k, j]
-                # +1 for a smaller value, +1/2 for an equal one (itself included), NaN for a missing one
-                score = 1.0 if then < now else (0.5 if then == now else 0.0)
-                ranks[j] += score if then == then and now == now else np.nan
+                score = (1.0 if then[j] < now[j] else 0.0) + (0.5 if then[j] == now[j] else 0.0)
+                ranks[j] += score + (1.0 if after[j] < now[j] else 0.0) + (0.5 if after[j] == now[j] else 0.0)
+            row += 2
+        if row < t:
+            then = x[row]
+            for j in range(columns):
+                ranks[j] += (1.0 if then[j] < now[j] else 0.0) + (0.5 if then[j] == now[j] else 0.0)
         for j in range(columns):
-            out[t, j] = (ranks[j] + 0.5) / d
-    out[: min(d - 1, rows), :] = np.nan
+            complete[j] = complete[j] + 1.0 if now[j] == now[j] else 0.0
+            out[t, j] = (ranks[j] + 0.5) / d if complete[j] >= d else np.nan
 
 
 @njit(cache=True, error_model="numpy")
@@ -103,7 +111,7 @@ def ts_rank_corr(x, y, d, out):
     Each row of the window carries its centred ranks, which change by at most 1/2 for a row that enters or leaves.
     """
     rows, columns = x.shape
-    ranks_x, ranks_y = np.zeros((d, columns)), np.zeros((d, columns))
+    ranks_x, ranks_y = np.empty((rows, columns)), np.empty((rows, columns))
     complete = np.zeros(columns)
     new_x, new_y = np.empty(columns), np.empty(columns)
     xx, yy, xy = np.empty(columns), np.empty(columns), np.empty(columns)
@@ -113,7 +121,7 @@ def ts_rank_corr(x, y, d, out):
         old_x, old_y = (x[t - d], y[t - d]) if t >= d else (none, none)
         last_x, last_y = x[t], y[t]
         for row in range(max(t - d + 1, 0), t):
-            rank_x, rank_y, value_x, value_y = ranks_x[row % d], ranks_y[row % d], x[row], y[row]
+            rank_x, rank_y, value_x, value_y = ranks_x[row], ranks_y[row], x[row], y[row]
             for j in range(columns):
                 order = _order(value_x[j], last_x[j])
                 new_x[j] -= order
@@ -124,7 +132,7 @@ def ts_rank_corr(x, y, d, out):
                 xx[j] += rank_x[j] * rank_x[j]
                 yy[j] += rank_y[j] * rank_y[j]
                 xy[j] += rank_x[j] * rank_y[j]
-        ranks_x[t % d], ranks_y[t % d] = new_x, new_y
+        ranks_x[t], ranks_y[t] = new_x, new_y
         for j in range(columns):
             known = last_x[j] == last_x[j] and last_y[j] == last_y[j]
             complete[j] = complete[j] + 1.0 if known else 0.0
@@ -134,14 +142,26 @@ def ts_rank_corr(x, y, d, out):
 
 
 @njit(cache=True, error_model="numpy", inline="always")
+def _share(position, value, n, d, low, high):
+    """Return what a row adds to the sums, by its place in the order of y; a missing value outside them adds nothing."""
+    share = 0.0
+    if low != 0:
+        share += low * (value if position < n else 0.0)
+    if high != 0:
+        share += high * (value if position >= d - n else 0.0)
+    return share
+
+
+@njit(cache=True, error_model="numpy", inline="always")
 def _group_mean(x, y, d, n, low, high, out):
     """Write low * mean of x where y is lowest + high * mean of x where y is highest, n of the last d rows each.
 
     Each row of the window carries its place in the order of y. A row that enters or leaves moves the places behind it
     by one, which is cheaper than sorting and runs over all columns at once; of equal y the older row comes first.
+    Two rows are taken together, because loading and storing the running sums costs as much as a row.
     """
     rows, columns = x.shape
-    places = np.zeros((d, columns))
+    places = np.empty((rows, columns))
     behind, total = np.empty(columns), np.empty(columns)
     # complete: rows since a value was missing; known: rows of the window with a y, the latest not counted yet
     complete, known = np.zeros(columns), np.zeros(columns)
@@ -151,23 +171,35 @@ def _group_mean(x, y, d, n, low, high, out):
         total[:] = 0.0
         leaving = y[t - d] if t >= d else none
         latest = y[t]
-        for row in range(max(t - d + 1, 0), t):
-            place, key, value = places[row % d], y[row], x[row]
+        row = max(t - d + 1, 0)
+        while row + 1 < t:
+            place, place_b, key, key_b = places[row], places[row + 1], y[row], y[row + 1]
+            value, value_b = x[row], x[row + 1]
+            for j in range(columns):
+                later = 1.0 if key[j] > latest[j] else 0.0
+                later_b = 1.0 if key_b[j] > latest[j] else 0.0
+                position = place[j] + later - (1.0 if key[j] >= leaving[j] else 0.0)
+                position_b = place_b[j] + later_b - (1.0 if key_b[j] >= leaving[j] else 0.0)
+                place[j], place_b[j] = position, position_b
+                behind[j] += later + later_b
+                share = _share(position, value[j], n, d, low, high)
+                total[j] += share + _share(position_b, value_b[j], n, d, low, high)
+            row += 2
+        if row < t:
+            place, key, value = places[row], y[row], x[row]
             for j in range(columns):
                 later = 1.0 if key[j] > latest[j] else 0.0
                 position = place[j] + later - (1.0 if key[j] >= leaving[j] else 0.0)
                 place[j] = position
                 behind[j] += later
-                weight = (low if position < n else 0.0) + (high if position >= d - n else 0.0)
-                total[j] += weight * value[j]
-        place = places[t % d]
+                total[j] += _share(position, value[j], n, d, low, high)
+        place = places[t]
         for j in range(columns):
             known[j] -= 1.0 if leaving[j] == leaving[j] else 0.0
             position = known[j] - behind[j]
             place[j] = position
             known[j] += 1.0 if latest[j] == latest[j] else 0.0
-            weight = (low if position < n else 0.0) + (high if position >= d - n else 0.0)
-            total[j] += weight * x[t, j]
+            total[j] += _share(position, x[t, j], n, d, low, high)
             both = latest[j] == latest[j] and x[t, j] == x[t, j]
             complete[j] = complete[j] + 1.0 if both else 0.0
             out[t, j] = total[j] / n if complete[j] >= d else np.nan

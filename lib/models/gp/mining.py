@@ -154,9 +154,8 @@ def mine(window: Window, settings: Settings, seed: int, families=None) -> tuple[
 
     def evaluate(trees: list[Tree]) -> list[int]:
         numbers = [evaluator.number(tree) for tree in trees]
-        for number in numbers:
-            if number not in measured:
-                measured[number] = measure(evaluator.value(number), window.training, settings.min_coverage)
+        for number in evaluator.in_turn(set(numbers) - measured.keys()):
+            measured[number] = measure(evaluator.value(number), window.training, settings.min_coverage)
         return numbers
 
     trees = [grammar.program(random).program for _ in range(settings.population)]
