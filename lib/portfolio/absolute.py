@@ -1,0 +1,212 @@
+"""Absolute-return portfolio: what is held in each class and how much, decided at month ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib.market.errors import ModelError
+from lib.market.fingerprint import fingerprint
+from lib.models import trend as trending
+from lib.models.trend import trend_budgets, trend_strength
+from lib.portfolio import budgets as budgeting
+from lib.portfolio import covariance as estimation
+from lib.portfolio import sleeves as splitting
+from lib.portfolio import volatility as control
+from lib.portfolio.budgets import risk_budget_weights
+from lib.portfolio.covariance import shrunk_covariance
+from lib.portfolio.keeping import kept
+from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
+from lib.portfolio.volatility import toward_target
+
+CLASSES = ("equity", "bond", "commodity")
+#: sessions a year in Shanghai
+SESSIONS = 243.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How trends become weights.
+
+    Attributes
+    ----------
+    trend_windows : sequence of int
+        Sessions.
+    steepness : float
+        How strongly a trend tilts a risk budget.
+    covariance_window : int
+        Daily returns in each covariance.
+    target_volatility : float
+        A year.
+    raise_volatility : bool
+        Move capital from bonds to rising classes below the target; otherwise the target is a cap only.
+    slots, dividend_slots : int
+        Of the equity class.
+    """
+
+    trend_windows: Sequence[int] = (20, 60, 120, 250)
+    steepness: float = 1.0
+    covariance_window: int = 120
+    target_volatility: float = 0.0384
+    raise_volatility: bool = True
+    slots: int = 5
+    dividend_slots: int = 2
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """Target weights at each decision and what they rest on.
+
+    Attributes
+    ----------
+    weights : DataFrame, (K, N)
+        Of the capital; what is missing to one is cash.
+    classes, budgets, contributions, trend : DataFrame, (K, 3)
+        Capital, risk budget, expected share of the variance and trend of each class.
+    volatility : Series, (K,)
+        Expected by the covariance, a year.
+    steps : DataFrame
+        ``date``, ``step``, ``detail``: every fallback and exclusion.
+    """
+
+    weights: pd.DataFrame
+    classes: pd.DataFrame
+    budgets: pd.DataFrame
+    contributions: pd.DataFrame
+    trend: pd.DataFrame
+    volatility: pd.Series
+    steps: pd.DataFrame
+
+
+def decide(
+    values: pd.DataFrame,
+    funds: pd.DataFrame,
+    view: pd.DataFrame,
+    hold_dividend: pd.Series,
+    decisions: pd.DatetimeIndex,
+    rules: Rules,
+    cache_dir: Path | None = None,
+) -> Portfolio:
+    """Return the weights decided at some sessions' closes; nothing looks past its decision.
+
+    Parameters
+    ----------
+    values : DataFrame, (T, N')
+        Values of the funds on sessions, from ``with_standins``; NaN where one did not trade. More columns do no harm.
+    funds : DataFrame, indexed by symbol
+        ``group``, ``role`` and ``tracks`` as the universe ``absolute_return`` explains them.
+    view : DataFrame, (T', S)
+        Scores of the sectors on sessions; a decision without a row has no view.
+    hold_dividend : Series of bool, (T,)
+    decisions : DatetimeIndex, (K,)
+        Sessions of ``values``.
+    rules : Rules
+    cache_dir : Path, optional
+        Keeps portfolios under the fingerprint of data, rules and code.
+
+    Raises
+    ------
+    ModelError
+        A decision that is no session, or one at which no class has a fund with enough history.
+    """
+    strange = decisions.difference(values.index)
+    if len(strange) or not len(decisions):
+        date = f"{strange[0]:%Y-%m-%d}" if len(strange) else None
+        raise ModelError("the decisions are no sessions of the data", date=date, remedy="start later")
+    values = values[funds.index]
+    if cache_dir is None:
+        return _decide(values, funds, view, hold_dividend, decisions, rules)
+    code = (sys.modules[__name__], budgeting, estimation, splitting, control, trending)
+    key = fingerprint(values, funds, view, hold_dividend, decisions, repr(rules), *code)
+    made = partial(_decide, values, funds, view, hold_dividend, decisions, rules)
+    return kept(Portfolio, Path(cache_dir) / "absolute" / key, made)
+
+
+def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Portfolio:
+    trends = trend_strength(values, rules.trend_windows)
+    # a fund counts its own sessions, or its stand-in's, and is valued at its last close on days it did not trade
+    held = values.ffill()
+    aged = values.notna().cumsum() > rules.covariance_window
+    made: dict[str, dict] = {part.name: {} for part in fields(Portfolio) if part.name != "steps"}
+    steps = []
+    for date in decisions:
+        row = values.index.get_loc(date)
+        window = held.iloc[max(row - rules.covariance_window, 0) : row + 1]
+        usable, told = _usable(values.loc[date], trends.loc[date], aged.loc[date], held.loc[date], funds)
+        parts, more = _decision(window, trends.loc[date], usable, view, bool(hold_dividend.get(date, False)), rules)
+        for name, part in parts.items():
+            made[name][date] = part
+        steps += [(date, *step) for step in (*told, *more)]
+    volatility = pd.Series(made.pop("volatility"))
+    frames = {name: pd.DataFrame.from_dict(rows, orient="index") for name, rows in made.items()}
+    for name, frame in frames.items():
+        frame = frame.reindex(columns=values.columns if name == "weights" else list(CLASSES))
+        # a class without a fund has no budget and no capital; its trend is not known
+        frames[name] = frame if name == "trend" else frame.fillna(0.0)
+    return Portfolio(volatility=volatility, steps=pd.DataFrame(steps, columns=["date", "step", "detail"]), **frames)
+
+
+def _usable(today, trend, aged, held, funds: pd.DataFrame) -> tuple[pd.DataFrame, list]:
+    """Return the funds that can be bought, and why others cannot."""
+    told = []
+    listed = held.notna()
+    suspended = listed & today.isna()
+    young = listed & ~suspended & ~aged
+    # a sector fund is judged by the rotation, every other one needs a trend
+    without = listed & ~suspended & aged & trend.isna() & (funds["role"] != "sector")
+    for reason, flag in (("suspended", suspended), ("young", young | without)):
+        told += [(reason, symbol) for symbol in flag.index[flag]]
+    return funds[listed & ~suspended & ~young & ~without], told
+
+
+def _decision(window, trend, usable: pd.DataFrame, view: pd.DataFrame, hold_dividend: bool, rules: Rules):
+    date = window.index[-1]
+    members = {name: usable[usable["group"] == name] for name in CLASSES}
+    told = [("class_empty", name) for name, part in members.items() if part.empty]
+    if len(told) == len(CLASSES):
+        raise ModelError(
+            "no class has a fund with enough history", date=f"{date:%Y-%m-%d}", remedy="start later or add stand-ins"
+        )
+    returns = window.pct_change(fill_method=None).iloc[1:]
+    sleeves: dict[str, pd.Series] = {}
+    for name, part in members.items():
+        if part.empty:
+            continue
+        if name == "equity":
+            scores = view.loc[date] if date in view.index else pd.Series(dtype=float)
+            carried = part["role"].where(part["role"] != "sector", part["tracks"])
+            sleeves[name], more = equity_slots(scores, carried, hold_dividend, rules.slots, rules.dividend_slots)
+        elif name == "bond":
+            sleeves[name], more = bond_legs(part["role"])
+        else:
+            sleeves[name], more = commodity_weights(returns, trend[part.index], rules.steepness, SESSIONS)
+        told += more
+    # what today's sleeve would have done over the window
+    past = pd.DataFrame({name: returns[inside.index] @ inside for name, inside in sleeves.items()})
+    return _classes(past, sleeves, usable, trend, rules, told)
+
+
+def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
+    core = usable.index[usable["role"] != "sector"]
+    strength = trend[core].groupby(usable.loc[core, "group"]).mean().reindex(past.columns)
+    # without a fund that has a trend a class is neither rising nor falling
+    budgets = trend_budgets(strength.fillna(0.0), rules.steepness)
+    covariance = shrunk_covariance(past, periods=SESSIONS)
+    solved = risk_budget_weights(covariance.matrix, budgets, target_volatility=rules.target_volatility)
+    rising = strength if rules.raise_volatility else strength * np.nan
+    final = toward_target(solved, covariance.matrix, rising, rules.target_volatility)
+    made = {
+        "weights": pd.concat([inside * final.weights[name] for name, inside in sleeves.items()]),
+        "classes": final.weights,
+        "budgets": budgets,
+        "contributions": final.contributions,
+        "trend": strength,
+        "volatility": final.volatility,
+    }
+    return made, [*told, *((step, "") for step in final.steps)]

@@ -1,0 +1,125 @@
+"""What the absolute-return portfolio is measured against, and where its return and risk come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lib.portfolio.absolute import SESSIONS
+from lib.portfolio.backtest import Backtest, backtest
+from lib.portfolio.metrics import performance
+from lib.portfolio.sleeves import bond_legs
+
+
+def simple_portfolios(
+    values: pd.DataFrame, funds: pd.DataFrame, decisions: pd.DatetimeIndex, bond_share: float
+) -> dict[str, pd.DataFrame]:
+    """Return target weights (K, N) of bonds alone and of bonds with everything else in equal weights.
+
+    Parameters
+    ----------
+    values : DataFrame, (T, N)
+    funds : DataFrame
+        ``group`` and ``role``.
+    decisions : DatetimeIndex, (K,)
+    bond_share : float
+        Capital of bonds in the second; the rest goes in equal parts to the broad fund, the dividend fund and the
+        commodities that have a price.
+    """
+    empty = pd.DataFrame(0.0, decisions, values.columns)
+    made = {name: empty.copy() for name in ("bonds", "bonds_and_equal")}
+    for date in decisions:
+        priced = funds[values.loc[date].notna()]
+        legs, _ = bond_legs(priced.loc[priced["role"].isin(["long", "short"]), "role"])
+        rest = priced.index[priced["role"].isin(["broad", "dividend", "commodity"])]
+        made["bonds"].loc[date, legs.index] = legs
+        made["bonds_and_equal"].loc[date, legs.index] = legs * bond_share
+        made["bonds_and_equal"].loc[date, rest] = (1.0 - bond_share) / max(len(rest), 1)
+    return made
+
+
+def contributions(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
+    r"""Split return and risk of a backtest by part.
+
+    With :math:`c_{t,i}` the profit of fund i on session t over the value before, :math:`r_t = \sum_i c_{t,i}`,
+
+    .. math:: \text{return}_p = 243\, \overline{c_{t,p}}, \qquad
+              \text{risk}_p = \frac{\operatorname{cov}(c_{t,p}, r_t)}{\operatorname{var}(r_t)}
+
+    Parameters
+    ----------
+    strategy : Backtest
+    parts : Series, (N,)
+        Part of each symbol.
+
+    Returns
+    -------
+    DataFrame, (P, 3), indexed by part
+        ``annual_return`` (arithmetic, the parts add up), ``risk_share`` (adds up to one), ``average_weight``.
+    """
+    before = strategy.gross.shift()
+    daily = strategy.contributions.div(before, axis=0).iloc[1:].T.groupby(parts).sum().T
+    total = daily.sum(axis=1)
+    return pd.DataFrame(
+        {
+            "annual_return": daily.mean() * SESSIONS,
+            "risk_share": daily.apply(lambda column: column.cov(total)) / total.var(),
+            "average_weight": strategy.weights.T.groupby(parts).sum().T.mean(),
+        }
+    )
+
+
+def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
+    """Return, by decision, the volatility expected and the one realised until the next decision's trade, a year.
+
+    Parameters
+    ----------
+    gross : Series, (T,)
+        Net asset value.
+    expected : Series, (K,)
+        By decision.
+
+    Returns
+    -------
+    DataFrame, (K', 3), indexed by decision
+        ``expected``, ``realised``, and ``realised_year``, over the 243 sessions up to the decision. The decision's own
+        month counts from two sessions after it, when the traded weights begin to earn; fewer than ten sessions: NaN.
+    """
+    returns = gross.pct_change()
+    year = returns.rolling(int(SESSIONS)).std() * np.sqrt(SESSIONS)
+    rows = gross.index.get_indexer(expected.index)
+    stops = [*rows[1:], len(gross) - 1]
+    # a decision is traded one session later, so its weights earn from the second session on
+    parts = [returns.iloc[first + 2 : stop + 2] for first, stop in zip(rows, stops, strict=True)]
+    realised = [part.std() * np.sqrt(SESSIONS) if len(part) >= 10 else np.nan for part in parts]
+    return pd.DataFrame({"expected": expected, "realised": realised, "realised_year": year[expected.index]})
+
+
+def cost_curve(
+    closes: pd.DataFrame, weights: pd.DataFrame, base: float, levels: Sequence[float]
+) -> tuple[pd.DataFrame, float]:
+    """Return the yearly excess over ``base`` at each uniform cost, and the cost at which it is gone.
+
+    Parameters
+    ----------
+    closes, weights : DataFrame
+        As for ``backtest``.
+    base : float
+        Yearly return of the benchmark.
+    levels : sequence of float
+        Rising, fractions of the traded value.
+
+    Returns
+    -------
+    table : DataFrame
+        ``cost``, ``excess``.
+    break_even : float
+        NaN where the excess is not positive at the first level or still positive at the last.
+    """
+    yearly = [performance(backtest(closes, weights, cost=level).net).loc["annual_return"].iloc[0] for level in levels]
+    excess = np.array(yearly) - base
+    falling = excess[0] > 0 > excess[-1]
+    break_even = float(np.interp(0.0, excess[::-1], np.array(levels)[::-1])) if falling else np.nan
+    return pd.DataFrame({"cost": levels, "excess": excess}), break_even
