@@ -139,6 +139,9 @@ def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Port
         row = values.index.get_loc(date)
         window = held.iloc[max(row - rules.covariance_window, 0) : row + 1]
         usable, told = _usable(values.loc[date], trends.loc[date], aged.loc[date], held.loc[date], funds)
+        if date not in view.index or view.loc[date].isna().all():
+            # nobody asked for a sector fund
+            told = [step for step in told if funds.loc[step[1], "role"] != "sector"]
         parts, more = _decision(window, trends.loc[date], usable, view, bool(hold_dividend.get(date, False)), rules)
         for name, part in parts.items():
             made[name][date] = part

@@ -76,7 +76,7 @@ def cost_line(table: pd.DataFrame, break_even: float, chosen: float, words: dict
     if pd.notna(break_even) and break_even <= table["cost"].max():
         axes.axvline(break_even, linestyle="--", color="tab:red", label=words["break_even"])
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=2))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel(words["cost"])
     axes.set_ylabel(words["excess"])
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
