@@ -130,19 +130,23 @@ def decide(
 
 def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Portfolio:
     trends = trend_strength(values, rules.trend_windows)
-    # a fund counts its own sessions, or its stand-in's, and is valued at its last close on days it did not trade
+    # a fund is valued at its last close on days it did not trade
     held = values.ffill()
-    aged = values.notna().cumsum() > rules.covariance_window
+    returns = held.pct_change(fill_method=None)
+    suspended, young = _flags(values, held, trends, funds, rules)
+    usable = held.notna() & ~suspended & ~young
     made: dict[str, dict] = {part.name: {} for part in fields(Portfolio) if part.name != "steps"}
     steps = []
     for date in decisions:
+        scores = view.loc[date].dropna() if date in view.index else pd.Series(dtype=float)
+        # nobody asks for a sector fund without a view
+        asked = funds.index if len(scores) else funds.index[funds["role"] != "sector"]
+        told = [("suspended", symbol) for symbol in asked[suspended.loc[date, asked]]]
+        told += [("young", symbol) for symbol in asked[young.loc[date, asked]]]
         row = values.index.get_loc(date)
-        window = held.iloc[max(row - rules.covariance_window, 0) : row + 1]
-        usable, told = _usable(values.loc[date], trends.loc[date], aged.loc[date], held.loc[date], funds)
-        if date not in view.index or view.loc[date].isna().all():
-            # nobody asked for a sector fund
-            told = [step for step in told if funds.loc[step[1], "role"] != "sector"]
-        parts, more = _decision(window, trends.loc[date], usable, view, bool(hold_dividend.get(date, False)), rules)
+        window = returns.iloc[max(row + 1 - rules.covariance_window, 1) : row + 1]
+        chosen = funds[usable.loc[date]]
+        parts, more = _decision(window, trends.loc[date], chosen, scores, bool(hold_dividend.get(date, False)), rules)
         for name, part in parts.items():
             made[name][date] = part
         steps += [(date, *step) for step in (*told, *more)]
@@ -155,34 +159,29 @@ def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Port
     return Portfolio(volatility=volatility, steps=pd.DataFrame(steps, columns=["date", "step", "detail"]), **frames)
 
 
-def _usable(today, trend, aged, held, funds: pd.DataFrame) -> tuple[pd.DataFrame, list]:
-    """Return the funds that can be bought, and why others cannot."""
-    told = []
-    listed = held.notna()
-    suspended = listed & today.isna()
-    young = listed & ~suspended & ~aged
+def _flags(values, held, trends, funds: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return where a fund does not trade, and where it has too little history, (T, N) each."""
+    suspended = held.notna() & values.isna()
+    aged = values.notna().cumsum() > rules.covariance_window
     # a sector fund is judged by the rotation, every other one needs a trend
-    without = listed & ~suspended & aged & trend.isna() & (funds["role"] != "sector")
-    for reason, flag in (("suspended", suspended), ("young", young | without)):
-        told += [(reason, symbol) for symbol in flag.index[flag]]
-    return funds[listed & ~suspended & ~young & ~without], told
+    judged = trends.notna() | (funds["role"] == "sector")
+    return suspended, held.notna() & ~suspended & ~(aged & judged)
 
 
-def _decision(window, trend, usable: pd.DataFrame, view: pd.DataFrame, hold_dividend: bool, rules: Rules):
-    date = window.index[-1]
+def _decision(returns, trend, usable: pd.DataFrame, scores: pd.Series, hold_dividend: bool, rules: Rules):
     members = {name: usable[usable["group"] == name] for name in CLASSES}
     told = [("class_empty", name) for name, part in members.items() if part.empty]
     if len(told) == len(CLASSES):
         raise ModelError(
-            "no class has a fund with enough history", date=f"{date:%Y-%m-%d}", remedy="start later or add stand-ins"
+            "no class has a fund with enough history",
+            date=f"{trend.name:%Y-%m-%d}",
+            remedy="start later or add stand-ins",
         )
-    returns = window.pct_change(fill_method=None).iloc[1:]
     sleeves: dict[str, pd.Series] = {}
     for name, part in members.items():
         if part.empty:
             continue
         if name == "equity":
-            scores = view.loc[date] if date in view.index else pd.Series(dtype=float)
             carried = part["role"].where(part["role"] != "sector", part["tracks"])
             sleeves[name], more = equity_slots(scores, carried, hold_dividend, rules.slots, rules.dividend_slots)
         elif name == "bond":

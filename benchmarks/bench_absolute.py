@@ -1,0 +1,76 @@
+"""Speed of the absolute-return portfolio: its decisions and backtest since 2016, and the warm rerun of its notebook."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib.market.ingest import open_market
+from lib.market.universe import universe
+from lib.models.assets import bond_value
+from lib.models.dividend_timing import dividend_timing
+from lib.portfolio.absolute import Rules, decide
+from lib.portfolio.backtest import backtest
+from lib.portfolio.standins import with_standins
+from lib.report.kernels import execute
+from lib.report.run import NOTEBOOKS
+
+AS_OF = "2025-06-13"
+#: the week's notebook, on the sample
+NOTEBOOK = "04_absolute_return_etf"
+
+
+def whole_backtest() -> float:
+    """Seconds from closes to the net asset value, sector scores given: stand-ins, timing, decisions, trades."""
+    market = open_market("sample", AS_OF)
+    funds = universe("absolute_return")
+    funds = funds[funds["role"] != "alternative"]
+    closes = market.panel(funds.index, start="2014-12-01").frame()
+    named = funds[funds["proxy"] != ""]
+    lines = market.closes(named["proxy"].unique(), start="2014-12-01")
+    sectors = funds.loc[funds["role"] == "sector", "tracks"]
+    noise = np.random.default_rng(1).normal(size=(len(closes), len(sectors)))
+    view = pd.DataFrame(noise, closes.index, sectors).loc["2022-09-30":]
+    ends = market.sessions.month_ends(until=market.as_of)
+    begin = time.perf_counter()
+    proxies = {
+        symbol: bond_value(lines[row.proxy].dropna(), float(row.maturity)) if row.maturity else lines[row.proxy]
+        for symbol, row in named.iterrows()
+    }
+    values = with_standins(closes, proxies).values
+    ratio = np.log(values["515080.SH"] / values["510300.SH"])
+    timing = dividend_timing({"relative_momentum": ratio}, values.index)
+    portfolio = decide(values, funds, view, timing.hold, ends[ends >= "2016-04-29"], Rules())
+    backtest(values, portfolio.weights, cost=0.0005)
+    return time.perf_counter() - begin
+
+
+def warm_rerun() -> float:
+    """Seconds of the notebook, start of the kernel included, when its caches are filled."""
+    with tempfile.TemporaryDirectory() as folder:
+        parameters = {"as_of": AS_OF, "out": folder}
+        for _ in range(2):
+            begin = time.perf_counter()
+            error = execute(NOTEBOOKS / f"{NOTEBOOK}.ipynb", Path(folder) / "executed.ipynb", parameters)
+            spent = time.perf_counter() - begin
+            if error is not None:
+                raise RuntimeError(f"{NOTEBOOK} failed: {error}")
+    return spent
+
+
+def measure() -> list[dict]:
+    """Return the rows of ``outputs/benchmarks.json``."""
+    rows = [("absolute.backtest_2016", whole_backtest(), 10.0), ("absolute.notebook_warm", warm_rerun(), 8.0)]
+    return [
+        {"name": name, "value": value, "unit": "s", "against": f"target {target:g} s", "ratio": value / target}
+        for name, value, target in rows
+    ]
+
+
+if __name__ == "__main__":
+    for row in measure():
+        print(row)

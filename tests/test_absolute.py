@@ -1,0 +1,406 @@
+"""The absolute-return portfolio: rules one by one, bad input, and that no weight knows the future."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.market.errors import ModelError
+from lib.market.universe import universe
+from lib.models.dividend_timing import dividend_timing
+from lib.models.trend import trend_budgets
+from lib.portfolio.absolute import CLASSES, Rules, decide
+from lib.portfolio.absolute_evidence import contributions, cost_curve, realised_volatility, simple_portfolios
+from lib.portfolio.backtest import backtest
+from lib.portfolio.budgets import risk_budget_weights
+from lib.portfolio.metrics import performance
+from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
+from lib.portfolio.standins import with_standins
+from lib.portfolio.volatility import toward_target
+from lib.report.parameters import load
+
+FUNDS = pd.DataFrame(
+    [
+        ("broad", "equity", "broad", ""),
+        ("div", "equity", "dividend", ""),
+        *((f"fund{k}", "equity", "sector", f"sector{k}") for k in range(7)),
+        ("long", "bond", "long", ""),
+        ("short", "bond", "short", ""),
+        ("oil", "commodity", "commodity", ""),
+        ("gold", "commodity", "commodity", ""),
+    ],
+    columns=["symbol", "group", "role", "tracks"],
+).set_index("symbol")
+YEARLY = {"equity": 0.2, "bond": 0.02, "commodity": 0.15}
+RULES = Rules(trend_windows=(20, 60), covariance_window=60)
+DAYS = pd.bdate_range("2020-01-01", periods=420)
+DECISIONS = DAYS[[200, 221, 243, 264, 285, 306, 327, 348, 369, 390]]
+
+
+def closes(seed=3, drift=0.0):
+    rng = np.random.default_rng(seed)
+    daily = FUNDS["group"].map(YEARLY).to_numpy() / np.sqrt(243)
+    moves = rng.normal(drift / 243, 1.0, (len(DAYS), len(FUNDS))) * daily
+    return pd.DataFrame(np.exp(moves.cumsum(axis=0)), DAYS, FUNDS.index)
+
+
+def path(prices, proxies=None, view=None, funds=FUNDS, rules=RULES, decisions=DECISIONS):
+    """Everything from closes to weights."""
+    history = with_standins(prices, proxies or {})
+    ratio = np.log(history.values["div"] / history.values["broad"])
+    timing = dividend_timing({"relative_momentum": ratio}, prices.index, window=20)
+    view = scores() if view is None else view
+    return decide(history.values, funds, view, timing.hold, decisions, rules), history
+
+
+def scores(seed=5):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(rng.normal(size=(len(DAYS), 7)), DAYS, [f"sector{k}" for k in range(7)])
+
+
+def steps_of(portfolio, step):
+    return portfolio.steps[portfolio.steps["step"] == step]
+
+
+# stand-ins
+
+
+def test_a_standin_carries_the_history_and_the_fund_continues_from_its_level():
+    own = pd.Series([np.nan] * 3 + [10.0, 11.0, 12.1], DAYS[:6])
+    proxy = pd.Series([1.0, 2.0, 4.0, 8.0, 100.0, 100.0], DAYS[:6])
+    made = with_standins(own.to_frame("a"), {"a": proxy})
+    assert made.values["a"].tolist() == pytest.approx([1, 2, 4, 8, 8.8, 9.68])
+    assert made.own_from["a"] == DAYS[3]
+
+
+def test_a_listing_rewrites_nothing_that_was_known_before():
+    prices, proxy = closes(), closes(seed=9)["gold"]
+    prices.loc[: DAYS[299], "gold"] = np.nan
+    unlisted = prices.copy()
+    unlisted["gold"] = np.nan
+    before, after = (path(p, {"gold": proxy})[0].weights.loc[: DAYS[299]] for p in (unlisted, prices))
+    assert (before["gold"] > 0).any()
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_a_standin_that_starts_too_late_is_not_used():
+    own = pd.Series([np.nan, 10.0, 11.0], DAYS[:3])
+    made = with_standins(own.to_frame("a"), {"a": pd.Series([5.0], DAYS[2:3])})
+    pd.testing.assert_series_equal(made.values["a"], own, check_names=False)
+
+
+@pytest.mark.parametrize("move", [-0.5, -0.9, 1.0])
+def test_an_unadjusted_split_is_levelled_out_and_named(move):
+    prices = closes()
+    day = DAYS[300]
+    split = prices.copy()
+    split.loc[day:, "long"] *= 1 + move
+    true, _ = path(prices)
+    made, history = path(split)
+    assert history.jumps["symbol"].tolist() == ["long"]
+    assert history.jumps["date"].tolist() == [day]
+    assert history.jumps["move"].iloc[0] == pytest.approx(move, abs=0.01)
+    pd.testing.assert_frame_equal(made.weights, true.weights, atol=0.02)
+    fall = backtest(history.values, made.weights).gross.pct_change()[day]
+    assert abs(fall) < 0.01
+
+
+def test_a_limit_move_is_no_split():
+    own = pd.Series([1.0, 1.2, 0.96], DAYS[:3])
+    assert with_standins(own.to_frame("a"), {}).jumps.empty
+
+
+def test_a_price_that_is_not_positive_is_refused_with_place_and_remedy():
+    prices = closes()
+    prices.loc[DAYS[7], "oil"] = 0.0
+    with pytest.raises(ModelError, match="not positive") as caught:
+        with_standins(prices, {})
+    assert "oil" in str(caught.value) and f"{DAYS[7]:%Y-%m-%d}" in str(caught.value)
+
+
+# sleeves
+
+
+def carried(symbols=FUNDS.index[FUNDS["group"] == "equity"]):
+    part = FUNDS.loc[symbols]
+    return part["role"].where(part["role"] != "sector", part["tracks"])
+
+
+def test_slots_are_equal_and_dividends_hold_two():
+    view = pd.Series([7, 6, 5, 4, 3, 2, 1.0], [f"sector{k}" for k in range(7)])
+    weights, steps = equity_slots(view, carried(), hold_dividend=True)
+    assert weights.to_dict() == pytest.approx({"div": 0.4, "fund0": 0.2, "fund1": 0.2, "fund2": 0.2})
+    weights, _ = equity_slots(view, carried(), hold_dividend=False)
+    assert weights.to_dict() == pytest.approx({f"fund{k}": 0.2 for k in range(5)})
+    assert not steps
+
+
+def test_a_sector_without_a_fund_gives_its_slot_to_the_next():
+    view = pd.Series([9, 7, 6, 5, 4, 3.0], ["nofund", *(f"sector{k}" for k in range(5))])
+    weights, _ = equity_slots(view, carried(), hold_dividend=False)
+    assert set(weights.index) == {f"fund{k}" for k in range(5)}
+
+
+def test_without_a_view_the_broad_fund_holds_the_slots():
+    weights, steps = equity_slots(pd.Series(dtype=float), carried(), hold_dividend=True)
+    assert weights.to_dict() == pytest.approx({"broad": 0.6, "div": 0.4})
+    assert steps == [("no_view", "")]
+
+
+def test_empty_slots_are_shared_and_named_when_there_is_no_broad_fund():
+    view = pd.Series([2.0, 1.0], ["sector0", "sector1"])
+    weights, steps = equity_slots(view, carried(["fund0", "fund1"]), hold_dividend=True)
+    assert weights.to_dict() == pytest.approx({"fund0": 0.5, "fund1": 0.5})
+    assert steps == [("dividend_missing", ""), ("slots_empty", "3")]
+
+
+def test_bond_legs_get_equal_capital():
+    weights, steps = bond_legs(pd.Series(["long", "short", "long"], list("abc")))
+    assert weights.to_dict() == pytest.approx({"a": 0.25, "b": 0.5, "c": 0.25}) and not steps
+    weights, steps = bond_legs(pd.Series(["short"], ["b"]))
+    assert weights.to_dict() == {"b": 1.0} and steps == [("leg_missing", "long")]
+
+
+def test_commodities_split_by_risk_and_the_stronger_trend_weighs_more():
+    rng = np.random.default_rng(1)
+    returns = pd.DataFrame(rng.normal(size=(400, 2)) * [0.01, 0.02], columns=["oil", "gold"])
+    even, _ = commodity_weights(returns, pd.Series([0.0, 0.0], ["oil", "gold"]), 1.0, 243)
+    deviation = returns.std()
+    assert even["oil"] / even["gold"] == pytest.approx(deviation["gold"] / deviation["oil"], rel=0.01)
+    tilted, _ = commodity_weights(returns, pd.Series([-0.5, 0.8], ["oil", "gold"]), 1.0, 243)
+    assert tilted["gold"] > even["gold"] and tilted.sum() == pytest.approx(1)
+
+
+def test_a_class_of_no_commodity_is_refused():
+    with pytest.raises(ModelError, match="no commodity"):
+        commodity_weights(pd.DataFrame(), pd.Series(dtype=float), 1.0, 243)
+
+
+# volatility
+
+
+def controlled(trend, target, volatilities=(0.2, 0.02, 0.15)):
+    names = list(CLASSES)
+    sigma = pd.DataFrame(np.diag(np.square(volatilities)), names, names)
+    budget = risk_budget_weights(sigma, trend_budgets(pd.Series(trend, names)), target_volatility=target)
+    return budget, toward_target(budget, sigma, pd.Series(trend, names), target), sigma
+
+
+@given(
+    st.lists(st.floats(-1, 1), min_size=3, max_size=3),
+    st.floats(0.005, 0.3),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_target_is_met_or_its_miss_is_named_and_nothing_is_borrowed(trend, target):
+    budget, made, sigma = controlled(trend, target)
+    assert made.weights.sum() <= 1 + 1e-9 and (made.weights >= 0).all()
+    assert made.volatility <= target * (1 + 1e-5)
+    assert made.volatility == pytest.approx(np.sqrt(made.weights @ sigma @ made.weights))
+    assert made.contributions.sum() == pytest.approx(1)
+    missed = made.volatility < target * (1 - 1e-5)
+    assert missed == bool({"no_class_rises", "no_bonds_left"} & set(made.steps))
+    for name, strength in zip(CLASSES, trend, strict=True):
+        if name != "bond" and strength <= 0:
+            assert made.weights[name] <= budget.weights[name] + 1e-12
+
+
+def test_a_target_beyond_reach_without_leverage_is_named():
+    _, made, _ = controlled([0.5, 0.1, 0.5], 0.5)
+    assert "no_bonds_left" in made.steps and made.weights["bond"] == pytest.approx(0)
+    _, made, _ = controlled([-0.5, 0.1, -0.1], 0.05)
+    assert "no_class_rises" in made.steps
+    with pytest.raises(ModelError, match="target"):
+        toward_target(*(controlled([0, 0, 0], 0.05)[k] for k in (0, 2)), pd.Series(0.0, CLASSES), -1.0)
+
+
+# the whole path
+
+
+def test_weights_follow_the_rules():
+    portfolio, _ = path(closes())
+    weights = portfolio.weights
+    assert (weights >= 0).all(axis=None) and (weights.sum(axis=1) <= 1 + 1e-9).all()
+    np.testing.assert_allclose(weights["long"], weights["short"])
+    by_class = weights.T.groupby(FUNDS["group"]).sum().T[list(CLASSES)]
+    pd.testing.assert_frame_equal(by_class, portfolio.classes, check_names=False)
+    assert (portfolio.volatility <= RULES.target_volatility * (1 + 1e-5)).all()
+    slot = portfolio.classes["equity"] / 5
+    sizes = weights[[f"fund{k}" for k in range(7)]].div(slot, axis=0)
+    assert np.isclose(sizes, 0).sum(axis=1).tolist() == (7 - sizes.round(6).sum(axis=1)).astype(int).tolist()
+
+
+def test_the_future_changes_no_weight():
+    cut = DAYS[310]
+    rng = np.random.default_rng(8)
+    prices, proxies, view = closes(), {"oil": closes(seed=9)["oil"]}, scores()
+    prices.loc[: DAYS[150], "oil"] = np.nan
+    prices.loc[: DAYS[380], "fund3"] = np.nan
+
+    def spoilt(frame):
+        after = frame.index > cut
+        return frame.mul(np.where(after[:, None] if frame.ndim > 1 else after, rng.uniform(0.5, 2, frame.shape), 1.0))
+
+    first, _ = path(prices, proxies, view)
+    later, _ = path(spoilt(prices), {"oil": spoilt(proxies["oil"])}, spoilt(view))
+    seen = first.weights.index <= cut
+    assert 3 < seen.sum() < len(seen)
+    for name in ("weights", "classes", "budgets", "contributions", "trend"):
+        pd.testing.assert_frame_equal(getattr(first, name)[seen], getattr(later, name)[seen])
+    pd.testing.assert_series_equal(first.volatility[seen], later.volatility[seen])
+    steps = [p.steps[p.steps["date"] <= cut].reset_index(drop=True) for p in (first, later)]
+    pd.testing.assert_frame_equal(*steps)
+    assert not np.allclose(first.weights[~seen], later.weights[~seen])
+
+
+def test_a_shorter_history_gives_the_same_weights():
+    prices, view, last = closes(), scores(), DAYS[310]
+    whole, _ = path(prices)
+    short, _ = path(prices[:last], view=view[:last], decisions=DECISIONS[:6])
+    pd.testing.assert_frame_equal(whole.weights[:last], short.weights)
+
+
+def test_a_suspended_fund_is_left_out_and_named():
+    prices = closes()
+    prices.loc[DAYS[262] : DAYS[265], "long"] = np.nan
+    portfolio, _ = path(prices)
+    told = steps_of(portfolio, "suspended")
+    assert list(zip(told["date"], told["detail"], strict=True)) == [(DECISIONS[3], "long")]
+    assert portfolio.weights.loc[DECISIONS[3], "long"] == 0
+    assert steps_of(portfolio, "leg_missing")["detail"].tolist() == ["long"]
+    assert portfolio.weights.loc[DECISIONS[3], "short"] == pytest.approx(portfolio.classes.loc[DECISIONS[3], "bond"])
+
+
+def test_a_newly_listed_fund_joins_when_its_own_history_suffices():
+    prices = closes()
+    listed = DAYS[250]
+    prices.loc[: DAYS[249], "gold"] = np.nan
+    portfolio, _ = path(prices)
+    told = steps_of(portfolio, "young")
+    assert set(told["detail"]) == {"gold"}
+    assert told["date"].min() > listed
+    first = portfolio.weights.index[portfolio.weights["gold"] > 0][0]
+    assert DAYS.get_loc(first) - DAYS.get_loc(listed) >= RULES.covariance_window
+    assert told["date"].max() < first
+
+
+def test_a_class_without_a_fund_gets_nothing_and_is_named():
+    prices = closes()
+    prices[["oil", "gold"]] = np.nan
+    portfolio, _ = path(prices)
+    assert (portfolio.classes["commodity"] == 0).all() and (portfolio.budgets["commodity"] == 0).all()
+    assert steps_of(portfolio, "class_empty")["detail"].unique().tolist() == ["commodity"]
+    assert portfolio.trend["commodity"].isna().all()
+    assert (portfolio.weights.sum(axis=1) > 0.5).all()
+
+
+def test_no_class_at_all_is_refused_with_the_date():
+    with pytest.raises(ModelError, match="no class has a fund") as caught:
+        path(closes(), decisions=DAYS[[10]])
+    assert f"{DAYS[10]:%Y-%m-%d}" in str(caught.value)
+
+
+def test_decisions_that_are_no_sessions_are_refused():
+    with pytest.raises(ModelError, match="no sessions"):
+        path(closes(), decisions=pd.DatetimeIndex(["2020-01-04"]))
+
+
+def test_a_stronger_trend_gets_the_larger_budget():
+    prices = closes()
+    prices["broad"] *= np.exp(np.linspace(0, 2, len(prices)))
+    prices["div"] *= np.exp(np.linspace(0, 2, len(prices)))
+    portfolio, _ = path(prices)
+    assert (portfolio.budgets["equity"] > 1 / 3).all()
+    flat, _ = path(prices, rules=replace(RULES, steepness=0.0))
+    np.testing.assert_allclose(flat.budgets, 1 / 3)
+
+
+def test_the_cap_alone_never_raises_the_volatility():
+    portfolio, _ = path(closes(), rules=replace(RULES, raise_volatility=False))
+    assert steps_of(portfolio, "raised_to_target").empty
+    raised, _ = path(closes())
+    assert (raised.volatility >= portfolio.volatility - 1e-9).all()
+
+
+def test_kept_portfolios_are_the_same_and_depend_on_everything(tmp_path, monkeypatch):
+    values, view, hold = closes(), scores(), pd.Series(True, DAYS)
+    made = decide(values, FUNDS, view, hold, DECISIONS, RULES, tmp_path)
+    decide(values, FUNDS, view, ~hold, DECISIONS, RULES, tmp_path)
+    decide(values, FUNDS, view, hold, DECISIONS, replace(RULES, steepness=2.0), tmp_path)
+    assert len(list((tmp_path / "absolute").iterdir())) == 3
+    monkeypatch.setattr("lib.portfolio.absolute._decide", lambda *_: pytest.fail("made again"))
+    again = decide(values, FUNDS, view, hold, DECISIONS, RULES, tmp_path)
+    pd.testing.assert_frame_equal(made.weights, again.weights, check_freq=False)
+    pd.testing.assert_series_equal(made.volatility, again.volatility, check_freq=False)
+    pd.testing.assert_frame_equal(made.steps, again.steps)
+
+
+# evidence
+
+
+def test_contributions_add_up():
+    portfolio, history = path(closes(drift=2.0))
+    run = backtest(history.values, portfolio.weights)
+    split = contributions(run, FUNDS["role"])
+    daily = run.gross.pct_change()
+    assert split["annual_return"].sum() == pytest.approx(daily.mean() * 243)
+    assert split["risk_share"].sum() == pytest.approx(1)
+    assert split["average_weight"].sum() == pytest.approx(run.weights.sum(axis=1).mean())
+
+
+def test_realised_volatility_starts_when_the_traded_weights_earn():
+    gross = pd.Series(1.0, DAYS)
+    moves = np.where(np.arange(len(DAYS)) % 2, 0.01, -0.01)
+    # before the trade of the second decision the portfolio jumps; that belongs to the first
+    moves[201], moves[220], moves[222] = 0.5, 0.3, 0.4
+    gross[:] = np.cumprod(1 + moves)
+    risk = realised_volatility(gross, pd.Series(0.1, DAYS[[200, 221, 243, 416]]))
+    assert risk["realised"].iloc[0] > 0.5
+    assert risk["realised"].iloc[1] == pytest.approx(0.01 * np.sqrt(243), rel=0.05)
+    assert np.isnan(risk["realised"].iloc[-1])
+
+
+def test_simple_portfolios_hold_what_has_a_price():
+    prices = closes()
+    prices.loc[: DAYS[210], "gold"] = np.nan
+    made = simple_portfolios(prices, FUNDS, DECISIONS, 0.8)
+    assert made["bonds"][["long", "short"]].eq(0.5).all(axis=None)
+    mixed = made["bonds_and_equal"]
+    assert mixed.iloc[0][["broad", "div", "oil"]].tolist() == pytest.approx([0.2 / 3] * 3)
+    assert mixed.iloc[1][["broad", "div", "oil", "gold"]].tolist() == pytest.approx([0.05] * 4)
+    np.testing.assert_allclose(mixed.sum(axis=1), 1)
+
+
+def test_the_excess_is_gone_at_the_break_even_cost():
+    portfolio, history = path(closes(drift=8.0))
+    levels = [0, 0.002, 0.005, 0.01, 0.05]
+    base = performance(backtest(history.values, portfolio.weights).gross).loc["annual_return"].iloc[0] - 0.01
+    table, break_even = cost_curve(history.values, portfolio.weights, base, levels)
+    assert table["excess"].iloc[0] == pytest.approx(0.01) and table["excess"].is_monotonic_decreasing
+    net = performance(backtest(history.values, portfolio.weights, cost=break_even).net).loc["annual_return"].iloc[0]
+    assert net == pytest.approx(base, abs=5e-4)
+    assert np.isnan(cost_curve(history.values, portfolio.weights, base + 1, levels)[1])
+
+
+# parameters and lists
+
+
+def test_the_rotation_is_that_of_its_own_notebook():
+    rotation, own = load("03_gp_rotation").model_dump(), load("04_absolute_return_etf").model_dump()["rotation"]
+    assert {name: rotation[name] for name in own} == own
+
+
+def test_the_list_has_one_fund_per_sector_and_every_role():
+    funds = universe("absolute_return")
+    assert set(funds["role"]) == {"broad", "dividend", "sector", "long", "short", "alternative", "commodity"}
+    sectors = funds.loc[funds["role"] == "sector", "tracks"]
+    assert sectors.is_unique and set(sectors) <= set(universe("sectors_sw").index)
+    assert set(funds["group"]) == set(CLASSES)
+
+
+def test_the_sample_knows_every_fund_and_standin(sample_market):
+    funds = universe("absolute_return")
+    wanted = set(funds.index) | set(funds["proxy"]) - {""}
+    assert wanted <= set(sample_market.instruments().index)
