@@ -61,4 +61,6 @@ def test_numbers_and_dates_follow_the_language():
 
 
 def test_every_file_stands_in_both_languages():
-    assert {path.name for path in (FOLDER / "en").glob("*.yaml")} == {path.name for path in (FOLDER / "zh").glob("*")}
+    assert {path.relative_to(FOLDER / "en") for path in (FOLDER / "en").rglob("*.*")} == {
+        path.relative_to(FOLDER / "zh") for path in (FOLDER / "zh").rglob("*.*")
+    }

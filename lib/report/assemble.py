@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import HTML
+from IPython.display import HTML, display
 from markupsafe import Markup
 
+from lib.market.universe import universe
+from lib.report.changes import changes, previous_run
+from lib.report.commentary import Commentary, comment
 from lib.report.html import environment
 from lib.report.manifest import NAME, Manifest
+from lib.report.parameters.weekly_report import WeeklyReport
+from lib.report.published import published_week
+from lib.report.scorecard import counts, scorecard
 from lib.report.session import Run
 from lib.report.tables import table_html
 
@@ -40,19 +46,68 @@ class Assembly:
     manifest: Manifest | None
     exhibits: list[dict]
 
-    def sections(self) -> list[HTML]:
-        """Return one part per section: its exhibits, and in place of each missing one the reason."""
+    def comment(self, settings: WeeklyReport) -> Commentary | None:
+        """Write the commentary on the results and hand it over; None when there is no run to comment on."""
+        if self.folder is None:
+            return None
+        said = comment(
+            self.folder,
+            self.run.t,
+            settings,
+            {name: self._missing(name) for name in self._names()},
+            synthetic=self._source_file() if self.run.market.source.synthetic else None,
+            names=self.run.names(self._assets()).to_dict(),
+        )
+        said.write(self.run.out)
+        return said
+
+    def lead(self, said: Commentary | None) -> HTML:
+        """Return what stands above everything else: that the market is made up, if it is, and the key points."""
+        return self._render("lead", said=said)
+
+    def risks(self, said: Commentary | None) -> HTML:
+        """Return the risk paragraph."""
+        return self._render("risks", said=said)
+
+    def sections(self, said: Commentary | None = None) -> list[HTML]:
+        """Return one part per section: what is said, its exhibits, and in place of each missing one the reason."""
         if self.folder is None:
             return [self._render("none", as_of=f"{self.run.market.as_of:%Y-%m-%d}")]
-        return [self.section(name) for name in self._names()]
+        return [self.section(name, said.sections.get(name) if said else None) for name in self._names()]
 
-    def section(self, name: str) -> HTML:
+    def section(self, name: str, paragraph: list | None = None) -> HTML:
         """Return the part of one notebook."""
         record = self.manifest.section(name) if self.manifest else None
         made = {exhibit["number"]: exhibit for exhibit in self.exhibits if exhibit["notebook"] == name}
         numbers = sorted({*made, *(record.exhibits if record else ())}, key=_place)
         items = [{"number": number, "exhibit": self._filled(made.get(number))} for number in numbers]
-        return self._render("section", name=name, record=record, items=items)
+        return self._render("section", name=name, record=record, items=items, paragraph=paragraph)
+
+    def changes(self, settings: WeeklyReport) -> None:
+        """Show what changed against the previous run, as supplement 51."""
+        previous, broken = previous_run(self.folder.parent, self.manifest) if self.manifest else (None, [])
+        missing, rows = [], 0
+        if previous:
+            table, missing = changes(self.folder, previous, self.run.t, settings, self._assets())
+            rows = len(table)
+        words = {"broken": broken, "missing": missing, "rows": rows, "settings": settings}
+        display(self._render("changes", previous=previous and previous.name, **words))
+        if rows:
+            kinds = dict.fromkeys(("previous", "latest", "change"), "format")
+            self.run.exhibit("s51", "changes", table, formats=kinds, values={"previous": previous.name})
+
+    def scorecard(self) -> None:
+        """Show the published numbers of the week beside this run's, as supplement 50."""
+        week = published_week(self.run.market.week.last) if self.folder else None
+        table = None
+        if week:
+            synthetic = self.run.market.source.synthetic
+            table = scorecard(week, self.folder, self.run.t, synthetic=synthetic)
+        verdicts = counts(table) if week else {}
+        display(self._render("scorecard", week=week, verdicts=verdicts))
+        if week:
+            kinds = dict.fromkeys(("published", "value", "difference", "tolerance"), "format")
+            self.run.exhibit("s50", "scorecard", table, formats=kinds)
 
     def quality(self) -> HTML:
         """Return the data-quality table: what the checks at the door found, up to the run's date."""
@@ -85,6 +140,23 @@ class Assembly:
             columns=["section", "status", "error", "exhibits"],
         )
 
+    def _assets(self) -> pd.DataFrame:
+        """Return the names of the instruments that head the columns of exhibit 16."""
+        parameters = self.manifest.parameters if self.manifest else {}
+        return universe(parameters.get("05_global_allocation", {}).get("universe", "allocation"))
+
+    def _missing(self, name: str) -> tuple[str, ...]:
+        """Return the exhibits that a section had to make and did not."""
+        record = self.manifest.section(name) if self.manifest else None
+        made = {exhibit["number"] for exhibit in self.exhibits}
+        return tuple(number for number in (record.exhibits if record else ()) if number not in made)
+
+    def _source_file(self) -> str:
+        """Return the file that says where the data come from."""
+        if self.manifest:
+            return NAME
+        return f"exhibits/fig{self.exhibits[0]['number']}_{self.exhibits[0]['slug']}.json"
+
     def _names(self) -> list[str]:
         if self.manifest:
             return [record.name for record in self.manifest.sections if record.name != self.run.notebook]
@@ -104,7 +176,13 @@ class Assembly:
         return filled
 
     def _render(self, template: str, **values) -> HTML:
-        return HTML(environment().get_template(f"{template}.html.j2").render(t=self.run.t, **values))
+        made = environment().get_template(f"{template}.html.j2").render(t=self.run.t, exhibit=self._label, **values)
+        return HTML(made)
+
+    def _label(self, number: str) -> str:
+        """Return what an exhibit is called in the run's language."""
+        key = "common.supplement" if number.startswith("s") else "common.exhibit"
+        return self.run.t(key, number=int(number.lstrip("s")))
 
 
 def collect(run: Run, outputs: Path = OUTPUTS) -> Assembly:

@@ -12,6 +12,7 @@ from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 from lib.report.catalogue import Catalogue
+from lib.report.commentary import headline_of
 from lib.report.manifest import Manifest
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -59,7 +60,8 @@ def export_report(folder: Path, notebook: str, manifest: Manifest, t: Catalogue)
     executed = folder / "notebooks" / f"{notebook}.ipynb"
     body = outputs_of(nbformat.read(executed, as_version=4)) if executed.exists() else ""
     path = folder / "report.html"
-    path.write_text(page(body, manifest, t, manifest.section(notebook)), encoding="utf-8")
+    title = headline_of(folder)
+    path.write_text(page(body, manifest, t, manifest.section(notebook), title), encoding="utf-8")
     return path
 
 
@@ -75,7 +77,7 @@ def outputs_of(notebook: nbformat.NotebookNode) -> str:
     return exporter.from_notebook_node(nbformat.v4.new_notebook(cells=cells))[0]
 
 
-def page(body: str, manifest: Manifest, t: Catalogue, report=None) -> str:
+def page(body: str, manifest: Manifest, t: Catalogue, report=None, title: str | None = None) -> str:
     """Lay out the page: head, table of contents, content; nothing in it points outside.
 
     Parameters
@@ -87,6 +89,8 @@ def page(body: str, manifest: Manifest, t: Catalogue, report=None) -> str:
         The text catalogue.
     report : SectionRecord, optional
         Of the report notebook, whose failure the page has to tell.
+    title : str, optional
+        The headline; without one the page goes by the name of the report.
     """
     soup = BeautifulSoup(body, "html.parser")
     _make_self_contained(soup, t)
@@ -98,6 +102,7 @@ def page(body: str, manifest: Manifest, t: Catalogue, report=None) -> str:
             m=manifest,
             t=t,
             report=report,
+            title=title or t("06_weekly_report.title"),
             contents=contents,
             body=jinja2.utils.markupsafe.Markup(soup),
             css=jinja2.utils.markupsafe.Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.market.errors import ParameterError
+from lib.market.pointintime import Market
 from lib.report.parameters import PARAMS, checked, read_yaml
 from lib.report.tables import FORMATS, ROW_FORMATS
 
@@ -81,12 +82,22 @@ class Fact(_Strict):
 
 
 class Exhibit(_Strict):
-    """The published numbers of one exhibit, and what holds for all of them."""
+    """The published numbers of one exhibit, and what holds for all of them.
+
+    Attributes
+    ----------
+    tolerance, reason, why, format
+        For every fact that does not set its own.
+    unlisted : float or None
+        What a row that the run's table does not list counts as, such as a weight of 0; None: as missing.
+    facts : list of Fact
+    """
 
     tolerance: Tolerance
     reason: Reason
     why: Words
     format: Format | None = None
+    unlisted: float | None = None
     facts: Annotated[list[Fact], Field(min_length=1)]
 
     def format_of(self, fact: Fact) -> str:
@@ -168,3 +179,27 @@ def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.Da
         if exhibit in (None, number)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def beside(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.DataFrame:
+    """Return a performance table with the published figures of the week in a column of their own.
+
+    Parameters
+    ----------
+    measured : DataFrame
+        One row per metric, with a column ``strategy``.
+    market : Market
+    exhibit : str
+        The exhibit's number.
+
+    Returns
+    -------
+    DataFrame
+        With ``published`` as the last column, NaN where a metric was not published; as it came when nothing was
+        published for the market's last session, or when its data are synthetic and nothing can be compared.
+    """
+    facts = published(market.as_of, exhibit)
+    facts = facts[facts["column"] == "strategy"]
+    if market.source.synthetic or facts.empty:
+        return measured
+    return measured.assign(published=facts.set_index("row")["value"].astype(float).reindex(measured.index))

@@ -14,11 +14,14 @@ from lib.market.fingerprint import fingerprint
 from lib.market.ingest import open_market
 from lib.market.pointintime import Market
 from lib.report.catalogue import catalogue
+from lib.report.changes import previous_run
+from lib.report.exports import export_run
 from lib.report.folders import built_aside, files_of
-from lib.report.html import export_report
+from lib.report.history import write_index
 from lib.report.kernels import code_cells, execute, unwritten
 from lib.report.manifest import Manifest, SectionRecord, versions
 from lib.report.parameters import PARAMS, Parameters, RunParameters
+from lib.report.published import FOLDER as PUBLISHED
 from lib.report.sections import Plan, Section, code_fingerprint, read_parameters, read_plan
 from lib.report.session import ALLOW_STALE
 
@@ -109,7 +112,9 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
                 earlier,
                 settings.allow_stale,
             )
-            return run.carry_out()
+            manifest = run.carry_out()
+        write_index(out, catalogue(settings.language))
+        return manifest
     except OSError as error:
         raise unwritten(error, out) from error
 
@@ -155,7 +160,7 @@ class _Run:
                 bar.update(before + cells[section.notebook] - bar.n)
                 bar.write(_line(record))
         self.manifest.status = "ok" if all(record.done for record in self.manifest.sections) else "failed"
-        export_report(self.folder, self.plan.report, self.manifest, catalogue(self.common.language))
+        export_run(self.folder, self.plan.report, self.manifest, catalogue(self.common.language))
         self.manifest.write(self.folder)
         return self.manifest
 
@@ -212,6 +217,9 @@ class _Run:
             upstream = [
                 (record.name, record.done, record.error, record.fingerprint) for record in self.manifest.sections
             ]
+            previous, _ = previous_run(self.target.parent, self.manifest)
+            upstream += [Manifest.read(previous).fingerprint] if previous else []
+            upstream += sorted(PUBLISHED.glob(f"{self.market.week.last:%Y-%m-%d}.yaml"))
         else:
             upstream = [self.manifest.section(need).fingerprint for need in section.needs]
         return fingerprint(

@@ -1,0 +1,141 @@
+"""What changed against the previous run: holdings, scores, weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from lib.market.errors import RunError
+from lib.report.catalogue import Catalogue
+from lib.report.commentary.cells import Table, Tables
+from lib.report.manifest import Manifest
+from lib.report.parameters.weekly_report import WeeklyReport
+
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+COLUMNS = ["exhibit", "name", "name_en", "what", "previous", "latest", "change", "format"]
+#: the exhibits that are compared
+COMPARED = ("06", "07", "10", "13", "16", "17")
+
+
+def previous_run(out: Path, manifest: Manifest) -> tuple[Path | None, list[str]]:
+    """Find the latest run of an earlier session that was made of the same source.
+
+    Parameters
+    ----------
+    out : Path
+        The folder of runs.
+    manifest : Manifest
+        Of the present run.
+
+    Returns
+    -------
+    folder : Path or None
+        None when there is no such run.
+    broken : list of str
+        Names of later folders that cannot be read and were passed over.
+    """
+    broken = []
+    earlier = [path for path in out.glob("*/") if DATE.fullmatch(path.name) and path.name < manifest.as_of]
+    for folder in sorted(earlier, reverse=True):
+        try:
+            other = Manifest.read(folder)
+        except RunError:
+            broken.append(folder.name)
+            continue
+        if (other.source, other.source_label) == (manifest.source, manifest.source_label):
+            return folder, broken
+    return None, broken
+
+
+def changes(
+    folder: Path, previous: Path, text: Catalogue, settings: WeeklyReport, assets: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """Compare two runs.
+
+    Parameters
+    ----------
+    folder, previous : Path
+        Of the present and of the previous run.
+    text : Catalogue
+    settings : WeeklyReport
+        From which size on a change of a score or of a weight is listed.
+    assets : DataFrame indexed by symbol
+        ``name_zh`` and ``name_en`` of the instruments that head the columns of exhibit 16.
+
+    Returns
+    -------
+    table : DataFrame
+        ``exhibit``, ``name``, ``name_en``, ``what`` (new, dropped, score, weight, budget), ``previous``, ``latest``,
+        ``change`` (scores; fractions), ``format``. New and dropped names have no numbers.
+    missing : list of str
+        Numbers of the exhibits that one of the runs lacks, so that nothing is compared.
+    """
+    now, before = Tables(folder, text), Tables(previous, text)
+    missing = [number for number in COMPARED if now(number) is None or before(number) is None]
+    rows = []
+    for number in [number for number in COMPARED if number not in missing]:
+        pair = before(number), now(number)
+        if number in ("06", "07"):
+            rows += [*_names(number, *map(_listed, pair)), *_moves(number, *pair, "latest_score", settings)]
+        elif number == "10":
+            rows += _names(number, *map(_held, pair))
+        elif number == "13":
+            rows += _moves(number, *pair, "weight", settings)
+        elif number == "16":
+            rows += _assets(number, *pair, settings, assets)
+        else:
+            rows += _moves(number, *pair, "budget", settings)
+    return pd.DataFrame(rows, columns=COLUMNS), missing
+
+
+def _listed(table: Table) -> pd.DataFrame:
+    return table.frame[["name", "name_en"]]
+
+
+def _held(table: Table) -> pd.DataFrame:
+    last = table.frame.iloc[-1]
+    ranks = [column for column in table.frame if column.startswith("rank") and not column.endswith("_en")]
+    held = pd.DataFrame({"name": last[ranks].tolist(), "name_en": last[[f"{rank}_en" for rank in ranks]].tolist()})
+    return held.dropna().set_index("name", drop=False)
+
+
+def _names(number: str, before: pd.DataFrame, now: pd.DataFrame) -> Iterator[dict]:
+    """Yield the names that came and those that went."""
+    came, went = now[~now.index.isin(before.index)], before[~before.index.isin(now.index)]
+    for what, names in (("new", came), ("dropped", went)):
+        for name, english in zip(names["name"], names["name_en"], strict=True):
+            yield {"exhibit": number, "name": name, "name_en": english, "what": what}
+
+
+def _moves(number: str, before: Table, now: Table, column: str, settings: WeeklyReport) -> Iterator[dict]:
+    """Yield the rows of both tables whose value has changed; a weight that only one lists was or is zero."""
+    score = column == "latest_score"
+    rows = now.frame.index.union(before.frame.index, sort=False)
+    if score:
+        rows = now.frame.index.intersection(before.frame.index, sort=False)
+    for row in rows:
+        source = now if row in now.frame.index else before
+        values = [0.0 if row not in table.frame.index else table.value(row, column) for table in (before, now)]
+        if abs(values[1] - values[0]) < (settings.score_change if score else settings.weight_change):
+            continue
+        name = source.value(row, "name") if "name" in source.frame else row
+        english = source.value(row, "name_en") if "name_en" in source.frame else name
+        what = "score" if score else column
+        yield _row(number, name, english, what, *values, "score" if score else "share")
+
+
+def _assets(number: str, before: Table, now: Table, settings: WeeklyReport, assets: pd.DataFrame) -> Iterator[dict]:
+    last = [table.frame.drop(columns=table.key).iloc[-1] for table in (before, now)]
+    for symbol in last[1].index.union(last[0].index, sort=False):
+        values = [float(weights.get(symbol, 0.0)) for weights in last]
+        if abs(values[1] - values[0]) >= settings.weight_change:
+            names = [assets[column].get(symbol, symbol) for column in ("name_zh", "name_en")]
+            yield _row(number, *names, "weight", *values, "share")
+
+
+def _row(number, name, english, what, previous, latest, kind) -> dict:
+    words = {"exhibit": number, "name": name, "name_en": english, "what": what, "format": kind}
+    return words | {"previous": previous, "latest": latest, "change": latest - previous}

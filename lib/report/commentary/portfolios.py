@@ -1,0 +1,158 @@
+"""What the three model portfolios say: the week, the record, what is held and what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from lib.report.commentary.cells import Table, Tables
+from lib.report.commentary.statements import Statement, templates, write
+from lib.report.parameters.weekly_report import WeeklyReport
+
+
+def rotation(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
+    """Yield the sentences on exhibits 9 and 10 that there are."""
+    if holdings := tables("10"):
+        yield from _sectors(holdings)
+    if measured := tables("09"):
+        yield from performance(measured, tables("08"), "rotation", settings)
+
+
+def absolute(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
+    """Yield the sentences on exhibits 12 and 13 that there are."""
+    if measured := tables("12"):
+        yield from performance(measured, tables("11"), "absolute", settings)
+    if not (weights := tables("13")):
+        return
+    language, frame = weights.text.language, weights.frame
+    classes = frame.groupby("asset_class", sort=False)["weight"].sum().sort_values(ascending=False, kind="stable")
+    parts = []
+    for name in classes[classes > 0].index:
+        rows = frame.index[frame["asset_class"] == name]
+        parts.append({"name": weights.word(rows[0], "asset_class"), "weight": weights.total(rows, "weight", "share")})
+    yield write(language, "absolute.classes", classes=parts)
+    change = (frame["weight"] - frame["previous_weight"]).sort_values(kind="stable")
+    for direction, found in (("raised", change[change > 0].iloc[::-1]), ("lowered", change[change < 0])):
+        rows = found[found.abs() >= settings.weight_change].index[: settings.named]
+        if len(rows):
+            moves = [_weights(weights, row) for row in rows]
+            yield write(language, f"absolute.{direction}", moves=moves)
+    if (change.abs() < settings.weight_change).all():
+        most = change.abs().idxmax()
+        difference = weights.difference(most, "weight", "previous_weight", "gap")
+        yield write(language, "absolute.unchanged", name=weights.name(most), most=difference)
+
+
+def allocation(tables: Tables, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
+    """Yield the sentences on exhibits 15 to 17 that there are; ``names`` are those of the columns of exhibit 16."""
+    if measured := tables("15"):
+        yield from performance(measured, tables("14"), "global", settings)
+    if weights := tables("16"):
+        yield from _assets(weights, settings, names)
+    if budgets := tables("17"):
+        by_budget = budgets.frame["budget"].sort_values(ascending=False, kind="stable")
+        top = by_budget.index[0]
+        yield write(
+            budgets.text.language,
+            "global.budget",
+            name=budgets.word(top, "asset_class"),
+            budget=budgets.quote(top, "budget", "share"),
+            risk=budgets.quote(top, "risk_contribution", "share"),
+        )
+
+
+def performance(table: Table, nav: Table | None, portfolio: str, settings: WeeklyReport) -> Iterator[Statement]:
+    """Say how the week and the year went against the benchmark, and the record since the start."""
+    language, frame = table.text.language, table.frame
+    subject = templates(language)[f"words.{portfolio}"]
+    if {"week_return", "ytd_return"} <= set(frame.dropna(subset=["strategy", "benchmark"]).index):
+        gap = frame.loc["week_return", "strategy"] - frame.loc["week_return", "benchmark"]
+        variant = "level" if abs(gap) < settings.little_changed else "ahead" if gap > 0 else "behind"
+        yield write(
+            language,
+            f"week.{variant}",
+            subject=subject,
+            week=table.quote("week_return", "strategy", "size"),
+            gap=table.difference("week_return", "strategy", "benchmark", "gap"),
+            year=table.quote("ytd_return", "strategy", "percent"),
+            year_benchmark=table.quote("ytd_return", "benchmark", "percent"),
+        )
+    record = ["annual_return", "annual_volatility", "sharpe", "max_drawdown"]
+    if set(record) <= set(frame.dropna(subset=["strategy", "benchmark"]).index):
+        better = frame.loc["sharpe", "strategy"] > frame.loc["sharpe", "benchmark"]
+        yield write(
+            language,
+            f"record.{'better' if better else 'worse'}",
+            subject=subject,
+            start=nav.quote(nav.frame.index[0], "date", "date") if nav else None,
+            annual=table.quote("annual_return", "strategy", "plain"),
+            volatility=table.quote("annual_volatility", "strategy", "size"),
+            sharpe=table.quote("sharpe", "strategy", "score"),
+            drawdown=table.quote("max_drawdown", "strategy", "size"),
+            benchmark=table.quote("annual_return", "benchmark", "plain"),
+            benchmark_sharpe=table.quote("sharpe", "benchmark", "score"),
+        )
+
+
+def changes(table: Table) -> tuple[list[str], list[str]]:
+    """Return the columns of exhibit 10 whose sectors are new in the last week, and those whose sectors went."""
+    if len(table.frame) < 2:
+        return [], []
+    ranks = [column for column in table.frame if column.startswith("rank") and not column.endswith("_en")]
+    before, now = table.frame[ranks].iloc[-2], table.frame[ranks].iloc[-1]
+    new = [rank for rank in ranks if pd.notna(now[rank]) and now[rank] not in set(before)]
+    gone = [rank for rank in ranks if pd.notna(before[rank]) and before[rank] not in set(now)]
+    return new, gone
+
+
+def sectors(table: Table, week: int, ranks: list[str]) -> list[dict]:
+    """Quote the sectors of a week by their ranks."""
+    suffix = "_en" if table.text.language == "en" and "rank1_en" in table.frame else ""
+    return [{"name": table.quote(table.frame.index[week], f"{rank}{suffix}", "word")} for rank in ranks]
+
+
+def _sectors(table: Table) -> Iterator[Statement]:
+    language, last = table.text.language, table.frame.iloc[-1]
+    ranks = [column for column in table.frame if column.startswith("rank") and not column.endswith("_en")]
+    held = [rank for rank in ranks if pd.notna(last[rank])]
+    if not held:
+        return
+    yield write(language, "rotation.holdings", sectors=sectors(table, -1, held))
+    new, gone = changes(table)
+    if new and gone:
+        yield write(language, "rotation.changed", new=sectors(table, -1, new), gone=sectors(table, -2, gone))
+    elif len(table.frame) > 1 and not new and not gone:
+        yield write(language, "rotation.unchanged", sectors=sectors(table, -1, held))
+
+
+def _assets(table: Table, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
+    language, rows = table.text.language, table.frame.index
+    last = table.frame.drop(columns=table.key).iloc[-1].sort_values(ascending=False, kind="stable")
+    held = last[last >= settings.weight_change].index[: settings.named]
+    if len(held):
+        yield write(language, "global.weights", assets=[_asset(table, rows[-1], column, names) for column in held])
+    if len(rows) < 2:
+        return
+    change = (last - table.frame.iloc[-2].reindex(last.index)).astype(float).sort_values(kind="stable")
+    for direction, found in (("raised", change[change > 0].iloc[::-1]), ("lowered", change[change < 0])):
+        columns = found[found.abs() >= settings.weight_change].index[: settings.named]
+        if len(columns):
+            moves = [
+                _asset(table, rows[-1], column, names) | {"previous": table.quote(rows[-2], column, "share")}
+                for column in columns
+            ]
+            yield write(language, f"global.{direction}", moves=moves)
+
+
+def _asset(table: Table, row: str, column: str, names: Mapping[str, str]) -> dict:
+    name = table.heading(row, column, names.get(column, column))
+    return {"name": name, "weight": table.quote(row, column, "share")}
+
+
+def _weights(table: Table, row: str) -> dict:
+    return {
+        "name": table.name(row),
+        "weight": table.quote(row, "weight", "share"),
+        "previous": table.quote(row, "previous_weight", "share"),
+    }

@@ -1,0 +1,106 @@
+"""The risk paragraph: losses, costs, concentration, and how little of a result can be told from luck."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from lib.report.commentary.cells import Tables
+from lib.report.commentary.statements import Statement, templates, write
+from lib.report.parameters.weekly_report import WeeklyReport
+
+#: the exhibits of net asset value and of performance
+PORTFOLIOS = {"rotation": ("08", "09"), "absolute": ("11", "12"), "global": ("14", "15")}
+
+
+def sentences(tables: Tables, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
+    """Yield the sentences on risks that the tables show."""
+    yield from _hot_themes(tables, settings)
+    for portfolio, (nav, measured) in PORTFOLIOS.items():
+        yield from _losses(tables, portfolio, nav, measured, settings)
+    for portfolio, (_, measured) in PORTFOLIOS.items():
+        yield from _costs(tables, portfolio, measured, settings)
+    yield from _concentration(tables, settings, names)
+    yield from _luck(tables, settings)
+
+
+def _hot_themes(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
+    """Warn where a theme that has gained much has a falling score."""
+    if not (table := tables("06")):
+        return
+    top = table.frame.index[0]
+    if table.value(top, "change") <= -settings.score_change:
+        yield write(
+            table.text.language,
+            "risk.hot_theme",
+            name=table.name(top),
+            gain=table.quote(top, "gain_peak", "share"),
+            previous=table.quote(top, "previous_score", "score"),
+            latest=table.quote(top, "latest_score", "score"),
+        )
+
+
+def _losses(tables: Tables, portfolio: str, nav: str, measured: str, settings: WeeklyReport) -> Iterator[Statement]:
+    """Name a drawdown that is near the largest, or a largest one that is large."""
+    if not (record := tables(measured)) or "max_drawdown" not in record.frame.index:
+        return
+    language, subject = record.text.language, templates(record.text.language)[f"words.{portfolio}"]
+    worst = record.value("max_drawdown", "strategy")
+    largest = record.quote("max_drawdown", "strategy", "size")
+    path = tables(nav)
+    if path and "drawdown" in path.frame and worst < 0:
+        last = path.frame.index[-1]
+        if path.value(last, "drawdown") <= settings.near_low * worst:
+            now = path.quote(last, "drawdown", "size")
+            yield write(language, "risk.near_low", subject=subject, now=now, largest=largest)
+            return
+    if worst <= -settings.large_drawdown:
+        yield write(language, "risk.drawdown", subject=subject, largest=largest)
+
+
+def _costs(tables: Tables, portfolio: str, measured: str, settings: WeeklyReport) -> Iterator[Statement]:
+    """Name what costs take off the annual return."""
+    table = tables(measured)
+    if not table or "net" not in table.frame or "annual_return" not in table.frame.index:
+        return
+    drag = table.value("annual_return", "strategy") - table.value("annual_return", "net")
+    if drag >= settings.cost_drag:
+        yield write(
+            table.text.language,
+            "risk.cost",
+            subject=templates(table.text.language)[f"words.{portfolio}"],
+            drag=table.difference("annual_return", "strategy", "net", "gap"),
+            net=table.quote("annual_return", "net", "plain"),
+        )
+
+
+def _concentration(tables: Tables, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
+    """Name a class or an asset with a large weight."""
+    if weights := tables("13"):
+        totals = weights.frame.groupby("asset_class", sort=False)["weight"].sum()
+        name = totals.idxmax()
+        if totals[name] >= settings.large_class:
+            rows = weights.frame.index[weights.frame["asset_class"] == name]
+            yield write(
+                weights.text.language,
+                "risk.class",
+                name=weights.word(rows[0], "asset_class"),
+                weight=weights.total(rows, "weight", "share"),
+            )
+    if weights := tables("16"):
+        last, row = weights.frame.drop(columns=weights.key).iloc[-1], weights.frame.index[-1]
+        if last.max() >= settings.large_weight:
+            name = weights.heading(row, last.idxmax(), names.get(last.idxmax(), last.idxmax()))
+            weight = weights.quote(row, last.idxmax(), "share")
+            yield write(weights.text.language, "risk.asset", name=name, weight=weight)
+
+
+def _luck(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
+    """Say with which probability the rotation's excess return is more than the luck of its trials."""
+    table = tables("s26")
+    if table and table.value("probability", "value") < settings.confidence:
+        yield write(
+            table.text.language,
+            "risk.luck",
+            probability=table.quote("probability", "value", "share"),
+            trials=table.quote("trials", "value", "count"),
+        )

@@ -1,0 +1,135 @@
+"""Sentences: a rule, its template in the language, and the quotations that fill it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import jinja2
+import yaml
+
+from lib.market.errors import ParameterError
+from lib.report.catalogue import FOLDER
+from lib.report.commentary.cells import Quotation
+
+JOINTS = {"en": (", ", " and "), "zh": ("、", "、")}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One sentence.
+
+    Attributes
+    ----------
+    rule : str
+        The rule that made it, which is the key of its template.
+    text : str
+    quotations : dict of str to Quotation
+        By their place in the template.
+    exhibits : tuple of str
+        The exhibits it rests on, in order.
+    """
+
+    rule: str
+    text: str
+    quotations: dict[str, Quotation]
+    exhibits: tuple[str, ...]
+
+    def record(self) -> dict:
+        """Return the sentence and where every number in it comes from, for JSON."""
+        cells = [cell for quotation in self.quotations.values() for cell in quotation.cells]
+        return {
+            "rule": self.rule,
+            "text": self.text,
+            "exhibits": list(self.exhibits),
+            "cells": [[cell.file, cell.row, cell.column] for cell in dict.fromkeys(cells)],
+            "quotations": {
+                place: {
+                    "how": quotation.how,
+                    "format": quotation.format,
+                    "text": quotation.text,
+                    "cells": [[cell.file, cell.row, cell.column] for cell in quotation.cells],
+                }
+                for place, quotation in self.quotations.items()
+            },
+        }
+
+
+@lru_cache
+def templates(language: str) -> dict[str, str]:
+    """Return the sentences' templates by rule, such as ``market.a_share.mixed``."""
+    path = FOLDER / language / "commentary" / "sentences.yaml"
+    return dict(_flat(yaml.safe_load(path.read_text(encoding="utf-8"))))
+
+
+def write(language: str, rule: str, **parts) -> Statement:
+    """Write a rule's sentence.
+
+    Parameters
+    ----------
+    language : str
+    rule : str
+        Key of its template.
+    **parts
+        Quotations, mappings of them, or lists of such mappings; besides, words and None, which carry no number.
+
+    Raises
+    ------
+    ParameterError
+        There is no such template, or it asks for something else.
+    """
+    path = FOLDER / language / "commentary" / "sentences.yaml"
+    if rule not in templates(language):
+        raise ParameterError(f"no sentence for the rule {rule}", file=path, remedy="add it in both languages")
+    try:
+        text = _environment(language).from_string(templates(language)[rule]).render(**parts)
+    except jinja2.TemplateError as error:
+        raise ParameterError(f"the sentence {rule} cannot be written: {error}", file=path, remedy="mend it") from error
+    quotations = dict(_quotations(parts))
+    files = [cell.file for quotation in quotations.values() for cell in quotation.cells]
+    numbers = dict.fromkeys(_number(file) for file in files)
+    return Statement(rule, " ".join(text.split()), quotations, tuple(number for number in numbers if number))
+
+
+@lru_cache
+def _environment(language: str) -> jinja2.Environment:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    comma, last = JOINTS[language]
+
+    def listed(items, pattern="{}") -> str:
+        words = [pattern.format(**item) if isinstance(item, Mapping) else pattern.format(item) for item in items]
+        return last.join(filter(None, [comma.join(words[:-1]), words[-1]]))
+
+    def moved(change: Quotation) -> str:
+        still = not set(change.text) & set("123456789")  # too small for the digits shown
+        direction = "none" if still else "up" if change.value > 0 else "down"
+        return templates(language)[f"words.{direction}"].format(change)
+
+    environment.filters |= {"listed": listed, "moved": moved}
+    return environment
+
+
+def _quotations(part, place: str = "") -> Iterator[tuple[str, Quotation]]:
+    if isinstance(part, Quotation):
+        yield place, part
+    elif isinstance(part, Mapping):
+        for key, inner in part.items():
+            yield from _quotations(inner, f"{place}.{key}" if place else key)
+    elif isinstance(part, list):
+        for position, inner in enumerate(part, start=1):
+            yield from _quotations(inner, f"{place}.{position}")
+
+
+def _number(file: str) -> str | None:
+    """Return the number of the exhibit that a file belongs to."""
+    kind, _, name = file.partition("/")
+    return name.split("_")[0].removeprefix("fig") if kind == "tables" else None
+
+
+def _flat(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

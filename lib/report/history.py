@@ -1,0 +1,82 @@
+"""The list of all runs in a folder: one page, made anew after each run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2.utils import markupsafe
+
+from lib.market.errors import RunError
+from lib.report.catalogue import Catalogue
+from lib.report.changes import DATE
+from lib.report.commentary import headline_of
+from lib.report.html import TEMPLATES, environment
+from lib.report.manifest import NAME, Manifest
+
+INDEX = "index.html"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One folder of the list.
+
+    Attributes
+    ----------
+    name : str
+        Of the folder.
+    manifest : Manifest or None
+        None when it cannot be read.
+    headline : str or None
+        None when the run has no commentary.
+    files : list of str
+        Those of ``report.html``, ``report.pdf`` and the manifest that there are.
+    faults : list of str
+        What is wrong with the folder.
+    """
+
+    name: str
+    manifest: Manifest | None
+    headline: str | None
+    files: list[str]
+    faults: list[str]
+
+
+def entries(out: Path) -> list[Entry]:
+    """Return the runs in a folder, latest session first; a run that cannot be read is among them with its fault."""
+    folders = [path for path in out.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    runs = [path for path in folders if DATE.fullmatch(path.name) or (path / NAME).exists()]
+    return [_entry(path) for path in sorted(runs, reverse=True)]
+
+
+def write_index(out: Path, t: Catalogue) -> Path:
+    """Write ``index.html`` in a folder of runs, aside and then renamed.
+
+    Parameters
+    ----------
+    out : Path
+    t : Catalogue
+        In the language that the page is to have.
+    """
+    page = environment().get_template("index.html.j2")
+    css = markupsafe.Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    aside = out / f".{INDEX}-{os.getpid()}"
+    aside.write_text(page.render(t=t, entries=entries(out), css=css), encoding="utf-8")
+    os.replace(aside, out / INDEX)
+    return out / INDEX
+
+
+def _entry(folder: Path) -> Entry:
+    faults, manifest, headline = [], None, None
+    try:
+        manifest = Manifest.read(folder)
+        headline = headline_of(folder)
+    except RunError as error:
+        faults.append(f"{error.message}: {Path(error.file).name}")
+    except OSError as error:
+        faults.append(f"{error.strerror}: {Path(error.filename or folder).name}")
+    files = [name for name in ("report.html", "report.pdf", NAME) if (folder / name).is_file()]
+    if "report.html" not in files:
+        faults.append("report.html")
+    return Entry(folder.name, manifest, headline, files, faults)

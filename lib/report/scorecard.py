@@ -1,0 +1,134 @@
+"""The scorecard: every published number of the week beside this run's, with a verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib.report.catalogue import Catalogue
+from lib.report.commentary.cells import KEYS, Table, Tables
+from lib.report.published import Exhibit, Fact, Week
+
+#: what can be said of a number: differs carries a reason; absent: this run has nothing to put beside it;
+#: not_published: the run has an exhibit of which nothing was printed
+VERDICTS = ("reproduced", "differs", "not_comparable", "absent", "not_published")
+COLUMNS = [
+    *("exhibit", "name", "name_en", "measure", "relation", "published", "value", "difference", "tolerance"),
+    *("verdict", "reason", "why", "why_en", "format"),
+]
+NUMBERS = [f"{number:02d}" for number in range(1, 18)]
+#: floating point may not decide whether a difference lies within the tolerance
+SLACK = 1e-9
+
+
+def scorecard(week: Week, folder: Path, text: Catalogue, *, synthetic: bool) -> pd.DataFrame:
+    """Put each published number beside this run's.
+
+    Parameters
+    ----------
+    week : Week
+        What was published.
+    folder : Path
+        Of the run.
+    text : Catalogue
+    synthetic : bool
+        On a made-up market every value is shown and none is comparable.
+
+    Returns
+    -------
+    DataFrame
+        One row per published number, and one per exhibit of which none was published: ``exhibit``, ``name``,
+        ``name_en``, ``measure``, ``relation``, ``published`` and ``value`` (fractions; ranks from the top, from the
+        bottom and among the holdings for the relations first, last and held), ``difference``, ``tolerance``,
+        ``verdict`` (one of ``VERDICTS``), ``reason``, ``why``, ``why_en``, ``format``. NaN where there is no value.
+    """
+    tables, rows = Tables(folder, text), []
+    for number in NUMBERS:
+        part, table = week.exhibits.get(number), tables(number)
+        if part:
+            rows += [_judged(number, part, fact, table, synthetic) for fact in part.facts]
+        elif table:
+            rows.append({"exhibit": number, "verdict": "not_published"})
+    for entry in week.elsewhere:
+        verdict = {"verdict": "not_comparable", "reason": "synthetic"} if synthetic else _absent("no_exhibit")
+        words = entry.model_dump(include={"name", "name_en", "relation", "format"})
+        rows.append(words | {"published": entry.value} | verdict)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def counts(table: pd.DataFrame) -> dict[str, int]:
+    """Return how many rows got each verdict, in the order of ``VERDICTS``."""
+    return {verdict: int((table["verdict"] == verdict).sum()) for verdict in VERDICTS}
+
+
+def _judged(number: str, part: Exhibit, fact: Fact, table: Table | None, synthetic: bool) -> dict:
+    value = np.nan if table is None else _value(table, part, fact)
+    ranked = fact.relation in ("first", "last", "held")
+    published = np.nan if fact.relation == "held" else 1.0 if ranked else fact.value
+    tolerance = part.tolerance if fact.tolerance is None else fact.tolerance
+    row = {
+        "exhibit": number,
+        "name": fact.name or fact.row,
+        "name_en": fact.name_en or fact.row,
+        "measure": _measure(fact),
+        "relation": fact.relation,
+        "published": published,
+        "value": value,
+        "difference": value - published,
+        "tolerance": tolerance if fact.relation in ("equal", "about") else np.nan,
+        "format": "count" if ranked else part.format_of(fact),
+    }
+    if synthetic:
+        return row | {"verdict": "not_comparable", "reason": "synthetic"}
+    if table is None:
+        return row | _absent("no_table")
+    if _holds(fact.relation, value, published, tolerance):
+        return row | {"verdict": "reproduced"}
+    why = fact.why or part.why
+    return row | {"verdict": "differs", "reason": fact.reason or part.reason, "why": why.zh, "why_en": why.en}
+
+
+def _absent(reason: str) -> dict:
+    return {"verdict": "absent", "reason": reason}
+
+
+def _holds(relation: str, value: float, published: float, tolerance: float) -> bool:
+    """Tell whether a value is what was published; a missing one is not."""
+    if relation == "above":
+        return value > published
+    if relation == "below":
+        return value < published
+    if relation == "held":
+        return not np.isnan(value)
+    return abs(value - published) <= (0 if relation in ("first", "last") else tolerance) + SLACK
+
+
+def _value(table: Table, part: Exhibit, fact: Fact) -> float:
+    """Return the run's value of a published number; NaN when the row is not listed."""
+    frame = table.frame.reset_index(drop=True)
+    if fact.row == "latest":
+        found = frame.index == frame.index[-1]
+    else:
+        keys = [column for column in dict.fromkeys([*KEYS, "asset_class"]) if column in frame]
+        found = frame[keys].astype(str).eq(fact.row).any(axis=1).to_numpy()
+    if not found.any():
+        return np.nan if part.unlisted is None else part.unlisted
+    if fact.relation == "held":
+        names = frame.loc[found, fact.columns].iloc[0].tolist()
+        return float(names.index(fact.value) + 1) if fact.value in names else np.nan
+    if fact.relation in ("first", "last"):
+        ranks = frame[fact.columns[0]].rank(ascending=fact.relation == "last", method="min")
+        return float(ranks[found].iloc[0])
+    total = frame.loc[found, fact.columns].to_numpy(dtype=float).sum()
+    return total - (frame.loc[found, fact.minus].sum() if fact.minus else 0.0)
+
+
+def _measure(fact: Fact) -> str:
+    """Name what is compared; the columns of a table of weights by asset are instruments."""
+    if fact.relation == "held":
+        return "holdings"
+    if fact.row == "latest":
+        return "weight"
+    return f"{fact.columns[0]}_less_{fact.minus}" if fact.minus else fact.columns[0]
