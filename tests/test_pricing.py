@@ -4,7 +4,7 @@ import pytest
 import statsmodels.api as sm
 
 from lib.market.errors import ModelError
-from lib.models.assets import asset_values, bond_value, values_on
+from lib.models.assets import asset_values, bond_value, by_formula_and_index, values_on
 from lib.models.cycles import cycle_factors, yearly_change
 from lib.models.momentum import momentum, stronger_half
 from lib.models.pricing import class_base, cycle_views, three_factor_scores
@@ -91,3 +91,32 @@ def test_momentum_by_hand(monthly):
     expected = (log_price.iloc[-1] - log_price.iloc[-13]) / (log_price.diff().iloc[-12:].std() * 12**0.5)
     assert momentum(monthly, 12)["a"].iloc[-1] == pytest.approx(expected)
     assert stronger_half(pd.Series({"a": 1.0, "b": np.nan, "c": 3.0, "d": 2.0})).tolist() == ["c", "d"]
+
+
+def test_the_bond_formula_beside_an_index_by_hand():
+    dates = pd.to_datetime(["2022-12-30", "2023-06-30", "2023-12-29", "2024-12-31", "2025-01-02"])
+    percent = pd.Series([3.0, np.nan, 3.0, 2.5, np.nan], dates, name="Y")
+    index = pd.Series([np.nan, 50.0, 100.0, 110.0, 111.0], dates, name="I")
+    table = by_formula_and_index(percent, index, 10)
+    assert table["year"].tolist() == [2024] and table["index"].tolist() == pytest.approx([0.1])
+    assert table["formula"][0] == pytest.approx(0.03 * 368 / 365 + 0.005 * 8.58 + 0.5 * 86.8 * 0.005**2, abs=2e-4)
+    with pytest.raises(ModelError, match="share no two dates"):
+        by_formula_and_index(percent, index.iloc[:2], 10)
+
+
+def test_an_exchange_rate_is_used_from_its_start_only():
+    dates = pd.bdate_range("2003-01-01", periods=400)
+    closes = pd.DataFrame({"SPX": 100.0, "USDCNY": 8.0}, dates)
+    assets = pd.DataFrame(
+        {"rule": ["price", "currency"], "maturity": "", "currency": ["USD", "CNY"], "quote": ["", "direct"]},
+        ["SPX", "USDCNY"],
+    ).assign(start=["", "2003-06-02"])
+    values = asset_values(closes, assets, "unhedged")
+    assert values["SPX"].first_valid_index() == values["USDCNY"].first_valid_index() == pd.Timestamp("2003-06-02")
+
+
+def test_the_formula_follows_the_published_index_of_the_same_bonds(real_market):
+    both = real_market.closes(["CN30Y", "CBA21801.CS"], start="2011-01-01")
+    table = by_formula_and_index(both["CN30Y"], both["CBA21801.CS"], 30.0)
+    assert len(table) >= 13 and table[["formula", "index"]].corr().iloc[0, 1] > 0.98
+    assert (table["formula"] - table["index"]).abs().median() < 0.01

@@ -1,10 +1,13 @@
 """What was published: every file can be read, and a bad one says what is wrong with it."""
 
+from types import SimpleNamespace
+
+import pandas as pd
 import pytest
 import yaml
 
 from lib.market.errors import ParameterError
-from lib.report.published import FOLDER, published, published_week
+from lib.report.published import FOLDER, beside, published, published_week
 
 GOOD = """
 as_of: "2025-06-13"
@@ -72,3 +75,15 @@ def test_a_further_week_is_one_more_file(tmp_path):
     (tmp_path / "2025-06-20.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     assert published_week("2025-06-20", tmp_path).as_of == "2025-06-20"
     assert published("2025-06-20", "12", tmp_path)["value"].tolist() == [1.69]
+
+
+def test_published_figures_stand_beside_real_ones_of_their_week_only():
+    measured = pd.DataFrame({"strategy": [0.9, 0.01]}, ["sharpe", "calmar"])
+
+    def market(as_of, synthetic):
+        return SimpleNamespace(as_of=pd.Timestamp(as_of), source=SimpleNamespace(synthetic=synthetic))
+
+    shown = beside(measured, market("2025-06-13", False), "15")
+    assert shown["published"]["sharpe"] == 1.51 and pd.isna(shown["published"]["calmar"])
+    assert "published" not in beside(measured, market("2025-06-13", True), "15")
+    assert "published" not in beside(measured, market("2025-06-06", False), "15")

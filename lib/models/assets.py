@@ -63,8 +63,9 @@ def asset_values(
         values[symbol] = _carried(series, closes.index)
     values = pd.DataFrame(values)
     foreign = assets.index[_needs_rate(assets, hedging)]
+    rates = _from_start(closes, assets)
     for symbol in foreign:
-        values[symbol] = values[symbol] * _rate(closes, assets.loc[symbol, "currency"])
+        values[symbol] = values[symbol] * _rate(rates, assets.loc[symbol, "currency"])
     return values
 
 
@@ -114,6 +115,36 @@ def bond_value(percent: pd.Series, maturity: float) -> pd.Series:
     return pd.Series(np.concatenate([[1.0], np.cumprod(1.0 + earned)]), percent.index, name=percent.name)
 
 
+def by_formula_and_index(percent: pd.Series, index: pd.Series, maturity: float) -> pd.DataFrame:
+    """Compare ``bond_value`` with an index of the total return of the same bonds.
+
+    Parameters
+    ----------
+    percent : Series, (T,)
+        Yields in percent, NaN where none.
+    index : Series, (T,)
+        The index's closes, NaN where none.
+    maturity : float
+        Years.
+
+    Returns
+    -------
+    DataFrame
+        ``year``, ``formula`` and ``index``: both returns of each full calendar year (from the last common date of the
+        year before), then of the current one so far.
+
+    Raises
+    ------
+    ModelError
+        The series share no two dates.
+    """
+    both = pd.DataFrame({"formula": bond_value(percent.dropna(), maturity), "index": index}).dropna()
+    if len(both) < 2:
+        raise ModelError("yield and index share no two dates", symbol=index.name, remedy="compare other series")
+    last = both.groupby(both.index.year).last()
+    return last.pct_change().iloc[1:].rename_axis("year").reset_index()
+
+
 def values_on(values: pd.DataFrame, dates: pd.DatetimeIndex) -> pd.DataFrame:
     """Return the last row on or before each date, (K, N); NaN before the first."""
     rows = values.index.searchsorted(dates, side="right") - 1
@@ -130,6 +161,12 @@ def _carried(series: pd.Series, dates: pd.DatetimeIndex) -> pd.Series:
 def _needs_rate(assets: pd.DataFrame, hedging: str) -> pd.Series:
     abroad = ~assets["currency"].isin(["CNY", "INDEX"])
     return abroad if hedging == "unhedged" else abroad & (assets["rule"] == "currency")
+
+
+def _from_start(closes: pd.DataFrame, assets: pd.DataFrame) -> pd.DataFrame:
+    """Return the closes without those before the start that the universe gives a series."""
+    starts = assets["start"][assets["start"] != ""] if "start" in assets else {}
+    return closes.assign(**{symbol: closes[symbol][pd.Timestamp(day) :] for symbol, day in dict(starts).items()})
 
 
 def _rate(closes: pd.DataFrame, currency: str) -> pd.Series:

@@ -33,6 +33,8 @@ class GlobalAllocation(Parameters):
     target_volatility, asset_cap, class_cap : float
     cost : float
         Fraction of the traded value, one way.
+    bond_check : list of str
+        A yield and the total-return index that tests the bond formula; empty for none.
     placebo_draws : int
         Random orders of the classes.
     """
@@ -50,4 +52,5 @@ class GlobalAllocation(Parameters):
     asset_cap: Share
     class_cap: Share
     cost: Annotated[float, Field(ge=0, le=0.05)]
+    bond_check: Annotated[list[str], Field(max_length=2)]
     placebo_draws: Annotated[int, Field(ge=1, le=200)]
