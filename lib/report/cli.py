@@ -41,9 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; an earlier report is unchanged", file=sys.stderr)
         return INTERRUPTED
-    print(f"report: {settings.out / manifest.as_of / 'report.html'}")
-    if manifest.status == "ok":
-        return 0
-    broken = [record.name for record in manifest.sections if not record.done]
-    print(f"without {', '.join(broken)}; mend the cause, then run again with --resume", file=sys.stderr)
-    return FAILED
+    folder = settings.out / manifest.as_of
+    for record in manifest.exports:
+        if record.file.startswith("report.") and record.done:
+            print(f"report: {folder / record.file}")
+    for record in manifest.exports:
+        if not record.done:
+            print(f"not exported: {folder / record.file}\n  {record.error}", file=sys.stderr)
+    if broken := [record.name for record in manifest.sections if not record.done]:
+        print(f"without {', '.join(broken)}; mend the cause, then run again with --resume", file=sys.stderr)
+    return 0 if manifest.status == "ok" else FAILED

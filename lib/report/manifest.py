@@ -18,6 +18,7 @@ PACKAGES = (
     *("numpy", "pandas", "pyarrow", "duckdb", "exchange_calendars", "numba", "scipy", "scikit-learn", "statsmodels"),
     *("gplearn", "lightgbm", "cvxpy", "clarabel", "matplotlib", "seaborn", "great_tables"),
     *("papermill", "nbclient", "nbconvert", "ipykernel", "pydantic"),
+    *("pypandoc_binary", "typst", "fonttools", "pylopdf-fonts-zh-cn"),
 )
 
 
@@ -63,6 +64,29 @@ class SectionRecord(BaseModel):
         return self.status in ("ok", "reused")
 
 
+class ExportRecord(BaseModel):
+    """What became of one exported file.
+
+    Attributes
+    ----------
+    file : str
+        Relative to the run's folder.
+    status : str
+        ``ok``, or ``failed``, see ``error``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: str
+    status: Literal["ok", "failed"] = "ok"
+    error: str | None = None
+
+    @property
+    def done(self) -> bool:
+        """Tell whether the file is there."""
+        return self.status == "ok"
+
+
 class Manifest(BaseModel):
     """What a run was and how it ended.
 
@@ -75,7 +99,9 @@ class Manifest(BaseModel):
     source, source_label, synthetic
         The data's source, what the exhibits call it in each language, whether it is made up.
     status : str
-        ``ok``, or ``failed`` when any section failed or was skipped.
+        ``ok``, or ``failed`` when any section failed or was skipped, or a file could not be exported.
+    exports : list of ExportRecord
+        The page, its PDF and the appendices.
     fingerprint : str
         Of the data up to ``as_of``, the parameters and the code.
     """
@@ -92,6 +118,7 @@ class Manifest(BaseModel):
     language: str
     status: Literal["running", "ok", "failed"]
     sections: list[SectionRecord]
+    exports: list[ExportRecord] = []
     parameters: dict[str, dict[str, Any]]
     fingerprint: str
     versions: dict[str, str]

@@ -15,7 +15,7 @@ from lib.report.parameters import PARAMS, Parameters, checked, load, read_yaml
 
 LIB = Path(__file__).resolve().parents[1]
 #: files whose content can change a result
-CODE = (".py", ".csv", ".yaml", ".j2", ".css", ".mplstyle", ".json")
+CODE = (".py", ".csv", ".yaml", ".j2", ".css", ".typ", ".mplstyle", ".json")
 
 
 class Section(BaseModel):

@@ -1,0 +1,151 @@
+"""The PDF of a page: its parts, its text, and what an odd page becomes."""
+
+import base64
+import io
+
+import pytest
+from matplotlib.figure import Figure
+from pypdf import PdfReader
+from test_html import manifest
+
+from lib.report import exports
+from lib.report.catalogue import catalogue
+from lib.report.html import page
+from lib.report.manifest import SectionRecord
+from lib.report.pdf import export_pdf, pdf_of
+from lib.report.typeset import SIZES
+
+
+def png():
+    held = io.BytesIO()
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([1, 2])
+    figure.savefig(held, format="png")
+    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode()
+
+
+def reader(body, language="en", **changes):
+    made, t = manifest(language=language, **changes), catalogue(language)
+    source = made.source_label[language]
+    content = pdf_of(page(body, made, t), t, date=t.date(made.as_of), source=source)
+    return PdfReader(io.BytesIO(content))
+
+
+def text(found):
+    return "\n".join(part.extract_text() for part in found.pages)
+
+
+def squeezed(words):
+    return "".join(words.split()).replace("\u200b", "")
+
+
+BODIES = {
+    "en": "<section><h2>Sectors</h2><h3>Exhibit 3</h3><p>Five sectors, for $5 or $6.</p></section>",
+    "zh": "<section><h2>行业轮动</h2><h3>图表 3</h3><p>最近九周持仓：食品饮料。</p></section>",
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_pdf_has_contents_numbers_date_and_text_to_select(language):
+    found = reader(BODIES[language], language)
+    first, second = (squeezed(part.extract_text()) for part in found.pages)
+    heading, words = (("Sectors", "for$5or$6."), ("行业轮动", "最近九周持仓：食品饮料。"))[language == "zh"]
+    assert heading in first and heading in second and words in second
+    for number, part in enumerate((first, second), start=1):
+        assert f"{number}/2" in part
+        assert squeezed(catalogue(language).date("2025-06-13")) in part
+    assert squeezed(catalogue(language)("06_weekly_report.synthetic_note")) in first
+    box = found.pages[0].mediabox
+    assert (round(box.width), round(box.height)) == (595, 842)  # A4 in points
+    assert found.trailer["/Root"]["/Lang"].startswith(language)
+    assert found.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    assert [entry.title for entry in found.outline if not isinstance(entry, list)] == [heading]
+
+
+def test_formulas_tables_and_pictures_come_out():
+    rows = "".join(f"<tr><td>row {n}</td><td class='gt_right'>{n}.5%</td></tr>" for n in range(150))
+    found = reader(f"""
+        <h2>All</h2><p><math display="block"><mi>x</mi><semantics><annotation encoding="application/x-tex">
+        \\sum_i w_i = \\sigma</annotation></semantics></math></p>
+        <img src="{png()}" alt="A line that rises"><p class="caption">What the line is.</p>
+        <table><thead><tr><th>Name</th><th>Change</th></tr></thead><tbody>{rows}</tbody></table>""")
+    pages = [squeezed(part.extract_text()) for part in found.pages]
+    assert "∑" in "".join(pages) and "Whatthelineis." in "".join(pages)
+    with_rows = [part for part in pages if "row1" in part]
+    assert len(with_rows) > 2 and all("NameChange" in part for part in with_rows)  # the head is repeated
+    assert all(f"row{n}{n}.5%" in "".join(pages) for n in range(150))
+    assert sum(len(part.images) for part in found.pages) == 1
+
+
+def test_a_table_that_is_too_wide_keeps_what_fits_and_says_so():
+    many = SIZES[-1][0] + 4
+    cells = "".join(f"<td>c{n}x</td>" for n in range(many))
+    words = squeezed(text(reader(f"<h2>Wide</h2><table><tbody><tr>{cells}</tr></tbody></table>")))
+    assert f"c{many - 5}x" in words and f"c{many - 4}x" not in words
+    assert f"Thelast4of{many}columns" in words
+
+
+def test_what_a_page_folds_away_is_named():
+    folded = "<h2>A</h2><details data-file='tables/fig08_nav.csv'><table><tr><td>1</td></tr></table></details>"
+    assert "tables/fig08_nav.csv" in squeezed(text(reader(folded)))
+
+
+def test_odd_content_is_set_or_named():
+    words = squeezed(
+        text(
+            reader(
+                "<h2>Odd # $ * _ @ <b>[</b></h2>"
+                "<p>#let x = 1 \\ `y` // no comment</p><p>Thai \u0e01 emoji \U0001f600</p>"
+                "<img src='data:image/tiff;base64,AAAA' alt='a scan'><img src='data:image/png;base64,AAAA' alt='torn'>"
+                "<p><a href='#nowhere'>a link</a></p><h2>Odd</h2><h5>deep</h5><p id='x'>1</p><p id='x'>2</p>"
+                "<svg viewBox='0 0 10 10'><rect width='5' height='5'/></svg>"
+                "<svg><broken</svg>"
+            )
+        )
+    )
+    assert "#letx=1\\`y`//nocomment" in words
+    assert "Thai□emoji□" in words
+    assert "thatcannotberead:ascan" in words and "thatcannotberead:torn" in words
+    assert "alink" in words
+
+
+def test_a_failed_section_stands_on_the_first_page():
+    failed = SectionRecord(name="03_gp_rotation", status="failed", error="boom", fingerprint="0")
+    assert "failed" in reader("<h2>A</h2>", sections=[failed]).pages[0].extract_text()
+    report = SectionRecord(
+        name="06_weekly_report", status="failed", error="boom\nline", cell=3, source="x()", fingerprint="0"
+    )
+    t = catalogue("en")
+    html = page("", manifest(sections=[report]), t, report)
+    words = text(PdfReader(io.BytesIO(pdf_of(html, t, date="d", source="s"))))
+    assert "boom" in words and "x()" in words
+
+
+def test_a_pdf_is_the_same_for_the_same_page():
+    t = catalogue("zh")
+    html = page(BODIES["zh"], manifest(language="zh"), t)
+    assert pdf_of(html, t, date="d", source="s") == pdf_of(html, t, date="d", source="s")
+
+
+def test_a_pdf_that_fails_is_told_and_leaves_the_page(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError("no ink")
+
+    monkeypatch.setattr(exports, "export_pdf", fail)
+    made = manifest()
+    exports.export_run(tmp_path, "06_weekly_report", made, catalogue("en"))
+    assert made.status == "failed"
+    assert [(record.file, record.status) for record in made.exports][:2] == [
+        ("report.html", "ok"),
+        ("report.pdf", "failed"),
+    ]
+    assert "no ink" in made.exports[1].error
+    assert (tmp_path / "report.html").exists()
+
+
+def test_an_earlier_pdf_survives_one_that_cannot_be_written(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(page("<h2>A</h2>", manifest(), catalogue("en")), encoding="utf-8")
+    made = export_pdf(path, catalogue("en"), date="13 June 2025", source="sample")
+    assert made == tmp_path / "report.pdf" and made.read_bytes().startswith(b"%PDF")
+    assert [file.name for file in sorted(tmp_path.iterdir())] == ["report.html", "report.pdf"]
