@@ -89,12 +89,12 @@ def null_points(table: pd.DataFrame, words: dict[str, str]) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns ``labels`` (``true`` or ``shuffled``), ``rank_ic``, ``excess``.
+        Columns ``labels`` (``own`` or ``shuffled``), ``rank_ic``, ``excess``.
     words : dict
-        ``true``, ``shuffled``, ``rank_ic``, ``excess``.
+        ``own``, ``shuffled``, ``rank_ic``, ``excess``.
     """
     figure, axes = plt.subplots(layout="constrained")
-    for labels, marker in (("true", "o"), ("shuffled", "x")):
+    for labels, marker in (("own", "o"), ("shuffled", "x")):
         part = table[table["labels"] == labels]
         axes.scatter(part["rank_ic"], part["excess"], marker=marker, s=50, label=words[labels])
     axes.axhline(0, color="grey", linewidth=0.8)
