@@ -376,12 +376,15 @@ def test_simple_portfolios_hold_what_has_a_price():
 def test_the_excess_is_gone_at_the_break_even_cost():
     portfolio, history = path(closes(drift=8.0))
     levels = [0, 0.002, 0.005, 0.01, 0.05]
-    base = performance(backtest(history.values, portfolio.weights).gross).loc["annual_return"].iloc[0] - 0.01
-    table, break_even = cost_curve(history.values, portfolio.weights, base, levels)
+    gross = backtest(history.values, portfolio.weights)
+    base = performance(gross.gross).loc["annual_return"].iloc[0] - 0.01
+    table, break_even = cost_curve(gross, base, levels)
     assert table["excess"].iloc[0] == pytest.approx(0.01) and table["excess"].is_monotonic_decreasing
     net = performance(backtest(history.values, portfolio.weights, cost=break_even).net).loc["annual_return"].iloc[0]
     assert net == pytest.approx(base, abs=5e-4)
-    assert np.isnan(cost_curve(history.values, portfolio.weights, base + 1, levels)[1])
+    charged = performance(backtest(history.values, portfolio.weights, cost=0.01).net).loc["annual_return"].iloc[0]
+    assert table["excess"].iloc[3] + base == pytest.approx(charged)
+    assert np.isnan(cost_curve(gross, base + 1, levels)[1])
 
 
 # parameters and lists

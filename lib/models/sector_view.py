@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
+from lib.models import gp
 from lib.models.gp.composite import rotation_scores
 from lib.models.gp.inputs import factor_inputs, join_panels
-from lib.models.gp.library import Library
 from lib.models.gp.settings import Settings
 from lib.models.gp.walkforward import walk_forward
 
@@ -23,24 +25,25 @@ def sector_view(
     n_jobs: int = 1,
     cache_dir: str | Path | None = None,
     report: Callable[[str], None] | None = None,
-) -> tuple[pd.DataFrame, list[Library]]:
-    """Return the rotation's scores on every session, and the libraries behind them.
+) -> pd.DataFrame:
+    """Return the rotation's scores on every session.
 
     Parameters
     ----------
     prices, valuations : Panel, (T, N)
         Of the sectors.
     search : mapping
-        ``first_quarter``, ``seeds`` and the settings of the search. Libraries that the rotation's own notebook has
-        mined with the same ones are taken from the cache.
-    n_jobs, cache_dir, report
+        ``first_quarter``, ``seeds`` and the settings of the search.
+    n_jobs, report
         As for ``walk_forward``.
+    cache_dir : path, optional
+        Libraries that the rotation's own notebook has mined there with the same settings are used, and the scores are
+        kept under the fingerprint of data, settings and code.
 
     Returns
     -------
-    scores : DataFrame, (T, N)
+    DataFrame, (T, N)
         A session is scored by libraries mined on or before it; NaN before the first and where there is no view.
-    libraries : list of Library
 
     Raises
     ------
@@ -49,6 +52,21 @@ def sector_view(
     ParameterError
         A setting that the search does not know.
     """
+    if cache_dir is None:
+        return _scores(prices, valuations, search, n_jobs, None, report)
+    code = sorted(Path(gp.__file__).parent.glob("*.py"))
+    path = Path(cache_dir) / "sector_view" / f"{fingerprint(prices, valuations, dict(search), code)}.parquet"
+    if not path.exists():
+        scores = _scores(prices, valuations, search, n_jobs, cache_dir, report)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # written aside, then renamed: a killed run leaves no half of it
+        aside = path.with_name(f"{path.name}.{os.getpid()}")
+        scores.to_parquet(aside)
+        os.replace(aside, path)
+    return pd.read_parquet(path)
+
+
+def _scores(prices, valuations, search, n_jobs, cache_dir, report) -> pd.DataFrame:
     inputs = factor_inputs(join_panels(prices, valuations))
     settings = {name: value for name, value in search.items() if name not in ("first_quarter", "seeds")}
     libraries = walk_forward(
@@ -60,4 +78,4 @@ def sector_view(
         cache_dir=cache_dir,
         report=report,
     )
-    return rotation_scores(inputs, libraries), libraries
+    return rotation_scores(inputs, libraries)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lib.portfolio.absolute import SESSIONS
-from lib.portfolio.backtest import Backtest, backtest
+from lib.portfolio.backtest import Backtest
 from lib.portfolio.metrics import performance
 from lib.portfolio.sleeves import bond_legs
 
@@ -97,15 +97,15 @@ def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"expected": expected, "realised": realised, "realised_year": year[expected.index]})
 
 
-def cost_curve(
-    closes: pd.DataFrame, weights: pd.DataFrame, base: float, levels: Sequence[float]
-) -> tuple[pd.DataFrame, float]:
-    """Return the yearly excess over ``base`` at each uniform cost, and the cost at which it is gone.
+def cost_curve(strategy: Backtest, base: float, levels: Sequence[float]) -> tuple[pd.DataFrame, float]:
+    r"""Return the yearly excess over ``base`` at each uniform cost, and the cost at which it is gone.
+
+    Cost is taken in proportion, so the gross course and its turnover :math:`\tau` say it all:
+    :math:`\text{net}_t = \text{gross}_t \prod_{s \le t} (1 - c\,\tau_s)`.
 
     Parameters
     ----------
-    closes, weights : DataFrame
-        As for ``backtest``.
+    strategy : Backtest
     base : float
         Yearly return of the benchmark.
     levels : sequence of float
@@ -118,8 +118,9 @@ def cost_curve(
     break_even : float
         NaN where the excess is not positive at the first level or still positive at the last.
     """
-    yearly = [performance(backtest(closes, weights, cost=level).net).loc["annual_return"].iloc[0] for level in levels]
-    excess = np.array(yearly) - base
+    traded = strategy.turnover.reindex(strategy.gross.index, fill_value=0.0)
+    net = pd.DataFrame({level: strategy.gross * (1.0 - level * traded).cumprod() for level in levels})
+    excess = performance(net).loc["annual_return"].to_numpy() - base
     falling = excess[0] > 0 > excess[-1]
     break_even = float(np.interp(0.0, excess[::-1], np.array(levels)[::-1])) if falling else np.nan
     return pd.DataFrame({"cost": levels, "excess": excess}), break_even

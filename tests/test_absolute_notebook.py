@@ -1,0 +1,73 @@
+"""The notebook of the absolute-return portfolio on a damaged folder: it runs, and tells every fallback."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+
+from lib.market.universe import universe
+from lib.report.catalogue import catalogue
+from lib.report.kernels import execute
+from lib.report.run import NOTEBOOKS
+from tests.test_notebooks import SMALLER
+
+NAME = "04_absolute_return_etf"
+MISSING, SUSPENDED, SPLIT, YOUNG = "159985.SZ", "511260.SH", "518880.SH", "159981.SZ"
+SPLIT_DAY = "2025-03-10"
+
+
+def damaged(bars):
+    """Return the bars without one fund, one without sessions around the last decision, one split, one just listed."""
+    bars = bars[bars["symbol"] != MISSING].copy()
+    away = (bars["symbol"] == SUSPENDED) & bars["date"].between("2025-05-26", "2025-06-03")
+    early = (bars["symbol"] == YOUNG) & (bars["date"] < "2025-02-03")
+    bars = bars[~(away | early)]
+    split = (bars["symbol"] == SPLIT) & (bars["date"] >= SPLIT_DAY)
+    bars.loc[split, ["open", "high", "low", "close"]] *= 0.5
+    bars.loc[split, "volume"] *= 2.0
+    return bars
+
+
+@pytest.fixture(scope="module")
+def folder(sample_market, tmp_path_factory):
+    path = tmp_path_factory.mktemp("market")
+    funds = universe("absolute_return")
+    symbols = sorted({*funds.index, *funds["proxy"], *universe("sectors_sw").index} - {""})
+    listed = sample_market.instruments().loc[symbols].reset_index()
+    bars = sample_market.store.query(
+        "SELECT * FROM bars WHERE date >= DATE '2020-06-01' AND symbol IN (SELECT unnest(?))", [symbols]
+    )
+    bars = damaged(bars[["symbol", "date", "open", "high", "low", "close", "volume", "amount"]])
+    listed = listed[listed["symbol"] != MISSING]
+    listed.to_csv(path / "instruments.csv", index=False)
+    (path / "bars").mkdir()
+    for kind, rows in bars.merge(listed[["symbol", "kind"]], on="symbol").groupby("kind"):
+        rows.drop(columns="kind").to_parquet(path / "bars" / f"{kind}.parquet", index=False)
+    return path
+
+
+def test_a_damaged_folder_is_told_about_below_the_exhibits(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("WEEKLY_STORE", str(tmp_path / "store"))
+    out = tmp_path / "out"
+    parameters = SMALLER[NAME] | {"data": str(folder), "out": str(out), "start": "2024-12-31", "n_jobs": 1}
+    assert execute(NOTEBOOKS / f"{NAME}.ipynb", tmp_path / "executed.ipynb", parameters) is None
+    text, names = catalogue("en"), universe("absolute_return")["name_en"]
+    course, weights = (
+        json.loads((out / "exhibits" / f"{stem}.json").read_text(encoding="utf-8"))["notes"]
+        for stem in ("fig11_absolute_nav", "fig13_absolute_weights")
+    )
+    assert text(f"{NAME}.missing", names=names[MISSING]) in weights
+    assert text(f"{NAME}.step.suspended", months=1, names=names[SUSPENDED]) in weights
+    assert text(f"{NAME}.step.leg_missing", months=1, names="long bonds") in weights
+    assert text(f"{NAME}.step.young", months=4, names=names[YOUNG]) in course
+    (jump,) = [note for note in course if note.startswith(names[SPLIT])]
+    assert "10 March 2025" in jump and "-50%" in jump
+    assert any("waited" in note for note in course)
+    table = pd.read_csv(out / "tables" / "fig13_absolute_weights.csv")
+    assert MISSING not in set(table["symbol"])
+    assert table.loc[table["symbol"] == SUSPENDED, "weight"].tolist() == [0.0]
+    nav = pd.read_csv(out / "tables" / "fig11_absolute_nav.csv")["nav"]
+    # a gold position of a few percent would have shown half its value
+    assert nav.pct_change().abs().max() < 0.03
+    assert yaml.safe_load((out / "facts" / f"{NAME}.json").read_text(encoding="utf-8"))["missing_signals"]
