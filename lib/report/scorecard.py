@@ -106,7 +106,7 @@ def _holds(relation: str, value: float, published: float, tolerance: float) -> b
 
 
 def _value(table: Table, part: Exhibit, fact: Fact) -> float:
-    """Return the run's value of a published number; NaN when the row is not listed."""
+    """Return the run's value of a published number; NaN when the table lacks its row or all of its columns."""
     frame = table.frame.reset_index(drop=True)
     if fact.row == "latest":
         found = frame.index == frame.index[-1]
@@ -115,13 +115,16 @@ def _value(table: Table, part: Exhibit, fact: Fact) -> float:
         found = frame[keys].astype(str).eq(fact.row).any(axis=1).to_numpy()
     if not found.any():
         return np.nan if part.unlisted is None else part.unlisted
+    columns = [column for column in fact.columns if column in frame]
+    if not columns or fact.minus not in (None, *frame):
+        return np.nan
     if fact.relation == "held":
-        names = frame.loc[found, fact.columns].iloc[0].tolist()
+        names = frame.loc[found, columns].iloc[0].tolist()
         return float(names.index(fact.value) + 1) if fact.value in names else np.nan
     if fact.relation in ("first", "last"):
-        ranks = frame[fact.columns[0]].rank(ascending=fact.relation == "last", method="min")
+        ranks = frame[columns[0]].rank(ascending=fact.relation == "last", method="min")
         return float(ranks[found].iloc[0])
-    total = frame.loc[found, fact.columns].to_numpy(dtype=float).sum()
+    total = frame.loc[found, columns].to_numpy(dtype=float).sum()
     return total - (frame.loc[found, fact.minus].sum() if fact.minus else 0.0)
 
 

@@ -1,0 +1,292 @@
+"""The commentary: every number comes from the cells it names, nothing is said about what is not there."""
+
+import json
+import re
+from calendar import month_name
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from jinja2 import Environment, meta
+from run_folder import SECTIONS, tables, write_run
+
+from lib.market.errors import ParameterError, RunError
+from lib.market.universe import universe
+from lib.report.catalogue import LANGUAGES, catalogue
+from lib.report.commentary import comment, headline_of
+from lib.report.commentary.statements import templates, write
+from lib.report.html import page
+from lib.report.parameters import PARAMS, checked, load
+from lib.report.parameters.weekly_report import WeeklyReport
+
+SETTINGS = load("06_weekly_report")
+NAMES = {"en": universe("allocation")["name_en"].to_dict(), "zh": universe("allocation")["name_zh"].to_dict()}
+KEYS = ["symbol", "series", "metric", "measure", "date", "week", "name", "asset_class"]
+
+
+def commented(folder, language="en", settings=SETTINGS, missing=None, synthetic="manifest.json"):
+    sections = {name: (missing or {}).get(name, ()) for name in SECTIONS}
+    text = catalogue(language)
+    said = comment(folder, text, settings, sections, synthetic=synthetic, names=NAMES[language])
+    return json.loads(said.write(folder).read_text(encoding="utf-8"))
+
+
+def statements(record):
+    paragraphs = [*record["sections"].values(), record["risks"], record["key_points"], [record["headline"]]]
+    return [one for paragraph in paragraphs for one in paragraph]
+
+
+def cell(folder, file, row, column):
+    """Look a cell up without the code under test."""
+    if file == "manifest.json":
+        record = json.loads((folder / file).read_text())
+        section = next((section for section in record["sections"] if section["name"] == row), record)
+        return section[column]
+    table = pd.read_csv(folder / file, dtype={"symbol": str})
+    found = [table[table[key].astype(str) == row] for key in KEYS if key in table]
+    (value,) = next(rows for rows in found if len(rows))[column]
+    return value
+
+
+def recomputed(folder, language, how, kind, cells):
+    """Write a quotation again from its cells, without the code under test."""
+    if how == "count":
+        return str(len(cells))
+    if how == "heading":
+        assert cell(folder, *cells[0]) is not None
+        return NAMES[language].get(cells[0][2], cells[0][2])
+    values = [cell(folder, *place) for place in cells]
+    if how == "word" and isinstance(values[0], list):
+        return values[0]
+    if how == "word":
+        return catalogue(language)(f"common.value.{values[0]}")
+    value = {"cell": lambda: values[0], "difference": lambda: values[0] - values[1], "sum": lambda: sum(values)}[how]()
+    if kind == "date":
+        year, month, day = str(value).split("-")
+        chinese = f"{year}年{int(month)}月{int(day)}日"
+        return chinese if language == "zh" else f"{int(day)} {month_name[int(month)]} {year}"
+    forms = {
+        "word": lambda: str(value),
+        "percent": lambda: f"{value * 100:+.2f}%",
+        "size": lambda: f"{abs(value) * 100:.2f}%",
+        "plain": lambda: f"{value * 100:.2f}%",
+        "share": lambda: f"{value * 100:.1f}%",
+        "gap": lambda: f"{abs(value) * 100:.2f}",
+        "points": lambda: f"{abs(value):.1f}",
+        "score": lambda: f"{value:.2f}",
+        "step": lambda: f"{abs(value):.2f}",
+        "level": lambda: f"{value:.1f}",
+        "count": lambda: f"{value:.0f}",
+    }
+    return forms[kind]()
+
+
+def untraceable(folder, language, one):
+    """Return what is wrong with a sentence: a quotation its cells do not give, a number that nothing accounts for."""
+    wrong, rest = [], one["text"]
+    for quotation in sorted(one["quotations"].values(), key=lambda quotation: -len(quotation["text"])):
+        again = recomputed(folder, language, quotation["how"], quotation["format"], quotation["cells"])
+        allowed = [str(int(number)) for number in again] if isinstance(again, list) else [again]
+        wrong += [] if quotation["text"] in allowed else [f"{quotation['text']} is {again} by its cells"]
+        # a number stands by itself: the 2 that is accounted for does not account for that of 20 or of 0.2
+        rest = (
+            re.sub(rf"(?<![\d.]){re.escape(quotation['text'])}(?![\d]|\.\d)", "", rest) if quotation["text"] else rest
+        )
+    return wrong + re.findall(r"\d[\d.,%]*", rest)
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request):
+    return request.param
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_run(tmp_path / "2025-06-13")
+
+
+def test_every_number_of_every_sentence_comes_from_its_cells(folder, language):
+    said = statements(commented(folder, language))
+    assert len(said) > 35
+    assert {
+        rule: found for one in said for rule in [one["rule"]] if (found := untraceable(folder, language, one))
+    } == {}
+    assert all(one["cells"] for one in said)
+
+
+def test_the_check_itself_finds_a_wrong_number(folder):
+    one = commented(folder)["sections"]["01_market_recap"][0]
+    assert untraceable(folder, "en", one | {"text": one["text"] + " 7 of them"}) == ["7"]
+    path = folder / "tables" / "fig01_global_assets.csv"
+    path.write_text(path.read_text().replace("-0.0189", "-0.0289"))
+    assert untraceable(folder, "en", one)
+
+
+def test_the_key_sentences_in_both_languages(folder):
+    english, chinese = (commented(folder, language) for language in LANGUAGES)
+    assert english["title"] == "Synthetic sample: AI scores of hot themes are falling"
+    assert chinese["title"] == "【合成样本】AI模型显示热点主题得分下降"
+    text = " ".join(one["text"] for one in statements(english))
+    for part in (
+        "ChiNext rose 0.22%, STAR 50 fell 1.89%.",
+        "Brent crude (11.73%) and COMEX gold (3.27%)",
+        "US 10Y Treasury yield by 8.6",
+        "Of the 3 latest releases on US inflation, 2 came in below the consensus",
+        "of the 3 themes that gained most, 2 score lower than a week ago and 1 higher",
+        "Communication Equipment from 0.06 to 0.00 and Innovative Drugs from 0.24 to 0.19",
+        "The sector rotation now holds Steel and Electronics.",
+        "New are Electronics; Machinery went.",
+        "1.03 percentage points ahead of its benchmark",
+        "Bonds 86.8%, Commodities 9.8% and Equities 3.4%",
+        "did not beat its benchmark for the risk taken: 6.48% a year",
+        "China 10Y Treasury from 30.0% to 40.0%",
+        "The absolute-return portfolio stands 4.00% below its peak; its largest drawdown was 4.65%.",
+        "Costs take 1.98 percentage points a year off the sector rotation, which leaves 27.00% a year.",
+        "the best of 28 worthless trials is 62.0%",
+    ):
+        assert part in text, part
+    text = "".join(one["text"] for one in statements(chinese))
+    for part in (
+        "创业板指上涨0.22%，科创50下跌1.89%。",
+        "涨幅居前的3个主题中，2个得分环比回落，1个回升。",
+        "本期调入电子，调出机械设备。",
+        "跑赢基准1.03个百分点",
+        "全球资产配置组合中中国10年期国债一项即占40.0%。",
+    ):
+        assert part in text, part
+    assert not re.search(r"[A-Za-z]{4,}", text.replace("COMEX", "").replace("SmartBeta", "").replace("Treasury", ""))
+
+
+def test_both_languages_say_the_same_things(folder):
+    english, chinese = (commented(folder, language) for language in LANGUAGES)
+    assert [one["rule"] for one in statements(english)] == [one["rule"] for one in statements(chinese)]
+
+
+def test_a_made_up_market_is_called_so_before_anything_else(folder, language):
+    made_up = commented(folder, language)
+    real = commented(folder, language, synthetic=None)
+    word = {"en": "synthetic", "zh": "合成"}[language]
+    assert word in made_up["synthetic"]["text"] and made_up["synthetic"]["cells"] == [
+        ["manifest.json", "", "synthetic"]
+    ]
+    assert word in made_up["title"].lower()
+    assert real["synthetic"] is None
+    assert not any(word in one["text"].lower() for one in statements(real))
+
+
+def test_nothing_is_said_about_exhibits_that_are_missing(tmp_path, language):
+    left = {stem: table for stem, table in tables().items() if stem[:5] in ("fig01", "fig02", "fig03")}
+    folder = write_run(tmp_path / "2025-06-13", left)
+    missing = {"01_market_recap": ("04", "05"), **{name: tuple(SECTIONS[name]) for name in list(SECTIONS)[1:]}}
+    record = commented(folder, language, missing=missing)
+    assert [one["rule"] for one in record["sections"]["02_ai_themes"]] == ["missing"]
+    words = {"en": "This run lacks exhibits 6 and 7;", "zh": "本次运行缺少图表6、7，"}
+    assert words[language] in record["sections"]["02_ai_themes"][0]["text"]
+    assert all(untraceable(folder, language, one) == [] for one in statements(record))
+    assert record["risks"] == []
+    assert record["headline"]["rule"] == "headline.market"
+    assert {exhibit for one in record["key_points"] for exhibit in one["exhibits"]} == {"01"}
+
+
+def test_a_run_without_a_single_table_says_only_that(tmp_path, language):
+    folder = write_run(tmp_path / "2025-06-13", {})
+    record = commented(folder, language, missing={name: tuple(numbers) for name, numbers in SECTIONS.items()})
+    assert {one["rule"] for one in statements(record)} == {"missing", "headline.none"}
+    assert record["key_points"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [([-0.05, -0.06, 0.06], "falling"), ([0.05, 0.06, -0.06], "rising"), ([0.05, -0.001, -0.06], "mixed")],
+)
+def test_the_headline_follows_the_scores_of_the_hot_themes(tmp_path, changes, rule):
+    made = tables()
+    made["fig06_strongest_themes"]["change"] = changes
+    record = commented(write_run(tmp_path / "2025-06-13", made))
+    assert record["headline"]["rule"] == f"headline.themes.{rule}"
+    assert record["sections"]["02_ai_themes"][0]["rule"] == f"themes.strongest.{rule}"
+
+
+@pytest.mark.parametrize(
+    ("shares", "variant"),
+    [
+        ([0.02, 0.01], "all_up"),
+        ([-0.02, -0.01], "all_down"),
+        ([0.0005, -0.0019], "flat"),
+        ([0.02, -0.01], "mixed"),
+        ([0.02, float("nan")], "all_up"),
+    ],
+)
+def test_indices_are_described_as_they_went(tmp_path, language, shares, variant):
+    made = tables()
+    made["fig01_global_assets"].loc[:1, "change"] = shares
+    folder = write_run(tmp_path / "2025-06-13", made)
+    first = commented(folder, language)["sections"]["01_market_recap"][0]
+    assert first["rule"] == f"market.a_share.{variant}"
+    assert untraceable(folder, language, first) == []
+    assert "nan" not in first["text"]
+
+
+def test_thresholds_decide_what_is_said(folder):
+    quiet = SETTINGS.model_copy(
+        update={"large_move": 0.2, "yield_move": 20.0, "large_drawdown": 0.5, "near_low": 1.0, "cost_drag": 0.5}
+    )
+    rules = {one["rule"] for one in statements(commented(folder, settings=quiet))}
+    assert "market.commodity.quiet" in rules
+    assert not rules & {"market.commodity.up", "market.yield.down", "risk.drawdown", "risk.near_low", "risk.cost"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("majority", 0.4),
+        ("hot_themes", 11),
+        ("named", 0),
+        ("confidence", 1.0),
+        ("score_change", -0.1),
+        ("large_move", 3.0),
+    ],
+)
+def test_thresholds_out_of_range_are_refused(key, value):
+    with pytest.raises(ParameterError, match=f"{key} is {value}"):
+        checked(WeeklyReport, SETTINGS.model_dump() | {key: value}, Path("06_weekly_report.yaml"))
+
+
+def test_every_sentence_stands_in_both_languages_with_the_same_blanks():
+    english, chinese = (templates(language) for language in LANGUAGES)
+    assert english.keys() == chinese.keys()
+    environment = Environment(autoescape=True)
+    environment.filters |= dict.fromkeys(("listed", "moved"), str)
+
+    def blanks(text):
+        return meta.find_undeclared_variables(environment.parse(text))
+
+    for rule in english:
+        if not rule.startswith("words."):
+            assert blanks(english[rule]) == blanks(chinese[rule]), rule
+            assert re.search(r"[\u4e00-\u9fff]", chinese[rule]), rule
+            assert not re.search(r"[\u4e00-\u9fff]", english[rule]), rule
+
+
+def test_a_sentence_that_is_missing_or_cannot_be_filled_is_an_error():
+    with pytest.raises(ParameterError, match=r"no sentence for the rule market\.moon"):
+        write("en", "market.moon")
+    with pytest.raises(ParameterError, match=r"the sentence rotation\.holdings cannot be written"):
+        write("zh", "rotation.holdings")
+
+
+def test_the_headline_is_the_title_of_the_page(folder):
+    from run_folder import manifest
+
+    record = commented(folder)
+    assert headline_of(folder) == record["title"]
+    html = page("", manifest(), catalogue("en"), None, headline_of(folder))
+    assert f"<h1>{record['title']}</h1>" in html and f"<title>{record['title']} ·" in html
+    assert headline_of(folder / "tables") is None
+    (folder / "facts" / "commentary.json").write_text("[]")
+    with pytest.raises(RunError, match="the commentary cannot be read"):
+        headline_of(folder)
+
+
+def test_the_parameter_file_is_the_one_the_report_uses():
+    assert load("06_weekly_report", PARAMS) == SETTINGS

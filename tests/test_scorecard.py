@@ -1,0 +1,232 @@
+"""The scorecard and the changes: verdicts, reasons, and what is said where there is nothing to compare."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from run_folder import manifest, tables, write_run
+
+from lib.market.universe import universe
+from lib.report.assemble import Assembly
+from lib.report.catalogue import LANGUAGES, catalogue
+from lib.report.changes import changes, previous_run
+from lib.report.parameters import load
+from lib.report.published import published, published_week
+from lib.report.scorecard import VERDICTS, counts, scorecard
+from lib.report.session import Run
+from lib.report.tables import table_html
+
+TEXT = catalogue("en")
+WEEK = published_week("2025-06-13")
+SETTINGS = load("06_weekly_report")
+ASSETS = universe("allocation")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_run(tmp_path / "2025-06-13", synthetic=False)
+
+
+def judged(folder, synthetic=False):
+    return scorecard(WEEK, folder, TEXT, synthetic=synthetic)
+
+
+def row(table, exhibit, name, measure, relation="equal"):
+    (found,) = table[
+        (table["exhibit"] == exhibit)
+        & (table["name_en"] == name)
+        & (table["measure"] == measure)
+        & (table["relation"] == relation)
+    ].to_dict("records")
+    return found
+
+
+def test_every_published_number_has_a_row_and_a_verdict(folder):
+    table = judged(folder)
+    assert set(table["verdict"]) <= set(VERDICTS)
+    printed = table[table["verdict"] != "not_published"]
+    assert len(printed) == len(published("2025-06-13")) + len(WEEK.elsewhere)
+    assert sum(counts(table).values()) == len(table)
+    differs = table[table["verdict"] == "differs"]
+    assert differs["reason"].isin(["other_data", "other_universe", "our_choice"]).all()
+    assert differs[["why", "why_en"]].notna().all(axis=None)
+
+
+def test_verdicts_by_relation_and_tolerance(folder):
+    table = judged(folder)
+    chinext = row(table, "01", "ChiNext", "change")
+    assert chinext["verdict"] == "reproduced" and chinext["tolerance"] == 0.0001
+    brent = row(table, "01", "Brent crude", "change")
+    assert (brent["verdict"], brent["reason"]) == ("differs", "other_data")
+    assert brent["difference"] == pytest.approx(0.1173 - 0.128) and "futures" in brent["why_en"]
+    assert row(table, "01", "Brent crude", "change", "above")["verdict"] == "reproduced"
+    assert row(table, "01", "US Dollar Index", "change", "below")["verdict"] == "reproduced"
+    assert row(table, "02", "US CPI year on year", "consensus")["verdict"] == "reproduced"
+    assert row(table, "04", "Oil & Gas ETF", "week_return", "above")["verdict"] == "differs"
+    assert row(table, "04", "Food & Beverage ETF", "week_return", "about")["verdict"] == "reproduced"
+    assert row(table, "03", "STAR 50 ETF", "week_return", "last")["verdict"] == "reproduced"
+    assert row(table, "05", "CSI 500 Quality Growth ETF", "week_return", "first")["value"] == 1
+    excess = row(table, "09", "ytd_return", "strategy_less_benchmark")
+    assert excess["value"] == pytest.approx(0.1419) and excess["verdict"] == "reproduced"
+
+
+def test_a_rank_that_is_not_the_first_differs(tmp_path):
+    made = tables()
+    made["fig05_smartbeta_etf"]["week_return"] = [-0.02, 0.01]
+    table = judged(write_run(tmp_path / "2025-06-13", made))
+    first = row(table, "05", "CSI 500 Quality Growth ETF", "week_return", "first")
+    assert (first["value"], first["published"], first["verdict"]) == (2, 1, "differs")
+
+
+def test_a_value_just_inside_and_just_outside_the_tolerance(tmp_path):
+    for name, value, verdict in (("in", 1.67, "reproduced"), ("out", 1.68, "differs")):
+        made = tables()
+        measured = made["fig09_gp_performance"].set_index("metric")
+        measured.loc["sharpe", "strategy"] = value
+        made["fig09_gp_performance"] = measured.reset_index()
+        table = judged(write_run(tmp_path / name / "2025-06-13", made))
+        assert row(table, "09", "sharpe", "strategy")["verdict"] == verdict
+
+
+def test_holdings_weights_and_rows_that_are_not_listed(folder):
+    table = judged(folder)
+    steel = row(table, "10", "Steel", "holdings", "held")
+    assert (steel["value"], steel["verdict"]) == (1, "reproduced")
+    chemicals = row(table, "10", "Chemicals", "holdings", "held")
+    assert np.isnan(chemicals["value"]) and chemicals["reason"] == "other_universe"
+    assert row(table, "13", "bond", "weight")["value"] == pytest.approx(0.8682)
+    assert row(table, "13", "Health care", "weight")["value"] == 0  # not held
+    assert row(table, "13", "Health care", "previous_weight")["verdict"] == "reproduced"
+    mining = row(table, "06", "Non-ferrous Mining", "latest_score")
+    assert np.isnan(mining["value"]) and (mining["verdict"], mining["reason"]) == ("differs", "other_universe")
+    assert row(table, "16", "S&P 500", "weight", "below")["value"] == pytest.approx(0.005)
+
+
+def test_what_this_run_or_the_published_report_lacks_is_named(tmp_path):
+    made = {stem: table for stem, table in tables().items() if not stem.startswith(("fig12", "fig06"))}
+    table = judged(write_run(tmp_path / "2025-06-13", made))
+    lacking = table[table["exhibit"].isin(["06", "12"])]
+    assert set(lacking["verdict"]) == {"absent"} and set(lacking["reason"]) == {"no_table"}
+    assert table[table["verdict"] == "not_published"]["exhibit"].tolist() == ["08", "11", "14", "17"]
+    assert table.iloc[-1][["verdict", "reason"]].tolist() == ["absent", "no_exhibit"]
+
+
+def test_nothing_is_comparable_on_a_made_up_market(folder):
+    table = judged(folder, synthetic=True)
+    printed = table[table["verdict"] != "not_published"]
+    assert set(printed["verdict"]) == {"not_comparable"} and set(printed["reason"]) == {"synthetic"}
+    assert row(table, "09", "sharpe", "strategy")["value"] == 1.57  # shown all the same
+
+
+class Market:
+    """As much of a market as a report asks for."""
+
+    def __init__(self, last="2025-06-13", synthetic=False):
+        self.as_of, self.stale_sessions = pd.Timestamp(last), 0
+        self.week = SimpleNamespace(last=self.as_of)
+        self.source = SimpleNamespace(name="folder", label={"en": "data", "zh": "数据"}, synthetic=synthetic)
+
+
+def assembly(folder, language="en", **market):
+    run = Run("06_weekly_report", Market(**market), language, folder, folder, catalogue(language))
+    return Assembly(run, folder, manifest(as_of=folder.name), [])
+
+
+def shown(monkeypatch, call):
+    pages = []
+    monkeypatch.setattr("lib.report.assemble.display", lambda part: pages.append(part.data))
+    monkeypatch.setattr("lib.report.session.display", lambda part: pages.append(part.data))
+    call()
+    return "\n".join(page for page in pages if page)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_scorecard_is_an_exhibit_with_every_word_translated(folder, language, monkeypatch):
+    page = shown(monkeypatch, assembly(folder, language).scorecard)
+    words = BeautifulSoup(page, "html.parser").get_text(" ")
+    assert {"en": "reproduced", "zh": "复现"}[language] in words
+    assert not [key for key in ("other_", "our_choice", "not_comparable", "_less_", "gain_peak") if key in words]
+    assert (folder / "tables" / "s50_scorecard.csv").exists()
+    record = folder / "exhibits" / "figs50_scorecard.json"
+    html = table_html(folder / "tables" / "s50_scorecard.csv", json.loads(record.read_text()), language)
+    assert "annual_return" not in html and "28.98%" in html
+
+
+def test_a_week_without_published_numbers_says_so(folder, monkeypatch):
+    page = shown(monkeypatch, assembly(folder, last="2025-06-20").scorecard)
+    assert "Nothing on file was published for this week" in page
+    assert not (folder / "tables" / "s50_scorecard.csv").exists()
+
+
+def later(tmp_path):
+    """Write a run of the week after, in which something has changed."""
+    made = tables()
+    made["fig06_strongest_themes"].loc[0, ["symbol", "name", "name_en"]] = [
+        "930601.CSI",
+        "软件服务",
+        "Software Services",
+    ]
+    made["fig06_strongest_themes"].loc[2, "latest_score"] = 0.35
+    held = made["fig10_gp_holdings"]
+    made["fig10_gp_holdings"] = held.assign(rank1=["钢铁", "煤炭"], rank1_en=["Steel", "Coal"])
+    made["fig13_absolute_weights"].loc[0, "weight"] = 0.0
+    made["fig16_global_weights"].loc[1, ["CN10Y", "SPX"]] = [0.5, 0.006]
+    return write_run(tmp_path / "2025-06-20", made)
+
+
+def test_changes_against_the_previous_run(folder, tmp_path):
+    table, missing = changes(later(tmp_path), folder, TEXT, SETTINGS, ASSETS)
+    found = set(table[["exhibit", "name_en", "what"]].itertuples(index=False, name=None))
+    assert found == {
+        ("06", "Software Services", "new"),
+        ("06", "Innovative Drugs", "dropped"),
+        ("06", "Non-ferrous Metals", "score"),
+        ("10", "Coal", "new"),
+        ("10", "Steel", "dropped"),
+        ("13", "CSI Dividend ETF", "weight"),
+        ("16", "China 10Y Treasury", "weight"),
+    }
+    score = table[table["what"] == "score"].iloc[0]
+    assert (score["previous"], score["latest"]) == (0.28, 0.35) and score["change"] == pytest.approx(0.07)
+    assert missing == []
+
+
+def test_exhibits_that_one_run_lacks_are_not_compared(folder, tmp_path):
+    new = later(tmp_path)
+    next(new.glob("tables/fig16_*")).unlink()
+    table, missing = changes(new, folder, TEXT, SETTINGS, ASSETS)
+    assert missing == ["16"] and "16" not in set(table["exhibit"])
+
+
+def test_the_previous_run_is_the_latest_earlier_one_of_the_same_source(tmp_path):
+    for name, label in (("2025-05-30", "a"), ("2025-06-06", "b"), ("2025-06-20", "a")):
+        write_run(tmp_path / name, {}, source_label={"en": label, "zh": label})
+    here = manifest(source_label={"en": "a", "zh": "a"})
+    assert previous_run(tmp_path, here) == (tmp_path / "2025-05-30", [])
+    broken = tmp_path / "2025-06-09"
+    broken.mkdir()
+    (broken / "manifest.json").write_text("{")
+    assert previous_run(tmp_path, here) == (tmp_path / "2025-05-30", ["2025-06-09"])
+    assert previous_run(tmp_path, manifest(source_label={"en": "c", "zh": "c"}))[0] is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_changes_are_shown_or_that_there_is_nothing_to_compare_with(folder, tmp_path, language, monkeypatch):
+    text = catalogue(language)
+    page = shown(monkeypatch, lambda: assembly(folder, language).changes(SETTINGS))
+    assert text("06_weekly_report.changes_none") in page
+    page = shown(monkeypatch, lambda: assembly(later(tmp_path), language).changes(SETTINGS))
+    assert text.date("2025-06-13") in page
+    assert {"en": "Software Services", "zh": "软件服务"}[language] in page
+    assert (tmp_path / "2025-06-20" / "tables" / "s51_changes.csv").exists()
+
+
+def test_columns_that_a_run_does_not_have_count_as_missing(tmp_path):
+    made = tables()
+    made["fig16_global_weights"] = made["fig16_global_weights"].drop(columns=["SPX", "CN10Y"])
+    table = judged(write_run(tmp_path / "2025-06-13", made))
+    bonds = row(table, "16", "Chinese government bonds", "weight", "about")
+    assert np.isnan(bonds["value"]) and bonds["verdict"] == "differs"
