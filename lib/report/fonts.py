@@ -57,9 +57,8 @@ def font_face(text: str) -> str:
 
 @lru_cache(maxsize=8)
 def _font_face(characters: str) -> str:
-    options = subset.Options(
-        flavor="woff2", layout_features=[], hinting=False, notdef_outline=True, desubroutinize=True
-    )
+    options = subset.Options(flavor="woff2", layout_features=[], desubroutinize=True)
+    options.drop_tables += ["GSUB", "GPOS", "GDEF", "BASE", "VORG", "vhea", "vmtx"]  # nothing here sets text upright
     font = subset.load_font(SANS, options)
     cut = subset.Subsetter(options)
     cut.populate(text=characters)

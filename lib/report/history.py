@@ -6,13 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2.utils import markupsafe
-
 from lib.market.errors import RunError
 from lib.report.catalogue import Catalogue
 from lib.report.changes import DATE
 from lib.report.commentary import headline_of
-from lib.report.html import TEMPLATES, environment
+from lib.report.html import lay_out
 from lib.report.manifest import NAME, Manifest
 
 INDEX = "index.html"
@@ -59,10 +57,8 @@ def write_index(out: Path, t: Catalogue) -> Path:
     t : Catalogue
         In the language that the page is to have.
     """
-    page = environment().get_template("index.html.j2")
-    css = markupsafe.Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
     aside = out / f".{INDEX}-{os.getpid()}"
-    aside.write_text(page.render(t=t, entries=entries(out), css=css), encoding="utf-8")
+    aside.write_text(lay_out("index.html.j2", t=t, entries=entries(out)), encoding="utf-8")
     os.replace(aside, out / INDEX)
     return out / INDEX
 

@@ -8,17 +8,21 @@ from pathlib import Path
 import jinja2
 import nbformat
 from bs4 import BeautifulSoup, Tag
+from markupsafe import Markup
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 from lib.report.catalogue import Catalogue
 from lib.report.commentary import headline_of
+from lib.report.fonts import font_face
 from lib.report.manifest import Manifest
 
 TEMPLATES = Path(__file__).with_name("templates")
 #: richest first; scripts are left out, a page that is mailed or printed has no use for them
 FORMATS = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
 RESOURCES = {"img": "src", "source": "src", "video": "src", "audio": "src", "iframe": "src", "embed": "src"}
+#: where the font goes, once all that the page shows is known
+FONT = "/* font */"
 OUTSIDE = re.compile(r"@import[^;]*;?|url\(\s*['\"]?(?!data:|#)[^)]*\)", re.IGNORECASE)
 
 
@@ -95,19 +99,15 @@ def page(body: str, manifest: Manifest, t: Catalogue, report=None, title: str | 
     soup = BeautifulSoup(body, "html.parser")
     _make_self_contained(soup, t)
     contents = _number_headings(soup)
-    return (
-        environment()
-        .get_template("page.html.j2")
-        .render(
-            m=manifest,
-            t=t,
-            report=report,
-            title=title or t("06_weekly_report.title"),
-            contents=contents,
-            body=jinja2.utils.markupsafe.Markup(soup),
-            css=jinja2.utils.markupsafe.Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        )
-    )
+    values = dict(m=manifest, t=t, report=report, title=title or t("06_weekly_report.title"), contents=contents)
+    return lay_out("page.html.j2", body=Markup(soup), **values)
+
+
+def lay_out(template: str, **values) -> str:
+    """Render a whole page with the house's style and the Chinese characters it shows."""
+    css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    html = environment().get_template(template).render(css=Markup(css), font=FONT, **values)
+    return html.replace(FONT, font_face(html), 1)
 
 
 def outside_references(html: str) -> list[str]:

@@ -24,6 +24,8 @@ ROW_FORMATS = {"fraction": "percent", "basis points": "points", "sharpe": "score
     ("annual_return", "annual_volatility", "max_drawdown", "ytd_return", "week_return"), "percent"
 )
 MISSING = "–"
+#: of a longer table only so many last rows are shown, a year of sessions; the CSV holds them all
+LONGEST = 260
 
 
 def table_html(path: Path, exhibit: dict, language: str) -> str:
@@ -35,15 +37,20 @@ def table_html(path: Path, exhibit: dict, language: str) -> str:
         Its CSV.
     exhibit : dict
         Its record: ``notebook``, ``number`` and ``formats``, a key of ``FORMATS`` by column; a column may instead name
-        another column whose words say it row by row, by ``ROW_FORMATS`` or as keys of ``FORMATS``.
+        another column whose words say it row by row, by ``ROW_FORMATS`` or as keys of ``FORMATS``. A table of more
+        than ``LONGEST`` rows shows its last ones and names the CSV.
     language : str
         Of ``name`` and ``name_en`` only the one in this language is shown; headings come from the catalogue.
     """
     table = pd.read_csv(path, dtype={"symbol": str}, keep_default_na=True)
-    return _great_table(table, exhibit, catalogue(language))
+    made = _great_table(table.tail(LONGEST), exhibit, catalogue(language))
+    if len(table) > LONGEST:
+        file = f"{path.parent.name}/{path.name}"
+        made = made.tab_source_note(catalogue(language)("common.last_rows", shown=LONGEST, rows=len(table), file=file))
+    return made.as_raw_html()
 
 
-def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> str:
+def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> GT:
     formats = exhibit.get("formats", {})
     shown, numeric = pd.DataFrame(index=table.index), []
     for column in table.columns:
@@ -55,7 +62,7 @@ def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> str:
         shown[column] = _cells(table, column, formats.get(column), exhibit["notebook"], text)
     labels = {column: _heading(column, exhibit["notebook"], text) for column in shown}
     words = [column for column in shown if column not in numeric]
-    made = (
+    return (
         GT(shown, id=f"table-{exhibit['number']}")
         .cols_label(**labels)
         .cols_align("right", numeric)
@@ -63,7 +70,6 @@ def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> str:
         .tab_style(style.text(weight="bold"), loc.column_labels())
         .tab_options(table_font_size="13px", data_row_padding="4px", table_margin_left="0px")
     )
-    return made.as_raw_html()
 
 
 def _other_name(table: pd.DataFrame, language: str) -> set[str]:
