@@ -32,6 +32,14 @@ def sample_market(sample_store_dir):
 
 
 @pytest.fixture(scope="session")
+def sample_null_market(sample_store_dir):
+    """The synthetic sample without its planted effects."""
+    from lib.market.ingest import open_market
+
+    return open_market("sample-null", PUBLISHED_WEEK, store_dir=sample_store_dir)
+
+
+@pytest.fixture(scope="session")
 def real_market_dir():
     """The folder of real market history; tests that need it are skipped where it is absent."""
     if not (REAL_MARKET / "instruments.csv").exists():

@@ -6,7 +6,7 @@ from lib.market.errors import ModelError
 from lib.market.sample.effects import CYCLE_PHASES
 from lib.market.universe import universe
 from lib.models.assets import asset_values, values_on
-from lib.models.cycles import PERIODS, SIZE, cycle_factors, decompose, gaussian_window, yearly_change
+from lib.models.cycles import PERIODS, SIZE, chance_of_waves, cycle_factors, decompose, gaussian_window, yearly_change
 from lib.models.pricing import class_base
 
 
@@ -75,17 +75,40 @@ def test_bad_input_is_refused(change, width, message):
         cycle_factors(change, width=width)
 
 
+def class_levels(market, name):
+    assets = universe("allocation")
+    values = asset_values(market.closes(assets.index), assets)
+    ends = market.sessions.month_ends(until=market.as_of)
+    return class_base(values_on(values, ends)[assets.index[assets["group"] == name]]), ends
+
+
 def test_planted_cycles_are_recovered_on_the_sample(sample_market):
     """Phases come out within 0.9 radians of those planted; log price sin(x) has yearly changes that peak as cos(x)."""
-    assets = universe("allocation")
-    values = asset_values(sample_market.closes(assets.index), assets)
-    ends = sample_market.sessions.month_ends(until=sample_market.as_of)
-    monthly = values_on(values, ends)
+    _, ends = class_levels(sample_market, "equity")
     months = (ends[-1] - pd.Timestamp("1990-01-01")).days / (365.25 / 12)
     for name in ("equity", "bond", "commodity"):
-        made = decompose(yearly_change(class_base(monthly[assets.index[assets["group"] == name]])))
+        level, _ = class_levels(sample_market, name)
+        made = decompose(yearly_change(level))
         planted = [2 * np.pi * (months - 6) / t + p for t, p in zip(PERIODS, CYCLE_PHASES[name], strict=True)]
         error = np.angle(np.exp(1j * (made.phase.to_numpy() - planted)))
         assert np.abs(error).max() < 0.9, name
         # without any cycle the regression reaches half on these data
         assert made.ols.rsquared > 0.6
+        assert chance_of_waves(level) < 1e-4
+
+
+def test_the_sample_without_effects_shows_no_cycle(sample_null_market):
+    for name in ("equity", "bond", "commodity", "fx"):
+        level, _ = class_levels(sample_null_market, name)
+        assert chance_of_waves(level) > 0.05, name
+
+
+def test_the_chance_of_waves_is_uniform_in_noise_and_small_for_a_wave():
+    months = pd.date_range("1990-01-31", periods=400, freq="ME")
+    noise = np.random.default_rng(3).normal(0, 0.04, (200, 400)).cumsum(axis=1)
+    chances = np.array([chance_of_waves(pd.Series(np.exp(walk), months)) for walk in noise])
+    assert 0.4 < chances.mean() < 0.6 and (chances < 0.05).mean() < 0.1
+    wave = 0.3 * np.sin(2 * np.pi * np.arange(400) / 100)
+    assert chance_of_waves(pd.Series(np.exp(noise[0] + wave), months)) < 0.001
+    with pytest.raises(ModelError, match="monthly changes"):
+        chance_of_waves(pd.Series(np.exp(noise[0][:40]), months[:40]))

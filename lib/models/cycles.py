@@ -133,6 +133,39 @@ def decompose(
     return Decomposition(factors, fitted, ols, _phases(observed.to_numpy(), periods, width, waves), share)
 
 
+def chance_of_waves(base: pd.Series, periods: Sequence[int] = PERIODS) -> float:
+    r"""Return how probable waves as strong as these are in a series whose monthly changes know no cycle.
+
+    .. math:: \Delta \ln P_t = c + \sum_T \left(a_T \cos\tfrac{2\pi t}{T} + b_T \sin\tfrac{2\pi t}{T}\right) + e_t
+
+    and the F test that all :math:`a_T` and :math:`b_T` are zero. Yearly changes cannot be tested so: they overlap, and
+    overlap alone makes slow waves (Slutzky, 1937).
+
+    Parameters
+    ----------
+    base : Series, (L,)
+        Monthly values without gaps.
+    periods : sequence of int
+        Months.
+
+    Returns
+    -------
+    float
+        The p-value, if monthly changes are independent with equal variance otherwise.
+
+    Raises
+    ------
+    ModelError
+        Fewer than 60 changes, or a missing one.
+    """
+    changes = np.log(base).diff().iloc[1:]
+    if len(changes) < SHORTEST or changes.isna().any():
+        raise ModelError(f"waves cannot be tested on {len(changes)} monthly changes", remedy="give 60 without a gap")
+    angles = 2 * np.pi * np.outer(np.arange(len(changes)), 1 / np.asarray(periods, float))
+    fit = sm.OLS(changes.to_numpy(), sm.add_constant(np.column_stack([np.cos(angles), np.sin(angles)]))).fit()
+    return float(fit.f_pvalue)
+
+
 def _phases(change: np.ndarray, periods: Sequence[int], width: float, waves: pd.DataFrame) -> pd.Series:
     """Return the angle of the analytic signal at the last observed month; a negative coefficient turns it by pi."""
     spectrum = np.fft.fft(np.concatenate([np.zeros(SIZE - len(change)), change]))
