@@ -7,12 +7,16 @@ LANGUAGE ?= en
 ONLY ?=
 BIN := .venv/bin
 
-.PHONY: report test lab bench study lock
+.PHONY: report data test lab bench study lock
 
 report: .venv/ready
 	$(BIN)/python -m lib.weekly --as-of "$(AS_OF)" --data "$(DATA)" --out "$(OUT)" --language "$(LANGUAGE)"
 
-test: .venv/ready
+# make data fills the store that make report DATA=store reads; CHECK=1 only tests which providers answer
+data: .venv/live
+	$(BIN)/python -m lib.market.providers --until "$(AS_OF)" $(if $(CHECK),--check) $(if $(ACCEPT_REVISIONS),--accept-revisions)
+
+test: .venv/live
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -30,6 +34,11 @@ bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch .venv/ready
 
+# clients of the live providers: only make data and the tests need them
+.venv/live: .venv/ready requirements-live.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-live.txt
+	touch .venv/live
+
 # minutes: seeds and nulls of the sector rotation, on the sample or on DATA=<folder>
 study: .venv/ready
 	$(BIN)/python benchmarks/study_gp.py $(if $(filter sample,$(DATA)),,"$(DATA)")
@@ -37,3 +46,5 @@ study: .venv/ready
 # for maintainers: pins every transitive package for all supported Pythons (needs uv)
 lock:
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --quiet requirements.in -o requirements.txt
+	grep -v '^-e' requirements.txt > .venv/pins.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --quiet -c .venv/pins.txt requirements-live.in -o requirements-live.txt

@@ -24,6 +24,10 @@ from lib.market.schema import KEYS, KNOWN_ON, TABLES, XSHG_KINDS, Batch, Source
 from lib.market.store import Store, columns_of, frame
 
 SAMPLES = ("sample", "sample-null")
+#: the store that `make data` fills from live providers; opening it fetches nothing
+LIVE = "store"
+#: names of data; anything else is a folder
+NAMED = (*SAMPLES, LIVE)
 #: where stores live; the variable WEEKLY_STORE puts them elsewhere, on a larger disk for instance
 STORES = Path(os.environ.get("WEEKLY_STORE") or Path(__file__).resolve().parents[2] / "store")
 #: differences below this share of the value are noise of formats, not revisions
@@ -319,8 +323,10 @@ def _revision_error(revised: pd.DataFrame, cause: str) -> RevisionError:
 
 
 def store_path(data: str, store_dir: str | Path | None = None) -> Path:
-    """Return the file of a source's store: ``sample``, ``sample-null``, or one per folder."""
+    """Return the file of a source's store: ``sample``, ``sample-null``, ``store``, or one per folder."""
     home = Path(store_dir) if store_dir else STORES
+    if data == LIVE:
+        return home / "live.duckdb"
     if data in SAMPLES:
         return home / f"{data}.duckdb"
     folder = Path(data).expanduser().resolve()
@@ -353,7 +359,8 @@ def open_market(
     Parameters
     ----------
     data : str
-        ``sample``, ``sample-null`` (the sample without its planted effects) or a folder.
+        ``sample``, ``sample-null`` (the sample without its planted effects), ``store`` (what ``make data`` has
+        fetched) or a folder.
     as_of : date, text or "latest"
         The run sees the last stored session on or before it; "latest" is the last session that is over by now.
     store_dir : path, optional
@@ -368,7 +375,11 @@ def open_market(
     DataError, StaleDataError, StoreError, RevisionError
         As for ``ingest`` and ``Market``.
     """
-    source = open_source(str(data))
     store = Store(store_path(str(data), store_dir))
+    if data == LIVE:
+        if not store.exists():
+            raise StoreError("the live store is empty", file=store.path, remedy="fill it first: make data")
+        return Market(store, as_of, allow_stale=allow_stale, max_stale_sessions=max_stale_sessions)
+    source = open_source(str(data))
     ingest(source, store, accept_revisions=accept_revisions, progress=progress)
     return Market(store, as_of, allow_stale=allow_stale, max_stale_sessions=max_stale_sessions)

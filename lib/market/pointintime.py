@@ -98,7 +98,7 @@ class Market:
 
     def _parse(self, as_of, stored: pd.DatetimeIndex) -> pd.Timestamp:
         if isinstance(as_of, str) and as_of == "latest":
-            return min(_last_day_that_is_over(), stored[-1])
+            return min(last_day_that_is_over(), stored[-1])
         try:
             if isinstance(as_of, int | float):
                 raise ValueError("a number is no date")
@@ -313,7 +313,8 @@ class Market:
         return self.sessions.between(start, self.as_of)
 
 
-def _last_day_that_is_over() -> pd.Timestamp:
+def last_day_that_is_over() -> pd.Timestamp:
+    """Return the last day whose Shanghai close is in the books by now; it need not be a session."""
     now = pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None)
     return (now - CLOSE_IS_KNOWN).normalize()
 

@@ -103,6 +103,8 @@ class Batch:
         raises ``DataError``.
     kind : str or None
         The instruments' kind, for bars.
+    increment : bool
+        The rows continue what is stored; fewer rows than the store holds are no loss then.
     """
 
     table: str
@@ -110,6 +112,7 @@ class Batch:
     fingerprint: str
     load: Callable[[], pd.DataFrame]
     kind: str | None = None
+    increment: bool = False
 
 
 class Source(Protocol):

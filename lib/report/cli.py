@@ -18,7 +18,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
     command = argparse.ArgumentParser(prog="python -m lib.weekly", description="Make the weekly research report.")
     command.add_argument("--as-of", default="latest", help="a date as 2025-06-13, or latest (default)")
-    command.add_argument("--data", default="sample", help="sample (default), sample-null, or a folder with your data")
+    command.add_argument(
+        "--data", default="sample", help="sample (default), sample-null, store (filled by make data), or a folder"
+    )
     command.add_argument(
         "--out", default="outputs", type=Path, help="where the folder <session> goes (default: outputs)"
     )

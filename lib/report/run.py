@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
-from lib.market.ingest import open_market
+from lib.market.ingest import NAMED, open_market
 from lib.market.pointintime import Market
 from lib.report.catalogue import catalogue
 from lib.report.changes import previous_run
@@ -37,7 +37,7 @@ class Settings:
     as_of : str
         A date, or ``latest``.
     data : str
-        ``sample``, ``sample-null`` or a folder.
+        ``sample``, ``sample-null``, ``store`` or a folder.
     out : Path
         The run lands in ``out/<session>``.
     language : str
@@ -84,7 +84,7 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
     """
     plan = read_plan(notebooks, params)
     parameters = read_parameters(plan, params)
-    data = settings.data if settings.data in ("sample", "sample-null") else str(Path(settings.data).resolve())
+    data = settings.data if settings.data in NAMED else str(Path(settings.data).resolve())
     market = open_market(
         data,
         settings.as_of,

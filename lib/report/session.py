@@ -212,7 +212,7 @@ def open_run(
         The notebook's stem.
     as_of : date or "latest"
     data : str
-        ``sample``, ``sample-null`` or a folder.
+        ``sample``, ``sample-null``, ``store`` or a folder.
     out : path
         Where exhibits go; empty: ``outputs/interactive/<session>``.
     language : str

@@ -32,7 +32,7 @@ class RunParameters(Parameters):
     as_of : str
         Date as 2025-06-13; the run uses the last stored session on or before it.
     data : str
-        ``sample``, ``sample-null`` or a folder.
+        ``sample``, ``sample-null``, ``store`` or a folder.
     out : str
         Folder of the run.
     language : str

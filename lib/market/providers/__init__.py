@@ -1,0 +1,1 @@
+"""Live data: free public sources, asked politely, believed only after checks."""

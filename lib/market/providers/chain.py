@@ -1,0 +1,84 @@
+"""Total-return prices from raw and adjusted ones, whichever way the provider adjusts.
+
+Eastmoney adds past dividends to the prices instead of scaling them, so percentage changes of its adjusted prices are
+wrong; Yahoo scales. Both say on which day something was paid: there the difference or the ratio of the two prices
+takes a step. From these steps alone a factor is chained forward, so a later payment never rewrites an earlier price.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from lib.market.providers.client import ProviderError
+from lib.market.schema import PRICES
+
+#: how far a price may be rounded, in its own unit
+TICK = 0.001
+#: a raw price that moves by more than this share without an adjustment was split
+SPLIT = 0.45
+
+
+def chained(raw: pd.DataFrame, adjusted: pd.Series, base: pd.DataFrame, symbol: str) -> pd.DataFrame:
+    r"""Turn raw bars into total-return bars that continue the stored ones.
+
+    With raw closes :math:`P_t`, adjusted closes :math:`A_t` and steps :math:`D_t = \Delta(A_t - P_t)` (additive) or
+    :math:`G_t = \frac{A_t / P_t}{A_{t-1} / P_{t-1}}` (proportional), the factor grows by :math:`(P_t + D_t) / P_t` or
+    :math:`G_t`. Differences that rounding explains are no steps.
+
+    Parameters
+    ----------
+    raw : DataFrame
+        Bars of one symbol, oldest first.
+    adjusted : Series
+        Adjusted closes of the same rows.
+    base : DataFrame
+        Stored bars of the symbol; the factor is set so that the closes agree with them, or to 1 at the first row.
+
+    Raises
+    ------
+    ProviderError
+        The adjustment is neither additive nor proportional, or a split was left out of it.
+    """
+    close, other = raw["close"].to_numpy(), adjusted.to_numpy()
+    growth = np.ones(len(close))
+    if len(close) > 1:
+        growth[1:] = _steps(close, other, symbol)
+    moved = np.abs(close[1:] * growth[1:] / close[:-1] - 1.0) > SPLIT
+    if moved.any():
+        date = raw["date"].iloc[1 + int(np.flatnonzero(moved)[0])]
+        raise ProviderError(
+            "the price jumps as in a split that the adjustment leaves out",
+            symbol=symbol,
+            date=f"{date:%Y-%m-%d}",
+            remedy="the next provider is asked; or bring the series through a folder",
+        )
+    factor = np.cumprod(growth)
+    factor *= _anchor(raw, factor, base)
+    return raw.assign(**{field: raw[field] * factor for field in PRICES})
+
+
+def _steps(close: np.ndarray, other: np.ndarray, symbol: str) -> np.ndarray:
+    difference, ratio = np.diff(other - close), np.diff(np.log(other / close))
+    rounding = 2.0 * TICK / np.minimum(np.minimum(close[1:], close[:-1]), np.minimum(other[1:], other[:-1]))
+    paid, scaled = np.abs(difference) > 1.5 * TICK, np.abs(ratio) > rounding
+    if paid.mean() <= max(scaled.mean(), 0.05):
+        return np.where(paid, 1.0 + difference / close[1:], 1.0)
+    if scaled.mean() <= 0.05:
+        return np.where(scaled, np.exp(ratio), 1.0)
+    raise ProviderError(
+        "raw and adjusted prices differ neither by a sum nor by a factor",
+        symbol=symbol,
+        remedy="the next provider is asked",
+    )
+
+
+def _anchor(raw: pd.DataFrame, factor: np.ndarray, base: pd.DataFrame) -> float:
+    """Return the level that makes the closes agree with the stored ones."""
+    stored = base.set_index("date")["close"].reindex(pd.DatetimeIndex(raw["date"])).to_numpy()
+    quotient = stored / (raw["close"].to_numpy() * factor)
+    quotient = quotient[np.isfinite(quotient)]
+    if not len(quotient):
+        return 1.0
+    level = float(np.median(quotient))
+    return 1.0 if abs(level - 1.0) < 1e-9 else level

@@ -1,0 +1,140 @@
+"""Where answers lie before and after they are taken: plain Parquet files, so that any of them can be looked into.
+
+``pending/<day>/`` holds what this update has fetched so far: a run that was stopped goes on from it. ``landed/`` holds
+one file per update, table and kind, never changed afterwards; the live store is made of them and can be made anew from
+them. ``quarantine/<day>/`` holds what was refused, with the reason beside it. ``raw/<day>/`` holds the answers as they
+came.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from lib.market.fingerprint import file_fingerprint
+from lib.market.folder import FolderSource, read_table
+from lib.market.schema import Batch
+
+SAFE = re.compile(r"[^\w.-]+")
+
+
+class Landing:
+    """The folder of the live store's files.
+
+    Parameters
+    ----------
+    home : Path
+    day : Timestamp
+        The day up to which the update reaches.
+    """
+
+    def __init__(self, home: Path, day: pd.Timestamp):
+        self.home, self.day = Path(home), day
+        self.pending = self.home / "pending" / f"{day:%Y-%m-%d}"
+        self.quarantine = self.home / "quarantine" / f"{day:%Y-%m-%d}"
+
+    def keep(self, name: str, answer: dict[str, pd.DataFrame], note: dict) -> None:
+        """Write one answer aside; its note comes last and marks it as complete."""
+        folder = self.pending / _safe(name)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for table, rows in answer.items():
+            rows.to_parquet(folder / f"{table}.parquet", index=False)
+        _write(folder / "note.json", note)
+
+    def kept(self) -> Iterator[tuple[str, dict]]:
+        """Yield name and note of every complete answer of this update."""
+        for path in sorted(self.pending.glob("*/note.json")):
+            yield path.parent.name, json.loads(path.read_text(encoding="utf-8"))
+
+    def has(self, name: str) -> bool:
+        """Tell whether an answer is complete."""
+        return (self.pending / _safe(name) / "note.json").exists()
+
+    def read(self, name: str) -> dict[str, pd.DataFrame]:
+        """Return a kept answer."""
+        folder = self.pending / _safe(name)
+        return {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+
+    def refuse(self, name: str, answer: dict[str, pd.DataFrame], note: dict) -> None:
+        """Set an answer aside, whole, with the reasons."""
+        folder = self.quarantine / _safe(f"{name}-{note['provider']}")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for table, rows in answer.items():
+            rows.to_parquet(folder / f"{table}.parquet", index=False)
+        _write(folder / "note.json", note)
+
+    def land(self, table: str, kind: str, rows: pd.DataFrame) -> Path:
+        """Write the rows of an update for good; the file's name carries its day and a number."""
+        folder = self.home / "landed" / table / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + len(list(folder.glob(f"{self.day:%Y-%m-%d}-*.parquet")))
+        path = folder / f"{self.day:%Y-%m-%d}-{number:02d}.parquet"
+        aside = path.with_suffix(".building")
+        rows.to_parquet(aside, index=False)
+        os.replace(aside, path)
+        return path
+
+    def withdraw(self, path: Path) -> None:
+        """Move a landed file that the store refused to the quarantine."""
+        self.quarantine.mkdir(parents=True, exist_ok=True)
+        os.replace(path, self.quarantine / f"{path.parent.parent.name}-{path.parent.name}-{path.name}")
+
+    def done(self) -> None:
+        """Forget the pending answers of this and of earlier updates: they have landed, or are out of date."""
+        for folder in (self.home / "pending").glob("*"):
+            if folder.name <= f"{self.day:%Y-%m-%d}":
+                shutil.rmtree(folder)
+
+
+class LiveSource:
+    """What has landed, as a source for the store.
+
+    Parameters
+    ----------
+    home : Path
+    folder : str
+        A further data folder whose files go into the store too; empty for none.
+    """
+
+    name = "live"
+    synthetic = False
+
+    def __init__(self, home: Path, folder: str = ""):
+        self.label = {"en": "public data providers (live store)", "zh": "公开数据源(实时库)"}
+        self.home, self.folder = Path(home), folder
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield one batch per landed file, instruments first, oldest first."""
+        landed = self.home / "landed"
+        extra = list(FolderSource(self.folder).batches()) if self.folder else []
+        instruments = self.home / "instruments.csv"
+        yield Batch("instruments", "live/instruments.csv", file_fingerprint(instruments), _reader(instruments))
+        yield from (batch for batch in extra if batch.table == "instruments")
+        for table in ("bars", "valuation", "constituents", "macro"):
+            for path in sorted(landed.glob(f"{table}/*/*.parquet"), key=lambda path: (path.name, path.parent.name)):
+                kind = path.parent.name if table == "bars" else None
+                label = f"live/{path.relative_to(landed).as_posix()}"
+                yield Batch(table, label, file_fingerprint(path), _reader(path, table), kind, increment=True)
+        yield from (batch for batch in extra if batch.table != "instruments")
+
+
+def _reader(path: Path, table: str = "instruments"):
+    return lambda: read_table(path, table)
+
+
+def _safe(name: str) -> str:
+    return SAFE.sub("_", name)
+
+
+def _write(path: Path, note: dict) -> None:
+    aside = path.with_suffix(".building")
+    aside.write_text(json.dumps(note, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
+    os.replace(aside, path)

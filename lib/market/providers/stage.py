@@ -1,0 +1,194 @@
+"""One stage of an update: one table of one kind, from the first provider that gives it soundly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from lib.market.calendar import Sessions
+from lib.market.errors import SuiteError
+from lib.market.providers.answers import Answer, Want, ask
+from lib.market.providers.audit import faults
+from lib.market.providers.client import Client, ProviderError, blacken
+from lib.market.providers.landing import Landing
+from lib.market.providers.routes import ROUTES, Providers
+from lib.market.schema import KEYS
+
+#: days over which two providers are compared
+COMPARED = pd.Timedelta(days=45)
+
+
+@dataclass
+class Stage:
+    """What is to be filled, and what came of it.
+
+    Attributes
+    ----------
+    table, kind : str
+    routes : list of str
+        Providers' functions in the order in which they are asked.
+    symbols : list of str
+        What is due.
+    stored : DataFrame
+        The last rows of the store, ``overlap`` of each symbol.
+    taken : dict
+        Provider function -> the answers taken from it.
+    refused : list of dict
+        Notes of the answers that were set aside.
+    failures : dict
+        Symbol -> what its providers said instead of an answer.
+    unasked : list of str
+        Comparisons that could not be made.
+    """
+
+    table: str
+    kind: str
+    routes: list[str]
+    symbols: list[str]
+    stored: pd.DataFrame
+    taken: dict[str, list[Answer]] = field(default_factory=dict)
+    refused: list[dict] = field(default_factory=list)
+    failures: dict[str, list[str]] = field(default_factory=dict)
+    unasked: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Desk:
+    """What every stage works with."""
+
+    settings: Providers
+    client: Client
+    landing: Landing
+    sessions: Sessions
+    day: pd.Timestamp
+    step: Callable[[str], None]
+
+
+def fill(stage: Stage, desk: Desk) -> None:
+    """Ask the providers in turn, each for what the ones before it left open."""
+    due = list(stage.symbols)
+    for route in stage.routes:
+        served = {symbol: code for symbol in due if (code := desk.settings.code(route, symbol))}
+        if not served:
+            continue
+        answers = [
+            answer
+            for symbols in _calls(route, served, stage)
+            if (answer := _one(route, symbols, served, stage, desk)) is not None
+        ]
+        sound = _judge(route, answers, stage, desk)
+        if sound:
+            stage.taken[route] = [answer for _, answer in sound]
+        # a symbol that ended, or that the answer does not hold, is asked of the next provider
+        got = {symbol for want, answer in sound for symbol in answer[stage.table][KEYS[stage.table][0]].unique()}
+        due = [symbol for symbol in due if symbol not in got]
+
+
+def _calls(route: str, served: dict[str, str], stage: Stage) -> list[tuple[str, ...]]:
+    if not ROUTES[route].together:
+        return [(symbol,) for symbol in served]
+    known = set(stage.stored[KEYS[stage.table][0]])
+    halves = [tuple(symbol for symbol in served if (symbol in known) == stored) for stored in (True, False)]
+    return [symbols for symbols in halves if symbols]
+
+
+def want_of(symbols: tuple[str, ...], served: dict[str, str], stage: Stage, desk: Desk) -> Want:
+    """Return what to ask for: from the first of the stored rows to be fetched again, or from the beginning."""
+    base = stage.stored[stage.stored[KEYS[stage.table][0]].isin(symbols)].reset_index(drop=True)
+    known_on = "as_of" if stage.table == "constituents" else "date"
+    start = base[known_on].min() if len(base) else pd.Timestamp(desk.settings.first_date)
+    return Want(stage.kind, symbols, {symbol: served[symbol] for symbol in symbols}, start, desk.day, base)
+
+
+def _one(route: str, symbols: tuple[str, ...], served: dict[str, str], stage: Stage, desk: Desk):
+    """Return one sound answer with what was asked for, or None; what was fetched before the last stop is not again."""
+    name = f"{stage.table}-{stage.kind}-{route}-{symbols[0]}" + (f"-{len(symbols)}" if len(symbols) > 1 else "")
+    want = want_of(symbols, served, stage, desk)
+    desk.step(f"{stage.kind} {symbols[0]}" if len(symbols) == 1 else f"{stage.kind}, {len(symbols)} together")
+    if desk.landing.has(name):
+        answer = desk.landing.read(name)
+    else:
+        try:
+            answer = ask(route, ROUTES[route].function, want, desk.client)
+        except SuiteError as error:
+            for symbol in symbols:
+                stage.failures.setdefault(symbol, []).append(f"{route}: {blacken(error.message)}")
+            return None
+        wrong = _faults(answer, want, stage, desk)
+        if wrong:
+            refuse(stage, desk, route, want, answer, wrong)
+            return None
+        desk.landing.keep(name, answer, {"provider": route, "symbols": list(symbols)})
+    return want, answer
+
+
+def _faults(answer: Answer, want: Want, stage: Stage, desk: Desk) -> list[str]:
+    rows = answer.get(stage.table)
+    wrong = ["no rows"] if rows is None else faults(stage.table, rows, want, desk.sessions)
+    for table, other in answer.items():  # what came with it has no stored rows to be compared with here
+        if table != stage.table and other.duplicated(list(KEYS[table])).any():
+            wrong.append(f"{table}: rows twice")
+    return wrong
+
+
+def refuse(stage: Stage, desk: Desk, route: str, want: Want, answer: Answer, reasons: list[str]) -> None:
+    """Set an answer aside, whole."""
+    note = {
+        "provider": route,
+        "table": stage.table,
+        "kind": stage.kind,
+        "symbols": list(want.symbols),
+        "rows": sum(len(rows) for rows in answer.values()),
+        "from": f"{want.start:%Y-%m-%d}",
+        "to": f"{want.end:%Y-%m-%d}",
+        "reasons": reasons,
+    }
+    desk.landing.refuse(f"{stage.table}-{stage.kind}-{want.symbols[0]}", answer, note)
+    stage.refused.append(note)
+
+
+def _judge(route: str, answers: list[tuple[Want, Answer]], stage: Stage, desk: Desk) -> list[tuple[Want, Answer]]:
+    """Return the answers of a provider, or none of them when too many were bad or a second provider disagrees."""
+    bad = sum(note["provider"] == route for note in stage.refused)
+    asked = bad + len(answers)
+    reasons = []
+    if answers and bad / asked > desk.settings.bad_share:
+        reasons.append(f"{bad} of {asked} answers of {route} were refused")
+    else:
+        for want, answer in answers:
+            reasons += _cross_check(route, want, answer, stage, desk)
+    for want, answer in answers if reasons else ():
+        refuse(stage, desk, route, want, answer, reasons)
+    return [] if reasons else answers
+
+
+def _cross_check(route: str, want: Want, answer: Answer, stage: Stage, desk: Desk) -> list[str]:
+    """Compare the daily changes of a symbol with those of a second provider."""
+    if stage.table != "bars":
+        return []
+    found = []
+    for check in desk.settings.cross_checks:
+        if check.symbol not in want.symbols or check.provider == route:
+            continue
+        code = desk.settings.code(check.provider, check.symbol)
+        start = max(want.start, want.end - COMPARED)
+        second = Want(want.kind, (check.symbol,), {check.symbol: code}, start, want.end, want.base.iloc[:0])
+        try:
+            other = ask(check.provider, ROUTES[check.provider].function, second, desk.client)["bars"]
+        except ProviderError as error:
+            stage.unasked.append(f"{check.symbol} against {check.provider}: {blacken(error.message)}")
+            continue
+        mine = answer["bars"].loc[answer["bars"]["symbol"] == check.symbol].set_index("date")["close"]
+        pair = pd.concat([mine, other.set_index("date")["close"]], axis=1, join="inner", keys=["mine", "other"])
+        gap = np.log(pair).diff().diff(axis=1)["other"].abs()
+        if len(pair) < 2:
+            stage.unasked.append(f"{check.symbol} against {check.provider}: no two days in common")
+        elif gap.max() > check.tolerance:
+            found.append(
+                f"{check.symbol} moved {gap.max():.2%} apart from {check.provider} on {gap.idxmax():%Y-%m-%d},"
+                f" more than {check.tolerance:.2%}"
+            )
+    return found

@@ -1,0 +1,332 @@
+"""Bring the live store up to date: plan, fetch, judge, land, ingest, report."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from lib.market.calendar import Sessions
+from lib.market.errors import StoreError, SuiteError
+from lib.market.ingest import IngestReport, ingest
+from lib.market.providers.answers import Want, ask, typed
+from lib.market.providers.audit import faults
+from lib.market.providers.client import Client, blacken
+from lib.market.providers.landing import Landing, LiveSource
+from lib.market.providers.routes import ROUTES, Providers
+from lib.market.providers.stage import Desk, Stage, fill, refuse
+from lib.market.sample.catalogue import catalogue
+from lib.market.schema import KEYS, KNOWN_ON, TABLES
+from lib.market.store import Store
+from lib.market.universe import FOLDER
+
+#: order of the stages: lists of constituents say which shares are needed
+TABLE_ORDER = ("constituents", "bars", "valuation")
+
+
+@dataclass
+class Report:
+    """What an update did.
+
+    Attributes
+    ----------
+    day : Timestamp
+    rows : dict
+        (table, kind) -> new rows.
+    providers : dict
+        (table, kind) -> provider functions that gave them, with the number of answers.
+    refused : list of dict
+        Notes of the answers set aside.
+    failures : dict
+        Symbol -> what its providers said, for symbols that got nothing.
+    unserved : list of str
+        Symbols of the universes that no provider in the parameters serves.
+    unasked : list of str
+        Cross-checks that could not be made.
+    stale : DataFrame
+        Symbols whose last row lies too many sessions back: symbol, last, sessions.
+    requests : dict
+        Host -> requests sent.
+    ingest : IngestReport
+    """
+
+    day: pd.Timestamp
+    rows: dict[tuple[str, str], int] = field(default_factory=dict)
+    providers: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    refused: list[dict] = field(default_factory=list)
+    failures: dict[str, list[str]] = field(default_factory=dict)
+    unserved: list[str] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+    stale: pd.DataFrame = field(default_factory=pd.DataFrame)
+    requests: dict[str, int] = field(default_factory=dict)
+    ingest: IngestReport = field(default_factory=IngestReport)
+
+
+def update(
+    settings: Providers,
+    home: Path,
+    client: Client,
+    day: pd.Timestamp,
+    *,
+    universes: Path = FOLDER,
+    accept_revisions: bool = False,
+    step: Callable[[int, str], None] = lambda left, what: None,
+) -> Report:
+    """Bring the live store up to date.
+
+    Parameters
+    ----------
+    settings : Providers
+    home : Path
+        The folder of stores: ``live.duckdb`` and ``live/`` stand in it.
+    client : Client
+    day : Timestamp
+        The last session to fetch.
+    universes : Path
+        The lists whose instruments are fetched.
+    accept_revisions : bool
+        As for ``ingest``.
+    step : callable
+        Is told how many calls are left and what comes next.
+
+    Raises
+    ------
+    StoreError
+        Another update is running, or the store cannot be written. What was fetched is kept for the next run.
+    """
+    home = Path(home)
+    store, folder = Store(home / "live.duckdb"), home / "live"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "update.lock", timeout=0), client.attached():
+            return _Update(settings, store, folder, client, day, universes, accept_revisions, step).run()
+    except Timeout as error:
+        raise StoreError(
+            "another update is running", file=folder / "update.lock", remedy="let it finish; sources are asked in turn"
+        ) from error
+
+
+class _Update:
+    def __init__(self, settings, store, folder, client, day, universes, accept_revisions, step):
+        self.settings, self.store, self.folder, self.client = settings, store, folder, client
+        self.day, self.accept_revisions, self.step = day, accept_revisions, step
+        self.landing, self.report = Landing(folder, day), Report(day)
+        self.sessions = Sessions.load()
+        self.desk = Desk(settings, client, self.landing, self.sessions, day, self._step)
+        self.instruments, self.left, self.landed = self._served(catalogue(universes)), 0, []
+
+    def run(self) -> Report:
+        if self.settings.shares:
+            self._fill_all(("constituents",))
+            self._add_shares()
+            self._fill_all(("bars", "valuation"))
+        else:
+            self._fill_all(TABLE_ORDER)
+        self._fill_macro()
+        self._write_instruments()
+        try:
+            source = LiveSource(self.folder, self.settings.folder)
+            self.report.ingest = ingest(source, self.store, accept_revisions=self.accept_revisions)
+        except SuiteError:
+            for path in self.landed:
+                self.landing.withdraw(path)
+            raise
+        self._note_refusals()
+        self.landing.done()
+        self.report.stale = self._stale()
+        self.report.requests = dict(self.client.requests.most_common())
+        return self.report
+
+    def _step(self, what: str) -> None:
+        self.left = max(self.left - 1, 0)
+        self.step(self.left, what)
+
+    def _served(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the instruments that a provider serves; name the others."""
+        routes = table["kind"].map(self.settings.bars)
+        served = [
+            isinstance(names, list) and any(self.settings.code(name, symbol) for name in names)
+            for symbol, names in zip(table["symbol"], routes, strict=True)
+        ]
+        self.report.unserved = sorted(table.loc[[not one for one in served], "symbol"])
+        table = table.loc[served, ["symbol", "name", "name_en", "kind", "group"]]
+        return table.drop_duplicates("symbol").reset_index(drop=True)
+
+    def _add_shares(self) -> None:
+        """Add the members of the latest lists, those of this update included."""
+        lists = [self._query("SELECT DISTINCT symbol FROM constituents")["symbol"]]
+        lists += [pd.read_parquet(path)["symbol"] for path in self.landed if path.parent.parent.name == "constituents"]
+        members = sorted(set(pd.concat(lists)) - set(self.instruments["symbol"]))
+        shares = pd.DataFrame({"symbol": members, "name": members, "name_en": members, "kind": "stock", "group": ""})
+        self.instruments = pd.concat([self.instruments, self._served(shares)], ignore_index=True)
+
+    def _fill_all(self, tables: tuple[str, ...]) -> None:
+        stages = [
+            self._stage(table, kind, routes)
+            for table in tables
+            for kind, routes in getattr(self.settings, table).items()
+        ]
+        self.left = sum(len(stage.symbols) for stage in stages)
+        for stage in stages:
+            fill(stage, self.desk)
+            self._land(stage)
+
+    def _stage(self, table: str, kind: str, routes: list[str]) -> Stage:
+        symbols = self.instruments.loc[self.instruments["kind"] == kind, "symbol"]
+        symbols = [symbol for symbol in symbols if any(self.settings.code(route, symbol) for route in routes)]
+        stored = self._last_rows(table, symbols)
+        owner, known_on = KEYS[table][0], KNOWN_ON[table]
+        last = stored.groupby(owner)[known_on].max()
+        enough = self.day if table != "constituents" else self._month_end()
+        due = [symbol for symbol in symbols if symbol not in last.index or last[symbol] < enough]
+        return Stage(table, kind, routes, due, stored[stored[owner].isin(due)])
+
+    def _month_end(self) -> pd.Timestamp:
+        """Return the last month end, the date of the newest weights."""
+        return self.sessions.month_ends(until=self.day)[-1]
+
+    def _last_rows(self, table: str, symbols: list[str]) -> pd.DataFrame:
+        owner, known_on = KEYS[table][0], KNOWN_ON[table]
+        rank = "dense_rank" if table == "constituents" else "row_number"
+        depth = 1 if table == "constituents" else self.settings.overlap
+        return self._query(
+            f"""SELECT {", ".join(f'"{column}"' for column in TABLES[table])} FROM {table}
+            WHERE {owner} IN (SELECT unnest(?)) AND {known_on} <= ?
+            QUALIFY {rank}() OVER (PARTITION BY {owner} ORDER BY {known_on} DESC) <= ? ORDER BY {owner}, {known_on}""",
+            [symbols, self.day.date(), depth],
+            table,
+        )
+
+    def _query(self, sql: str, parameters: list | None = None, table: str = "constituents") -> pd.DataFrame:
+        if not self.store.exists():
+            return typed(table, pd.DataFrame(columns=list(TABLES[table])))
+        return self.store.query(sql, parameters)
+
+    def _land(self, stage: Stage) -> None:
+        """Write down what a stage took: the rows that are new, and for bars the stored ones they continue."""
+        parts: dict[str, list[pd.DataFrame]] = {}
+        for route, answers in stage.taken.items():
+            self.report.providers.setdefault((stage.table, stage.kind), {})[route] = len(answers)
+            for answer in answers:
+                for table, rows in answer.items():
+                    own = table == stage.table
+                    if own or stage.kind not in getattr(self.settings, table):
+                        parts.setdefault(table, []).append(rows)
+        for table, frames in parts.items():
+            rows = pd.concat(frames, ignore_index=True).drop_duplicates(list(KEYS[table]))
+            stored = stage.stored if table == stage.table else self._last_rows(table, sorted(set(rows["symbol"])))
+            self._keep_new(table, stage.kind, rows, stored)
+        self.report.refused += stage.refused
+        self.report.unasked += stage.unasked
+        got = {symbol for frames in parts.values() for rows in frames for symbol in rows[rows.columns[0]].unique()}
+        self.report.failures |= {symbol: said for symbol, said in stage.failures.items() if symbol not in got}
+
+    def _keep_new(self, table: str, kind: str, rows: pd.DataFrame, stored: pd.DataFrame) -> None:
+        keys = list(KEYS[table])
+        known = pd.MultiIndex.from_frame(stored[keys])
+        new = rows[~pd.MultiIndex.from_frame(rows[keys]).isin(known)]
+        if len(stored):  # only what continues a series: what lies before the stored rows was not given then either
+            last = stored.groupby(keys[0])[KNOWN_ON[table]].max()
+            limit = new[keys[0]].map(last)
+            new = new[limit.isna() | (new[KNOWN_ON[table]] > limit)]
+        if not len(new):
+            return
+        self.report.rows[table, kind] = self.report.rows.get((table, kind), 0) + len(new)
+        before = stored[stored[keys[0]].isin(new[keys[0]].unique())] if table == "bars" else stored.iloc[:0]
+        frame = pd.concat([part for part in (before, new) if len(part)], ignore_index=True)
+        self.landed.append(self.landing.land(table, kind, frame.sort_values(keys, kind="stable")))
+
+    def _fill_macro(self) -> None:
+        """Ask for releases: the history of series that have none, then the days since the last update."""
+        asked = self.folder / "asked.json"
+        until = json.loads(asked.read_text(encoding="utf-8"))["macro"] if asked.exists() else self.settings.first_date
+        series = ["US_" + core + index + rate for core in ("", "CORE_") for index in ("CPI", "PPI") for rate in RATES]
+        frames, started = [], pd.Timestamp(until)
+        stored = self._query(f"SELECT {', '.join(TABLES['macro'])} FROM macro", table="macro")
+        if started >= self.day:
+            return
+        answered = True
+        for route in (name for names in self.settings.macro.values() for name in names):
+            codes = {symbol: code for symbol in series if (code := self.settings.code(route, symbol))}
+            history = ROUTES[route].function is ROUTES["akshare.jin10_history"].function
+            if history:
+                codes = {symbol: code for symbol, code in codes.items() if symbol not in set(stored["series"])}
+            if not codes:
+                continue
+            start = pd.Timestamp("1970-01-01") if history else started - pd.Timedelta(days=2)
+            base = stored[stored["series"].isin(codes) & (pd.to_datetime(stored["release_date"]) >= start)]
+            want = Want("macro", tuple(codes), codes, start, self.day, base)
+            stage = Stage("macro", "inflation", [route], list(codes), base)
+            self._step("inflation")
+            try:
+                rows = ask(route, ROUTES[route].function, want, self.client)["macro"]
+            except SuiteError as error:
+                self.report.failures |= {symbol: [f"{route}: {blacken(error.message)}"] for symbol in codes}
+                answered = False
+                continue
+            wrong = [fault for fault in faults("macro", rows, want, self.sessions) if fault != "no rows"]
+            if wrong:
+                refuse(stage, self.desk, route, want, {"macro": rows}, wrong)
+                self.report.refused += stage.refused
+                answered = False
+                continue
+            frames.append(rows)
+        if frames:
+            rows = pd.concat(frames, ignore_index=True).drop_duplicates(["series", "period"])
+            known = pd.MultiIndex.from_frame(stored[["series", "period"]])
+            rows = rows[~pd.MultiIndex.from_frame(rows[["series", "period"]]).isin(known)]
+            if len(rows):
+                self.report.rows["macro", "inflation"] = len(rows)
+                self.landed.append(self.landing.land("macro", "inflation", rows))
+        if answered:
+            _replace(asked, json.dumps({"macro": f"{self.day:%Y-%m-%d}"}))
+
+    def _write_instruments(self) -> None:
+        table = self.instruments.sort_values("symbol").reset_index(drop=True)
+        table = table.assign(first_date="", last_date="", note="")
+        _replace(self.folder / "instruments.csv", table[list(TABLES["instruments"])].to_csv(index=False))
+
+    def _note_refusals(self) -> None:
+        """Put the answers set aside among the store's findings, where a run's report lists them."""
+        if not self.report.refused:
+            return
+        lines = pd.DataFrame(
+            {
+                "level": "quarantine",
+                "check": "answer refused",
+                "table_name": [note["table"] for note in self.report.refused],
+                "file": [f"live/{note['table']}/{note['kind']}" for note in self.report.refused],
+                "symbol": [note["symbols"][0] for note in self.report.refused],
+                "first_date": self.day,
+                "last_date": self.day,
+                "row_count": [note["rows"] for note in self.report.refused],
+                "detail": [f"{note['provider']}: {'; '.join(note['reasons'])}" for note in self.report.refused],
+                "remedy": "look into the quarantine folder of the live store; the stored rows were kept",
+            }
+        )
+        with self.store.write() as connection:
+            connection.register("lines", lines)
+            names = ", ".join(f'"{column}"' for column in lines.columns)
+            connection.execute(f"INSERT INTO findings ({names}) SELECT {names} FROM lines")
+            connection.unregister("lines")
+
+    def _stale(self) -> pd.DataFrame:
+        last = self._query(
+            "SELECT symbol, max(date) AS last FROM bars JOIN instruments USING (symbol) GROUP BY symbol ORDER BY symbol"
+        )
+        last["sessions"] = [self.sessions.count_between(date, self.day) for date in last["last"]]
+        return last[last["sessions"] > self.settings.stale_sessions].reset_index(drop=True)
+
+
+RATES = ("_MOM", "_YOY")
+
+
+def _replace(path: Path, text: str) -> None:
+    aside = path.with_suffix(".building")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)

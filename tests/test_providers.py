@@ -1,0 +1,123 @@
+"""The live store, end to end: the real provider libraries against stand-ins for their hosts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("akshare", reason="the live clients are not installed: pip install -r requirements-live.txt")
+pytest.importorskip("baostock", reason="the live clients are not installed: pip install -r requirements-live.txt")
+
+from fake_providers import Fake
+
+from lib.market.pointintime import Market
+from lib.market.providers import update as module
+from lib.market.providers.client import Client
+from lib.market.providers.routes import read_providers
+from lib.market.providers.update import update
+from lib.market.sample.catalogue import catalogue
+from lib.market.store import Store
+
+FRIDAY, NEXT = pd.Timestamp("2025-06-06"), pd.Timestamp("2025-06-13")
+SYMBOLS = (
+    *("801010.SI", "801050.SI", "801780.SI", "931152.CSI", "399441.SZ", "562860.SH", "000300.SH", "399006.SZ"),
+    *("510300.SH", "159985.SZ", "SPX", "XAUUSD", "GC", "CU.SHF", "DXY", "USDJPY", "US10Y", "CN10Y", "CBA00652.CS"),
+)
+
+
+@pytest.fixture(scope="module")
+def tables(sample_store_dir):
+    """The sample's tables: bars of the few symbols and of the members of their lists, the rest whole."""
+    store = Store(sample_store_dir / "sample.duckdb")
+    lists = store.query("SELECT * FROM constituents WHERE index_symbol IN ('931152.CSI', '000300.SH')")
+    members = lists[(lists["as_of"] == lists["as_of"][lists["as_of"] <= FRIDAY].max())]
+    members = members.sort_values("weight", ascending=False).groupby("index_symbol").head(4)
+    members = members.assign(weight=25.0, as_of=pd.Timestamp("2025-05-30"))
+    # the sample's shares have codes of their own; the providers know those of the exchanges
+    listed = {symbol: f"6{symbol[1:6]}.SH" for symbol in members["symbol"]}
+    members = members.assign(symbol=members["symbol"].map(listed))
+    named = [*SYMBOLS, *listed]
+    bars = store.query("SELECT * FROM bars WHERE symbol IN (SELECT unnest(?)) AND date >= '2023-01-01'", [named])
+    bars = bars.assign(symbol=bars["symbol"].replace(listed))
+    valuation = store.query("SELECT * FROM valuation WHERE symbol LIKE '801%' AND date >= '2025-01-01'")
+    valuation = valuation[valuation["symbol"].isin(SYMBOLS)]
+    macro = store.query("SELECT * FROM macro WHERE release_date >= '2023-01-01'")
+    return bars, valuation, members, macro
+
+
+@pytest.fixture
+def fake(tables, monkeypatch):
+    few = catalogue()
+    few = few[few["symbol"].isin(SYMBOLS)]
+    monkeypatch.setattr(module, "catalogue", lambda folder: few)
+    monkeypatch.delenv("TUSHARE_TOKEN", raising=False)
+    with Fake(*tables, NEXT).listening(monkeypatch) as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return read_providers().model_copy(update={"first_date": "2024-06-03"})
+
+
+def quick(raw=None):
+    """Return a client that waits for nothing and writes down how long it would have."""
+    waits = []
+    client = Client(raw=raw, sleep=waits.append, timeout=5.0)
+    client.waits = waits
+    return client
+
+
+def bring(settings, home, day, **options):
+    return update(settings, home, options.pop("client", None) or quick(), day, **options)
+
+
+def rows_of(home, table="bars", where="true"):
+    return Store(home / "live.duckdb").query(f"SELECT * FROM {table} WHERE {where} ORDER BY ALL")
+
+
+def same_rows(got, want, keys, values):
+    """Assert that two tables hold the same keys and, but for the rounding of units, the same values."""
+    both = got.merge(want, on=keys, how="outer", suffixes=("", "_sample"), indicator=True)
+    odd = both[both["_merge"] != "both"]
+    assert not len(odd), odd.groupby([keys[0], "_merge"], observed=True).size()
+    for value in values:
+        np.testing.assert_allclose(both[value], both[f"{value}_sample"], rtol=1e-9, atol=1e-12, err_msg=value)
+
+
+def test_a_full_update_gives_the_rows_of_the_sample(fake, settings, tables, tmp_path):
+    report = bring(settings, tmp_path, NEXT)
+    assert not report.refused and not report.failures and not report.unasked
+    bars, valuation, members, macro = tables
+    window = (bars["date"] >= settings.first_date) & (bars["date"] <= NEXT)
+    same_rows(rows_of(tmp_path), bars[window], ["symbol", "date"], ["close"])
+    # the sources that give volume and amount
+    exchange = bars["symbol"].str.endswith((".SI", ".CSI", ".SZ", ".SH"))
+    got = rows_of(tmp_path, where="symbol LIKE '%.SI' OR symbol LIKE '%.CSI' OR symbol LIKE '%.S_'")
+    same_rows(got, bars[window & exchange], ["symbol", "date"], ["open", "high", "low", "volume", "amount"])
+    # the daily report for the last weeks, one report a month before
+    days = valuation["date"]
+    ends = days.groupby(days.dt.to_period("M")).transform("max")
+    listed = (days <= NEXT) & ((days >= NEXT - pd.Timedelta(days=45)) | (days == ends))
+    same_rows(rows_of(tmp_path, "valuation"), valuation[listed], ["symbol", "date"], ["pe_ttm", "pb"])
+    same_rows(rows_of(tmp_path, "constituents"), members, ["index_symbol", "as_of", "symbol"], ["weight"])
+    monthly = macro["series"].str.endswith("_MOM") & (macro["release_date"] <= NEXT)
+    recent = macro["series"].str.endswith("_YOY") & macro["release_date"].between(NEXT - pd.Timedelta(days=45), NEXT)
+    keys = ["series", "period", "release_date"]
+    same_rows(rows_of(tmp_path, "macro"), macro[monthly | recent], keys, ["actual", "consensus", "previous"])
+
+
+def test_a_week_adds_its_rows_and_a_second_run_asks_nothing(fake, settings, tables, tmp_path):
+    fake.today = FRIDAY
+    bring(settings, tmp_path, FRIDAY)
+    first, fake.today = rows_of(tmp_path), NEXT
+    report = bring(settings, tmp_path, NEXT)
+    assert not report.refused and not report.failures
+    assert report.rows["bars", "sector"] == 15  # three sectors, five sessions
+    now, bars = rows_of(tmp_path), tables[0]
+    window = (bars["date"] >= settings.first_date) & (bars["date"] <= NEXT)
+    same_rows(now, bars[window], ["symbol", "date"], ["close"])
+    pd.testing.assert_frame_equal(now[now["date"] <= FRIDAY].reset_index(drop=True), first)
+    fake.hits.clear()
+    again = bring(settings, tmp_path, NEXT)
+    assert not fake.hits and not again.rows
+    assert Market(Store(tmp_path / "live.duckdb"), NEXT).as_of == NEXT
