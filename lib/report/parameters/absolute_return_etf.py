@@ -54,6 +54,8 @@ class AbsoluteReturnEtf(Parameters):
     covariance_window : int
         Sessions.
     target_volatility : float
+    raise_volatility : bool
+        Below the target bonds give capital to rising classes.
     slots, dividend_slots : int
     timing_window : int
         Sessions.
@@ -74,6 +76,7 @@ class AbsoluteReturnEtf(Parameters):
     steepness: Annotated[float, Field(ge=0, le=10)]
     covariance_window: Annotated[int, Field(ge=20, le=1000)]
     target_volatility: Share
+    raise_volatility: bool
     slots: Annotated[int, Field(ge=1, le=15)]
     dividend_slots: Annotated[int, Field(ge=1, le=15)]
     timing_window: Annotated[int, Field(ge=2, le=500)]
