@@ -365,8 +365,10 @@ def test_realised_volatility_starts_when_the_traded_weights_earn():
 def test_simple_portfolios_hold_what_has_a_price():
     prices = closes()
     prices.loc[: DAYS[210], "gold"] = np.nan
+    prices.loc[DECISIONS[-1], "long"] = np.nan
     made = simple_portfolios(prices, FUNDS, DECISIONS, 0.8)
-    assert made["bonds"][["long", "short"]].eq(0.5).all(axis=None)
+    assert made["bonds"][["long", "short"]].iloc[:-1].eq(0.5).all(axis=None)
+    assert made["bonds"][["long", "short"]].iloc[-1].tolist() == [0.0, 1.0]
     mixed = made["bonds_and_equal"]
     assert mixed.iloc[0][["broad", "div", "oil"]].tolist() == pytest.approx([0.2 / 3] * 3)
     assert mixed.iloc[1][["broad", "div", "oil", "gold"]].tolist() == pytest.approx([0.05] * 4)

@@ -10,7 +10,6 @@ import pandas as pd
 from lib.portfolio.absolute import SESSIONS
 from lib.portfolio.backtest import Backtest
 from lib.portfolio.metrics import performance
-from lib.portfolio.sleeves import bond_legs
 
 
 def simple_portfolios(
@@ -28,16 +27,16 @@ def simple_portfolios(
         Capital of bonds in the second; the rest goes in equal parts to the broad fund, the dividend fund and the
         commodities that have a price.
     """
-    empty = pd.DataFrame(0.0, decisions, values.columns)
-    made = {name: empty.copy() for name in ("bonds", "bonds_and_equal")}
-    for date in decisions:
-        priced = funds[values.loc[date].notna()]
-        legs, _ = bond_legs(priced.loc[priced["role"].isin(["long", "short"]), "role"])
-        rest = priced.index[priced["role"].isin(["broad", "dividend", "commodity"])]
-        made["bonds"].loc[date, legs.index] = legs
-        made["bonds_and_equal"].loc[date, legs.index] = legs * bond_share
-        made["bonds_and_equal"].loc[date, rest] = (1.0 - bond_share) / max(len(rest), 1)
-    return made
+    priced = values.loc[decisions, funds.index].notna()
+    legs = [_shared(priced & (funds["role"] == leg)) for leg in ("long", "short")]
+    # a leg without a price leaves its half to the other
+    bonds = sum(legs).div(sum(leg.any(axis=1) for leg in legs), axis=0).fillna(0.0)
+    rest = _shared(priced & funds["role"].isin(["broad", "dividend", "commodity"]))
+    return {"bonds": bonds, "bonds_and_equal": bonds * bond_share + rest * (1.0 - bond_share)}
+
+
+def _shared(held: pd.DataFrame) -> pd.DataFrame:
+    return held.astype(float).div(held.sum(axis=1), axis=0).fillna(0.0)
 
 
 def contributions(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
