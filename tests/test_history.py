@@ -59,7 +59,7 @@ def test_the_page_tells_of_every_run_and_links_to_its_files(out, language):
     soup, (good, gaps, unreadable, empty, torn) = rows(write_index(out, text))
     assert soup.html["lang"] == {"en": "en", "zh": "zh-CN"}[language]
     assert "Hot <themes> cool" in good.get_text() and text("06_weekly_report.run_ok") in good.get_text()
-    assert text("06_weekly_report.synthetic") in good.get_text()
+    assert good.select_one("strong.level-warn").get_text() == {"en": "synthetic sample", "zh": "合成样本数据"}[language]
     assert text("06_weekly_report.language_zh") in good.get_text()
     assert [link["href"] for link in good.select("a")] == [
         "2025-06-13/report.html",
@@ -67,7 +67,7 @@ def test_the_page_tells_of_every_run_and_links_to_its_files(out, language):
         "2025-06-13/manifest.json",
     ]
     assert text("06_weekly_report.run_failed") in gaps.get_text() and text("01_market_recap.title") in gaps.get_text()
-    assert text("06_weekly_report.synthetic") not in gaps.get_text()
+    assert not gaps.select("strong")
     for broken, name in ((unreadable, "2025-05-30"), (empty, "2025-05-23")):
         assert name in broken.get_text() and text("06_weekly_report.run_broken") in broken.get_text()
     assert "commentary.json" in torn.get_text()

@@ -117,6 +117,7 @@ def test_a_run_writes_report_notebooks_and_a_manifest_that_tells_all(house):
     assert (house.folder / "tables" / "a.csv").read_text() == "2025-06-15"
     assert "All there is" in (house.folder / "report.html").read_text()
     assert ".building" not in (house.folder / "notebooks" / "a.ipynb").read_text()
+    assert "2025-06-13/report.html" in (house.out / "index.html").read_text()
     assert house.hidden() == []
 
 
@@ -175,6 +176,13 @@ def test_resume_reruns_what_failed_or_changed_and_nothing_else(house):
     assert statuses(house.run(resume=True)) == {"a": "reused", "b": "ok", "c": "ok", "report": "ok"}
     (house.folder / "tables" / "a.csv").unlink()
     assert statuses(house.run(resume=True))["a"] == "ok"
+
+
+def test_resume_makes_the_report_again_when_there_is_an_earlier_session_to_compare_with(house):
+    house.plan(a=good("a")).run()
+    house.run(as_of="2025-06-06")
+    assert statuses(house.run(resume=True)) == {"a": "reused", "report": "ok"}
+    assert statuses(house.run(resume=True)) == {"a": "reused", "report": "reused"}
 
 
 def test_resume_without_a_readable_manifest_runs_everything(house):
