@@ -135,17 +135,9 @@ def assembly(folder, language="en", **market):
     return Assembly(run, folder, manifest(as_of=folder.name), [])
 
 
-def shown(monkeypatch, call):
-    pages = []
-    monkeypatch.setattr("lib.report.assemble.display", lambda part: pages.append(part.data))
-    monkeypatch.setattr("lib.report.session.display", lambda part: pages.append(part.data))
-    call()
-    return "\n".join(page for page in pages if page)
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_scorecard_is_an_exhibit_with_every_word_translated(folder, language, monkeypatch):
-    page = shown(monkeypatch, assembly(folder, language).scorecard)
+def test_the_scorecard_is_an_exhibit_with_every_word_translated(folder, language):
+    page = assembly(folder, language).scorecard().data
     words = BeautifulSoup(page, "html.parser").get_text(" ")
     assert {"en": "reproduced", "zh": "复现"}[language] in words
     assert not [key for key in ("other_", "our_choice", "not_comparable", "_less_", "gain_peak") if key in words]
@@ -155,8 +147,8 @@ def test_the_scorecard_is_an_exhibit_with_every_word_translated(folder, language
     assert "annual_return" not in html and "28.98%" in html
 
 
-def test_a_week_without_published_numbers_says_so(folder, monkeypatch):
-    page = shown(monkeypatch, assembly(folder, last="2025-06-20").scorecard)
+def test_a_week_without_published_numbers_says_so(folder):
+    page = assembly(folder, last="2025-06-20").scorecard().data
     assert "Nothing on file was published for this week" in page
     assert not (folder / "tables" / "s50_scorecard.csv").exists()
 
@@ -214,11 +206,11 @@ def test_the_previous_run_is_the_latest_earlier_one_of_the_same_source(tmp_path)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_changes_are_shown_or_that_there_is_nothing_to_compare_with(folder, tmp_path, language, monkeypatch):
+def test_the_changes_are_shown_or_that_there_is_nothing_to_compare_with(folder, tmp_path, language):
     text = catalogue(language)
-    page = shown(monkeypatch, lambda: assembly(folder, language).changes(SETTINGS))
+    page = assembly(folder, language).changes(SETTINGS).data
     assert text("06_weekly_report.changes_none") in page
-    page = shown(monkeypatch, lambda: assembly(later(tmp_path), language).changes(SETTINGS))
+    page = assembly(later(tmp_path), language).changes(SETTINGS).data
     assert text.date("2025-06-13") in page
     assert {"en": "Software Services", "zh": "软件服务"}[language] in page
     assert (tmp_path / "2025-06-20" / "tables" / "s51_changes.csv").exists()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import HTML, display
+from IPython.display import HTML
+from IPython.utils.capture import capture_output
 from markupsafe import Markup
 
 from lib.market.universe import universe
@@ -83,31 +84,28 @@ class Assembly:
         items = [{"number": number, "exhibit": self._filled(made.get(number))} for number in numbers]
         return self._render("section", name=name, record=record, items=items, paragraph=paragraph)
 
-    def changes(self, settings: WeeklyReport) -> None:
-        """Show what changed against the previous run, as supplement 51."""
+    def changes(self, settings: WeeklyReport) -> HTML:
+        """Return what changed against the previous run, saved as supplement 51."""
         previous, broken = previous_run(self.folder.parent, self.manifest) if self.manifest else (None, [])
-        missing, rows = [], 0
+        missing, shown = [], None
         if previous:
             table, missing = changes(self.folder, previous, self.run.t, settings, self._assets())
-            rows = len(table)
-        words = {"broken": broken, "missing": missing, "rows": rows, "settings": settings}
-        display(self._render("changes", previous=previous and previous.name, **words))
-        if rows:
-            kinds = dict.fromkeys(("previous", "latest", "change"), "format")
-            self.run.exhibit("s51", "changes", table, formats=kinds, values={"previous": previous.name})
+            if len(table):
+                kinds = dict.fromkeys(("previous", "latest", "change"), "format")
+                shown = self._saved("s51", "changes", table, kinds, previous=self.run.t.date(previous.name))
+        labels = [self._label(number) for number in missing]
+        words = {"broken": broken, "missing": labels, "shown": shown, "settings": settings}
+        return self._render("changes", previous=previous and previous.name, **words)
 
-    def scorecard(self) -> None:
-        """Show the published numbers of the week beside this run's, as supplement 50."""
-        week = published_week(self.run.market.week.last) if self.folder else None
-        table = None
+    def scorecard(self) -> HTML:
+        """Return the published numbers of the week beside this run's, saved as supplement 50."""
+        week, verdicts, shown = published_week(self.run.market.week.last) if self.folder else None, {}, None
         if week:
-            synthetic = self.run.market.source.synthetic
-            table = scorecard(week, self.folder, self.run.t, synthetic=synthetic)
-        verdicts = counts(table) if week else {}
-        display(self._render("scorecard", week=week, verdicts=verdicts))
-        if week:
+            table = scorecard(week, self.folder, self.run.t, synthetic=self.run.market.source.synthetic)
+            verdicts = counts(table)
             kinds = dict.fromkeys(("published", "value", "difference", "tolerance"), "format")
-            self.run.exhibit("s50", "scorecard", table, formats=kinds)
+            shown = self._saved("s50", "scorecard", table, kinds)
+        return self._render("scorecard", week=week, verdicts=verdicts, shown=shown)
 
     def quality(self) -> HTML:
         """Return the data-quality table: what the checks at the door found, up to the run's date."""
@@ -160,15 +158,22 @@ class Assembly:
     def _names(self) -> list[str]:
         if self.manifest:
             return [record.name for record in self.manifest.sections if record.name != self.run.notebook]
-        return sorted({exhibit["notebook"] for exhibit in self.exhibits})
+        return sorted({exhibit["notebook"] for exhibit in self.exhibits} - {self.run.notebook})
 
-    def _filled(self, exhibit: dict | None) -> dict | None:
+    def _saved(self, number: str, slug: str, table: pd.DataFrame, formats: dict, **values) -> dict:
+        """Save an exhibit of the report's own; return its record, to be shown the way the report shows exhibits."""
+        with capture_output():
+            self.run.exhibit(number, slug, table, formats=formats, values=values, show_table=True)
+        path = self.run.out / "exhibits" / f"fig{number}_{slug}.json"
+        return self._filled(json.loads(path.read_text(encoding="utf-8")), self.run.out)
+
+    def _filled(self, exhibit: dict | None, folder: Path | None = None) -> dict | None:
         """Add to an exhibit's record its picture and its table."""
         if exhibit is None:
             return None
         filled = dict(exhibit, picture=None, table=None)
         for file in exhibit["files"]:
-            path = self.folder / file
+            path = (folder or self.folder) / file
             if path.suffix == ".png":
                 filled["picture"] = base64.b64encode(path.read_bytes()).decode("ascii")
             elif path.suffix == ".csv":
