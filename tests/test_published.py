@@ -87,3 +87,14 @@ def test_published_figures_stand_beside_real_ones_of_their_week_only():
     assert shown["published"]["sharpe"] == 1.51 and pd.isna(shown["published"]["calmar"])
     assert "published" not in beside(measured, market("2025-06-13", True), "15")
     assert "published" not in beside(measured, market("2025-06-06", False), "15")
+
+
+def test_published_figures_stand_beside_a_performance_table_of_real_data():
+    measured = pd.DataFrame({"strategy": [0.1, 1.0, 0.2]}, index=["annual_return", "sharpe", "ytd_return"])
+    source = SimpleNamespace(synthetic=False)
+    market = SimpleNamespace(as_of=pd.Timestamp("2025-06-13"), source=source)
+    assert beside(measured, market, "09")["published"].tolist() == [0.2898, 1.57, 0.1677]
+    other_week = SimpleNamespace(as_of=pd.Timestamp("2025-06-06"), source=source)
+    assert "published" not in beside(measured, other_week, "09")
+    source.synthetic = True
+    assert "published" not in beside(measured, market, "09")

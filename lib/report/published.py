@@ -199,7 +199,7 @@ def beside(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.DataFrame
         published for the market's last session, or when its data are synthetic and nothing can be compared.
     """
     facts = published(market.as_of, exhibit)
-    facts = facts[facts["column"] == "strategy"]
+    facts = facts[(facts["column"] == "strategy") & facts["minus"].isna()]
     if market.source.synthetic or facts.empty:
         return measured
     return measured.assign(published=facts.set_index("row")["value"].astype(float).reindex(measured.index))
