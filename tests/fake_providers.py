@@ -74,7 +74,8 @@ class Fake:
         query = {key: values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
         self.hits.append(parts.netloc + parts.path)
         content = self._route(parts.netloc, parts.path, query, body)
-        content = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode()
+        if not isinstance(content, bytes):  # JSON knows no NaN
+            content = json.dumps(content, ensure_ascii=False).replace("NaN", "null").encode()
         for ending, fault in self.faults.items():
             if parts.netloc.endswith(ending):
                 content = fault(url, content)

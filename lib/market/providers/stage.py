@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,10 @@ from lib.market.providers.audit import faults
 from lib.market.providers.client import Client, ProviderError, blacken
 from lib.market.providers.landing import Landing
 from lib.market.providers.routes import ROUTES, Providers
-from lib.market.schema import KEYS
+from lib.market.schema import KEYS, KNOWN_ON
 
+#: kinds with a row on every session; of the others a last row some days back is no fault
+PUNCTUAL = ("sector", "theme", "broad_index", "etf")
 #: days over which two providers are compared
 COMPARED = pd.Timedelta(days=45)
 
@@ -42,6 +44,8 @@ class Stage:
         Symbol -> what its providers said instead of an answer.
     unasked : list of str
         Comparisons that could not be made.
+    disputed : bool
+        Two providers disagree: nobody knows which is right, so neither is taken.
     """
 
     table: str
@@ -53,6 +57,7 @@ class Stage:
     refused: list[dict] = field(default_factory=list)
     failures: dict[str, list[str]] = field(default_factory=dict)
     unasked: list[str] = field(default_factory=list)
+    disputed: bool = False
 
 
 @dataclass
@@ -65,6 +70,7 @@ class Desk:
     sessions: Sessions
     day: pd.Timestamp
     step: Callable[[str], None]
+    accept_revisions: bool = False
 
 
 def fill(stage: Stage, desk: Desk) -> None:
@@ -82,9 +88,20 @@ def fill(stage: Stage, desk: Desk) -> None:
         sound = _judge(route, answers, stage, desk)
         if sound:
             stage.taken[route] = [answer for _, answer in sound]
-        # a symbol that ended, or that the answer does not hold, is asked of the next provider
-        got = {symbol for want, answer in sound for symbol in answer[stage.table][KEYS[stage.table][0]].unique()}
+        if stage.disputed:
+            return
+        # a symbol that the answer does not hold, or not up to the day, is asked of the next provider
+        got = {symbol for want, answer in sound for symbol in _complete(answer, want.kind, stage, desk)}
         due = [symbol for symbol in due if symbol not in got]
+
+
+def _complete(answer: Answer, kind: str, stage: Stage, desk: Desk) -> list[str]:
+    """Return the symbols that an answer holds, up to the day where each session has a row."""
+    rows = answer[stage.table]
+    last = rows.groupby(KEYS[stage.table][0])[KNOWN_ON[stage.table]].max()
+    if stage.table == "bars" and kind in PUNCTUAL:
+        last = last[last >= desk.day]
+    return list(last.index)
 
 
 def _calls(route: str, served: dict[str, str], stage: Stage) -> list[tuple[str, ...]]:
@@ -127,6 +144,8 @@ def _one(route: str, symbols: tuple[str, ...], served: dict[str, str], stage: St
 
 def _faults(answer: Answer, want: Want, stage: Stage, desk: Desk) -> list[str]:
     rows = answer.get(stage.table)
+    if desk.accept_revisions:
+        want = replace(want, base=want.base.iloc[:0])
     wrong = ["no rows"] if rows is None else faults(stage.table, rows, want, desk.sessions)
     for table, other in answer.items():  # what came with it has no stored rows to be compared with here
         if table != stage.table and other.duplicated(list(KEYS[table])).any():
@@ -160,6 +179,7 @@ def _judge(route: str, answers: list[tuple[Want, Answer]], stage: Stage, desk: D
     else:
         for want, answer in answers:
             reasons += _cross_check(route, want, answer, stage, desk)
+        stage.disputed = bool(reasons)
     for want, answer in answers if reasons else ():
         refuse(stage, desk, route, want, answer, reasons)
     return [] if reasons else answers

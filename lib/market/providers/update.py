@@ -117,7 +117,9 @@ class _Update:
         self.day, self.accept_revisions, self.step = day, accept_revisions, step
         self.landing, self.report = Landing(folder, day), Report(day)
         self.sessions = Sessions.load()
-        self.desk = Desk(settings, client, self.landing, self.sessions, day, self._step)
+        self.desk = Desk(settings, client, self.landing, self.sessions, day, self._step, accept_revisions)
+        #: what was asked for when, for tables that have no row for every day
+        self.asked = _read(folder / "asked.json")
         self.instruments, self.left, self.landed = self._served(catalogue(universes)), 0, []
 
     def run(self) -> Report:
@@ -138,6 +140,7 @@ class _Update:
             raise
         self._note_refusals()
         self.landing.done()
+        _replace(self.folder / "asked.json", json.dumps(self.asked))
         self.report.stale = self._stale()
         self.report.requests = dict(self.client.requests.most_common())
         return self.report
@@ -175,6 +178,8 @@ class _Update:
         for stage in stages:
             fill(stage, self.desk)
             self._land(stage)
+        if "constituents" in tables and not any(stage.failures for stage in stages if stage.table == "constituents"):
+            self.asked["constituents"] = f"{self._month_end():%Y-%m-%d}"
 
     def _stage(self, table: str, kind: str, routes: list[str]) -> Stage:
         symbols = self.instruments.loc[self.instruments["kind"] == kind, "symbol"]
@@ -184,6 +189,8 @@ class _Update:
         last = stored.groupby(owner)[known_on].max()
         enough = self.day if table != "constituents" else self._month_end()
         due = [symbol for symbol in symbols if symbol not in last.index or last[symbol] < enough]
+        if table == "constituents" and self.asked.get(table) == f"{enough:%Y-%m-%d}":
+            due = []
         return Stage(table, kind, routes, due, stored[stored[owner].isin(due)])
 
     def _month_end(self) -> pd.Timestamp:
@@ -228,6 +235,7 @@ class _Update:
 
     def _keep_new(self, table: str, kind: str, rows: pd.DataFrame, stored: pd.DataFrame) -> None:
         keys = list(KEYS[table])
+        stored = stored.iloc[:0] if self.accept_revisions else stored
         known = pd.MultiIndex.from_frame(stored[keys])
         new = rows[~pd.MultiIndex.from_frame(rows[keys]).isin(known)]
         if len(stored):  # only what continues a series: what lies before the stored rows was not given then either
@@ -243,10 +251,8 @@ class _Update:
 
     def _fill_macro(self) -> None:
         """Ask for releases: the history of series that have none, then the days since the last update."""
-        asked = self.folder / "asked.json"
-        until = json.loads(asked.read_text(encoding="utf-8"))["macro"] if asked.exists() else self.settings.first_date
         series = ["US_" + core + index + rate for core in ("", "CORE_") for index in ("CPI", "PPI") for rate in RATES]
-        frames, started = [], pd.Timestamp(until)
+        frames, started = [], pd.Timestamp(self.asked.get("macro", self.settings.first_date))
         stored = self._query(f"SELECT {', '.join(TABLES['macro'])} FROM macro", table="macro")
         if started >= self.day:
             return
@@ -284,7 +290,7 @@ class _Update:
                 self.report.rows["macro", "inflation"] = len(rows)
                 self.landed.append(self.landing.land("macro", "inflation", rows))
         if answered:
-            _replace(asked, json.dumps({"macro": f"{self.day:%Y-%m-%d}"}))
+            self.asked["macro"] = f"{self.day:%Y-%m-%d}"
 
     def _write_instruments(self) -> None:
         table = self.instruments.sort_values("symbol").reset_index(drop=True)
@@ -324,6 +330,10 @@ class _Update:
 
 
 RATES = ("_MOM", "_YOY")
+
+
+def _read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _replace(path: Path, text: str) -> None:
