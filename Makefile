@@ -4,13 +4,19 @@ AS_OF ?= latest
 DATA ?= sample
 OUT ?= outputs
 LANGUAGE ?= en
+NOTEBOOK ?=
+CODE ?= 1
 ONLY ?=
 BIN := .venv/bin
 
-.PHONY: report data test lab bench study lock
+.PHONY: report appendix data test lab bench study lock
 
 report: .venv/ready
 	$(BIN)/python -m lib.weekly --as-of "$(AS_OF)" --data "$(DATA)" --out "$(OUT)" --language "$(LANGUAGE)"
+
+# make appendix NOTEBOOK=03 CODE=0 exports one notebook as HTML and PDF: that of the newest run, or as run in JupyterLab
+appendix: .venv/ready
+	$(BIN)/python -m lib.appendix "$(NOTEBOOK)" --code "$(CODE)" --out "$(OUT)"
 
 # make data fills the store that make report DATA=store reads; CHECK=1 only tests which providers answer
 data: .venv/live
@@ -25,7 +31,7 @@ lab: .venv/ready
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 # make bench ONLY="store gp" measures parts
-bench: .venv/ready
+bench: .venv/live
 	$(BIN)/python -m benchmarks $(ONLY)
 
 .venv/ready: requirements.txt pyproject.toml

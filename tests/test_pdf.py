@@ -13,6 +13,7 @@ from lib.report.catalogue import catalogue
 from lib.report.html import page
 from lib.report.manifest import SectionRecord
 from lib.report.pdf import export_pdf, pdf_of
+from lib.report.sections import Plan
 from lib.report.typeset import SIZES
 
 
@@ -133,7 +134,9 @@ def test_a_pdf_that_fails_is_told_and_leaves_the_page(tmp_path, monkeypatch):
 
     monkeypatch.setattr(exports, "export_pdf", fail)
     made = manifest()
-    exports.export_run(tmp_path, "06_weekly_report", made, catalogue("en"))
+    exports.export_run(
+        tmp_path, Plan(sections=[{"notebook": "01_market_recap"}], report="06_weekly_report"), made, catalogue("en")
+    )
     assert made.status == "failed"
     assert [(record.file, record.status) for record in made.exports][:2] == [
         ("report.html", "ok"),

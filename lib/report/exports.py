@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from lib.market.errors import SuiteError
+from lib.report.appendix import FOLDER, export_appendix, told
 from lib.report.catalogue import Catalogue
 from lib.report.html import export_report
 from lib.report.manifest import ExportRecord, Manifest
 from lib.report.pdf import export_pdf
+from lib.report.sections import Plan
 
 
-def export_run(folder: Path, notebook: str, manifest: Manifest, t: Catalogue) -> None:
+def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Catalogue) -> None:
     """Export a run and record in its manifest what became of each file.
 
     The page comes first and has to succeed; a failure of any other file is recorded, makes the run a failed one, and
@@ -23,29 +26,50 @@ def export_run(folder: Path, notebook: str, manifest: Manifest, t: Catalogue) ->
     ----------
     folder : Path
         The run's folder.
-    notebook : str
-        Stem of the report notebook.
+    plan : Plan
+        Names the report notebook and says whether appendices show code.
     manifest : Manifest
         ``exports`` and, on a failure, ``status`` are set.
     t : Catalogue
     """
-    page = export_report(folder, notebook, manifest, t)
-    date, source = t.date(manifest.as_of), manifest.source_label[t.language]
+    page = export_report(folder, plan.report, manifest, t)
     manifest.exports = [
         ExportRecord(file="report.html"),
-        _attempt("report.pdf", lambda: export_pdf(page, t, date=date, source=source)),
+        _attempt("report.pdf", partial(_report_pdf, page, manifest, t)),
+        *_appendices(folder, plan, manifest, t),
     ]
     if not all(record.done for record in manifest.exports):
         manifest.status = "failed"
 
 
-def _attempt(file: str, make: Callable[[], object]) -> ExportRecord:
+def _report_pdf(page: Path, manifest: Manifest, t: Catalogue) -> list[str]:
+    export_pdf(page, t, date=t.date(manifest.as_of), source=manifest.source_label[t.language])
+    return []
+
+
+def _appendices(folder: Path, plan: Plan, manifest: Manifest, t: Catalogue) -> list[ExportRecord]:
+    """Export every notebook that was executed; a skipped one has nothing to show, and the page says so."""
+    records = []
+    for section in manifest.sections:
+        executed = folder / "notebooks" / f"{section.name}.ipynb"
+        if executed.exists():
+            make = partial(_appendix, executed, folder / FOLDER, plan.appendix_code, manifest, t)
+            records.append(_attempt(f"{FOLDER}/{section.name}.pdf", make))
+    return records
+
+
+def _appendix(executed: Path, target: Path, code: bool, manifest: Manifest, t: Catalogue) -> list[str]:
+    made = export_appendix(executed, target, code=code, manifest=manifest)
+    return [told(oddity, t) for oddity in made.oddities]
+
+
+def _attempt(file: str, make: Callable[[], list[str]]) -> ExportRecord:
+    """Make a file; ``make`` returns what its reader has to know."""
     try:
-        make()
+        return ExportRecord(file=file, notes=make())
     except SuiteError as error:
         return ExportRecord(file=file, status="failed", error=str(error))
     except Exception as error:  # one odd cell must not cost the other exports; it is recorded and told
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         return ExportRecord(file=file, status="failed", error=f"{type(error).__name__}: {error} ({where})")
-    return ExportRecord(file=file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pypandoc
@@ -9,6 +10,8 @@ from bs4 import BeautifulSoup, Tag
 
 #: a formula: its TeX, and whether it stands on a line of its own
 Formula = tuple[str, bool]
+#: LaTeX output: a formula between its marks, or an environment
+DELIMITED = re.compile(r"\s*(?:\$\$(.+)\$\$|\$(.+)\$|\\\[(.+)\\\]|\\\((.+)\\\)|(\\begin\{.+))\s*$", re.DOTALL)
 #: stands between the formulas of one conversion
 BETWEEN = "between-two-formulas"
 MATHML = "application/x-tex"
@@ -37,7 +40,13 @@ def script(tex: str, display: bool) -> str:
 
 
 def with_mathml(soup: BeautifulSoup) -> None:
-    """Replace the formulas of a page, as ``script`` marks them, by MathML."""
+    """Replace the formulas of a page, as ``script`` marks them or as LaTeX output gives them, by MathML."""
+    for output in soup.select("div.output_latex"):
+        found = DELIMITED.match(output.get_text())
+        if found:
+            tex = next(part for part in found.groups() if part is not None)
+            output.clear()
+            output.append(BeautifulSoup(script(tex.strip(), display=True), "html.parser"))
     tags = [tag for tag in soup.find_all("script") if tag.get("type", "").startswith("math/tex")]
     formulas = [(tag.get_text().replace("<\\/", "</"), "display" in tag["type"]) for tag in tags]
     for tag, mathml in zip(tags, to_mathml(formulas), strict=True):

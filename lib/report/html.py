@@ -9,17 +9,15 @@ import jinja2
 import nbformat
 from bs4 import BeautifulSoup, Tag
 from markupsafe import Markup
-from nbconvert import HTMLExporter
-from traitlets.config import Config
 
 from lib.report.catalogue import Catalogue
 from lib.report.commentary import headline_of
 from lib.report.fonts import font_face
+from lib.report.formulas import with_mathml
 from lib.report.manifest import Manifest
+from lib.report.rendering import cells_html
 
 TEMPLATES = Path(__file__).with_name("templates")
-#: richest first; scripts are left out, a page that is mailed or printed has no use for them
-FORMATS = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
 RESOURCES = {"img": "src", "source": "src", "video": "src", "audio": "src", "iframe": "src", "embed": "src"}
 #: where the font goes, once all that the page shows is known
 FONT = "/* font */"
@@ -76,13 +74,11 @@ def outputs_of(notebook: nbformat.NotebookNode) -> str:
         if cell.cell_type == "code":
             shown = [output for output in cell.outputs if output.output_type in ("display_data", "execute_result")]
             cells.append(nbformat.v4.new_code_cell(outputs=shown))
-    config = Config({"NbConvertBase": {"display_data_priority": FORMATS}})
-    exporter = HTMLExporter(template_name="basic", config=config, exclude_input=True, exclude_output_prompt=True)
-    return exporter.from_notebook_node(nbformat.v4.new_notebook(cells=cells))[0]
+    return cells_html(nbformat.v4.new_notebook(cells=cells), code=False)
 
 
 def page(body: str, manifest: Manifest, t: Catalogue, report=None, title: str | None = None) -> str:
-    """Lay out the page: head, table of contents, content; nothing in it points outside.
+    """Lay out the report: head, table of contents, content; nothing in it points outside.
 
     Parameters
     ----------
@@ -97,8 +93,9 @@ def page(body: str, manifest: Manifest, t: Catalogue, report=None, title: str | 
         The headline; without one the page goes by the name of the report.
     """
     soup = BeautifulSoup(body, "html.parser")
-    _make_self_contained(soup, t)
-    contents = _number_headings(soup)
+    with_mathml(soup)
+    make_self_contained(soup, t)
+    contents = number_headings(soup)
     values = dict(m=manifest, t=t, report=report, title=title or t("06_weekly_report.title"), contents=contents)
     return lay_out("page.html.j2", body=Markup(soup), **values)
 
@@ -125,7 +122,7 @@ def outside_references(html: str) -> list[str]:
     return found + [match.group() for style in styles for match in OUTSIDE.finditer(style)]
 
 
-def _make_self_contained(soup: BeautifulSoup, t: Catalogue) -> None:
+def make_self_contained(soup: BeautifulSoup, t: Catalogue) -> None:
     """Take out what a browser would fetch from elsewhere or run; say so where a reader would miss it."""
     for tag in soup.find_all(["script", "link", "object", "base", "noscript"]):
         tag.decompose()
@@ -147,7 +144,7 @@ def _make_self_contained(soup: BeautifulSoup, t: Catalogue) -> None:
             del tag[name]
 
 
-def _number_headings(soup: BeautifulSoup) -> list[dict]:
+def number_headings(soup: BeautifulSoup) -> list[dict]:
     """Put headings in order below the page's title and give each a target; return the table of contents."""
     for anchor in soup.select("a.anchor-link"):
         anchor.decompose()

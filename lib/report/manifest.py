@@ -70,9 +70,11 @@ class ExportRecord(BaseModel):
     Attributes
     ----------
     file : str
-        Relative to the run's folder.
+        Relative to the run's folder; of an appendix the PDF, beside which its HTML lies.
     status : str
         ``ok``, or ``failed``, see ``error``.
+    notes : list of str
+        The cells that are not shown as they are, and what to do about them.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -80,6 +82,7 @@ class ExportRecord(BaseModel):
     file: str
     status: Literal["ok", "failed"] = "ok"
     error: str | None = None
+    notes: list[str] = []
 
     @property
     def done(self) -> bool:

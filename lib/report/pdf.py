@@ -93,11 +93,15 @@ def _front(soup: BeautifulSoup, t: Catalogue, date: str, source: str) -> dict:
     banners = []
     for banner in soup.select("header .banner"):
         pre = banner.find("pre")
+        items = [words(item.extract()) for item in banner.find_all("li")]
         code = pre.extract().get_text().strip() if pre else ""
         strong = banner.find("strong")
         head = strong.extract().get_text(" ", strip=True) if strong else ""
         said = {"strong": head, "text": words(banner), "pre": code}
-        banners.append({key: drawable(text) for key, text in said.items()} | {"failed": "failed" in banner["class"]})
+        banners.append(
+            {key: drawable(text) for key, text in said.items()}
+            | {"items": [drawable(item) for item in items], "failed": "failed" in banner["class"]}
+        )
     facts = [
         [drawable(words(part.find("dt"))), drawable(words(part.find("dd")))] for part in soup.select(".facts > div")
     ]
@@ -107,6 +111,7 @@ def _front(soup: BeautifulSoup, t: Catalogue, date: str, source: str) -> dict:
         "kicker": drawable(words(kicker)) if kicker else "",
         "facts": facts,
         "banners": banners,
+        "breaks": "appendix" not in soup.body.get("class", []),
         "contents": t("06_weekly_report.contents") if soup.select("nav.contents li") else "",
         "date": date,
         "source": drawable(source),

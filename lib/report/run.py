@@ -160,7 +160,7 @@ class _Run:
                 bar.update(before + cells[section.notebook] - bar.n)
                 bar.write(_line(record))
         self.manifest.status = "ok" if all(record.done for record in self.manifest.sections) else "failed"
-        export_run(self.folder, self.plan.report, self.manifest, catalogue(self.common.language))
+        export_run(self.folder, self.plan, self.manifest, catalogue(self.common.language))
         self.manifest.write(self.folder)
         return self.manifest
 

@@ -39,12 +39,22 @@ class Section(BaseModel):
 
 
 class Plan(BaseModel):
-    """The sections in the order they run, and the notebook that assembles the report from them."""
+    """The sections in the order they run, and the notebook that assembles the report from them.
+
+    Attributes
+    ----------
+    sections : list of Section
+    report : str
+        The report notebook's stem.
+    appendix_code : bool
+        Whether the appendices, one per notebook, show code.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     sections: Annotated[list[Section], Field(min_length=1)]
     report: str
+    appendix_code: bool = True
 
 
 def read_plan(notebooks: Path, params: Path = PARAMS) -> Plan:

@@ -91,6 +91,12 @@ def _prepare(main: Tag, folder: Path, t: Catalogue) -> dict[str, Piece]:
             tag.decompose()
     for folded in main.find_all("details"):
         _unfold(folded, t)
+    for code in main.select("div.highlight > pre"):
+        source = code.get_text()
+        code.clear()
+        code["class"] = ["python"]
+        code.append(Tag(name="code"))
+        code.code.string = source
     for number in main.select(".exhibit-number"):
         number.append(" · ")
     for level in range(2, 7):

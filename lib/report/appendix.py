@@ -1,0 +1,226 @@
+"""Executed notebooks as appendices: HTML and PDF, with or without code."""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from bs4 import BeautifulSoup
+from markupsafe import Markup
+from nbformat import NotebookNode
+from pygments.formatters import HtmlFormatter
+
+from lib.market.errors import RunError
+from lib.report.catalogue import LANGUAGES, Catalogue, catalogue
+from lib.report.formulas import with_mathml
+from lib.report.html import heading, lay_out, make_self_contained, number_headings
+from lib.report.manifest import Manifest
+from lib.report.oddcells import Oddity, leave_out_unrendered, settle
+from lib.report.pdf import export_pdf
+from lib.report.rendering import cells_html
+
+FOLDER = "appendices"
+SAMPLES = ("sample", "sample-null")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What an appendix says about where it comes from.
+
+    Attributes
+    ----------
+    as_of, source : str
+        Date and data's source in the words of its language.
+    synthetic : bool
+    """
+
+    as_of: str
+    source: str
+    synthetic: bool
+
+
+@dataclass(frozen=True)
+class Appendix:
+    """An exported notebook.
+
+    Attributes
+    ----------
+    html, pdf : Path
+    oddities : list of Oddity
+        The cells that are not shown as they are.
+    """
+
+    html: Path
+    pdf: Path
+    oddities: list[Oddity]
+
+
+def export_appendix(
+    executed: Path, target: Path, *, code: bool, manifest: Manifest | None = None, language: str | None = None
+) -> Appendix:
+    """Write ``<stem>.html`` and ``<stem>.pdf`` of an executed notebook.
+
+    Parameters
+    ----------
+    executed : Path
+        The notebook with its outputs.
+    target : Path
+        Folder of the two files.
+    code : bool
+        With the code of its cells.
+    manifest : Manifest, optional
+        Of the run that executed it; without one date and source are read from the notebook's parameters.
+    language : str, optional
+        Of the words around the notebook's own; by default that of the run or of the notebook's parameters.
+
+    Raises
+    ------
+    RunError
+        The notebook cannot be read, has no outputs, or its PDF cannot be set.
+    """
+    notebook = read(executed)
+    parameters = parameters_of(notebook)
+    spoken = language or (manifest.language if manifest else parameters.get("language"))
+    t = catalogue(spoken if spoken in LANGUAGES else "en")
+    origin = _from_run(manifest, t) if manifest else _from_notebook(parameters, executed, t)
+    oddities = settle(notebook, t)
+    body, unrendered = _body(notebook, executed.parent, t, code=code)
+    oddities = sorted([*oddities, *unrendered], key=lambda oddity: oddity.cell)
+    html = appendix_page(body, notebook, executed.stem, origin, oddities, t, code=code)
+    target.mkdir(parents=True, exist_ok=True)
+    path = target / f"{executed.stem}.html"
+    aside = path.with_suffix(".html.tmp")
+    aside.write_text(html, encoding="utf-8")
+    os.replace(aside, path)
+    return Appendix(path, export_pdf(path, t, date=origin.as_of, source=origin.source), oddities)
+
+
+def _body(notebook: NotebookNode, folder: Path, t: Catalogue, *, code: bool) -> tuple[str, list[Oddity]]:
+    """Render the cells; those that nbconvert cannot render are left out and returned."""
+    try:
+        return cells_html(notebook, code=code, folder=str(folder)), []
+    except Exception:  # nbconvert raises whatever its filters do; the cells behind it are found and named
+        odd = leave_out_unrendered(notebook, t)
+        if not odd:
+            raise
+        return cells_html(notebook, code=code, folder=str(folder)), odd
+
+
+def told(oddity: Oddity, t: Catalogue) -> str:
+    """Return what a reader has to know about a cell, on one line."""
+    cell = t("export.odd_cell", cell=oddity.cell, what=oddity.what)
+    return f"{cell} {t('export.odd_remedy', remedy=oddity.remedy)}"
+
+
+def appendix_page(
+    body: str, notebook: NotebookNode, stem: str, origin: Origin, oddities: list[Oddity], t: Catalogue, *, code: bool
+) -> str:
+    """Lay out the page of a notebook from its rendered cells."""
+    soup = BeautifulSoup(body, "html.parser")
+    with_mathml(soup)
+    make_self_contained(soup, t)
+    first = soup.find("h1")
+    title = " ".join(first.get_text(" ").split()) if first else heading(t, stem)
+    if first:
+        first.decompose()
+    _describe(soup, t)
+    _box_tables(soup)
+    contents = number_headings(soup)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    unrun = sum(cell.execution_count is None for cell in cells)
+    return lay_out(
+        "appendix.html.j2",
+        t=t,
+        title=title,
+        origin=origin,
+        code=code,
+        contents=contents,
+        oddities=[told(oddity, t) for oddity in oddities],
+        unrun=t("export.unrun", cells=unrun, all=len(cells)) if unrun else "",
+        highlight=Markup(HtmlFormatter(style="default").get_style_defs(".highlight")),
+        body=Markup(soup),
+    )
+
+
+def read(executed: Path) -> NotebookNode:
+    """Read an executed notebook; RunError when it is none."""
+    try:
+        notebook = nbformat.read(executed, as_version=4)
+    except FileNotFoundError as error:
+        raise RunError("there is no such notebook", file=executed, remedy="give its number or its path") from error
+    except Exception as error:  # nbformat raises whatever its JSON and schema readers raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = "open it in JupyterLab and save it again"
+        raise RunError(f"the notebook cannot be read: {reason}", file=executed, remedy=remedy) from error
+    if not has_outputs(notebook):
+        raise RunError(
+            "the notebook has no outputs to export",
+            file=executed,
+            remedy="run it in JupyterLab (make lab) and save it, or make a report",
+        )
+    return notebook
+
+
+def has_outputs(notebook: NotebookNode) -> bool:
+    """Tell whether a notebook has been run."""
+    return any(cell.cell_type == "code" and cell.outputs for cell in notebook.cells)
+
+
+def parameters_of(notebook: NotebookNode) -> dict[str, object]:
+    """Return the literal values that a notebook's parameter cells assign, the injected ones last."""
+    values: dict[str, object] = {}
+    for tag in ("parameters", "injected-parameters"):
+        for cell in notebook.cells:
+            if tag in cell.metadata.get("tags", []):
+                values |= _assigned(cell.source)
+    return values
+
+
+def _assigned(source: str) -> dict[str, object]:
+    values = {}
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError:
+        return values
+    for statement in statements:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            try:
+                values[statement.targets[0].id] = ast.literal_eval(statement.value)
+            except ValueError:  # a value that is computed; no literal to tell
+                continue
+    return values
+
+
+def _from_run(manifest: Manifest, t: Catalogue) -> Origin:
+    source = manifest.source_label[t.language]
+    return Origin(t.date(manifest.as_of), source, manifest.synthetic)
+
+
+def _from_notebook(parameters: dict[str, object], executed: Path, t: Catalogue) -> Origin:
+    as_of, data = str(parameters.get("as_of", "latest")), str(parameters.get("data", ""))
+    saved = datetime.datetime.fromtimestamp(executed.stat().st_mtime).date()
+    try:
+        day = t.date(datetime.date.fromisoformat(as_of))
+    except ValueError:  # latest: the day it was saved is what is known
+        day = t.date(saved)
+    return Origin(day, t("common.synthetic") if data in SAMPLES else Path(data).name, data in SAMPLES)
+
+
+def _describe(soup: BeautifulSoup, t: Catalogue) -> None:
+    """Give pictures without a description one that at least tells them apart."""
+    for number, image in enumerate(soup.find_all("img"), start=1):
+        if not image.get("alt"):
+            image["alt"] = t("export.picture", number=number)
+
+
+def _box_tables(soup: BeautifulSoup) -> None:
+    """Let wide tables scroll in a box of their own."""
+    for number, table in enumerate(soup.find_all("table"), start=1):
+        if table.find_parent("table") is None and not table.find_parent(class_="scroll"):
+            label = f"table {number}"
+            attributes = {"class": ["scroll"], "role": "region", "tabindex": "0", "aria-label": label}
+            table.wrap(soup.new_tag("div", attrs=attributes))

@@ -1,0 +1,87 @@
+"""Notebook cells as HTML: nbconvert's plain template, with formulas marked instead of left to a script."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import nbformat
+from jinja2 import pass_context
+from nbconvert import HTMLExporter
+from nbconvert.exporters.templateexporter import TemplateExporter
+from nbconvert.filters import Highlight2HTML
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
+from traitlets.config import Config
+
+from lib.report.formulas import script
+
+#: richest first; scripts are left out, a page that is mailed or printed has no use for them
+FORMATS = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
+
+
+class MathRenderer(IPythonRenderer):
+    """Renders Markdown with each formula as the element that ``lib.report.formulas`` converts later."""
+
+    def block_math(self, body: str) -> str:
+        """Return a formula of its own line."""
+        return script(body.strip(), display=True)
+
+    def inline_math(self, body: str) -> str:
+        """Return a formula within a line."""
+        return script(body.strip(), display=False)
+
+    def latex_environment(self, name: str, body: str) -> str:
+        """Return an environment such as ``align``."""
+        return script(f"\\begin{{{name}}}{body}\\end{{{name}}}", display=True)
+
+
+class PlainExporter(HTMLExporter):
+    """nbconvert's HTML without its second look at the finished page, which takes seconds on a page full of tables."""
+
+    def from_notebook_node(self, nb: nbformat.NotebookNode, resources: dict | None = None, **kw: Any):
+        """Convert a notebook; pictures without a description are the caller's to describe."""
+        resources = self._init_resources(resources)
+        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self))
+        widgets = WidgetsDataTypeFilter(notebook_metadata=self._nb_metadata, parent=self, resources=resources)
+        self.register_filter("filter_data_type", widgets)
+        return TemplateExporter.from_notebook_node(self, nb, resources, **kw)
+
+    @pass_context
+    def markdown2html(self, context, source: str) -> str:
+        """Render Markdown with its formulas marked and the pictures beside the notebook taken in."""
+        renderer = MathRenderer(
+            escape=False,
+            attachments=context.get("cell", {}).get("attachments", {}),
+            embed_images=True,
+            path=context.get("resources", {}).get("metadata", {}).get("path", ""),
+            exclude_anchor_links=True,
+        )
+        return MarkdownWithMath(renderer=renderer).render(source)
+
+
+def cells_html(notebook: nbformat.NotebookNode, *, code: bool, folder: str = "") -> str:
+    """Return a notebook's cells as an HTML fragment with formulas marked.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+    code : bool
+        With the code of its cells.
+    folder : str
+        Where the pictures lie that its prose shows.
+    """
+    return _exporter(code).from_notebook_node(notebook, {"metadata": {"path": folder}})[0]
+
+
+@lru_cache
+def _exporter(code: bool) -> PlainExporter:
+    """Return the exporter; it is kept, since making its templates takes longer than rendering a notebook."""
+    config = Config({"NbConvertBase": {"display_data_priority": FORMATS}})
+    return PlainExporter(
+        template_name="basic",
+        config=config,
+        exclude_input=not code,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
