@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lib.market.fingerprint import fingerprint
@@ -43,7 +44,8 @@ def sector_view(
     Returns
     -------
     DataFrame, (T, N)
-        A session is scored by libraries mined on or before it; NaN before the first and where there is no view.
+        A session is scored by libraries mined on or before it; NaN before the first and where there is no view, so all
+        NaN for a history that ends before the first quarter that is mined.
 
     Raises
     ------
@@ -52,6 +54,8 @@ def sector_view(
     ParameterError
         A setting that the search does not know.
     """
+    if prices.dates[-1] < pd.Timestamp(search["first_quarter"]):
+        return pd.DataFrame(np.nan, prices.dates, prices.symbols)
     if cache_dir is None:
         return _scores(prices, valuations, search, n_jobs, None, report)
     code = sorted(Path(gp.__file__).parent.glob("*.py"))

@@ -169,7 +169,8 @@ class _Problem:
             with warnings.catch_warnings():
                 # an inaccurate solution shows in the status, which becomes a recorded step
                 warnings.simplefilter("ignore", UserWarning)
-                self.problem.solve(solver=cp.CLARABEL, enforce_dpp=True)
+                # a warm start would keep the scaling of the problem before: the same data have to give the same weights
+                self.problem.solve(solver=cp.CLARABEL, enforce_dpp=True, warm_start=False)
         except cp.SolverError as error:
             # the caller records the step that follows
             return f"failed: {error}"

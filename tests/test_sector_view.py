@@ -1,0 +1,66 @@
+"""The sector view: kept, point-in-time, and silent before the rotation has a library."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.market.calendar import Sessions
+from lib.market.panel import Panel
+from lib.models import sector_view as module
+from lib.models.sector_view import sector_view
+
+DATES = Sessions.load().between("2020-01-02", "2022-03-31")
+SECTORS = 15
+SEARCH = {
+    "first_quarter": "2021-09-01",
+    "seeds": 1,
+    "population": 20,
+    "generations": 1,
+    "window": 300,
+    "validation": 60,
+    "horizon": 5,
+    "min_train_ic": 0.0,
+    "min_validation_ic": 0.0,
+}
+
+
+def panels(until=DATES[-1], spoil_after=None):
+    rng = np.random.default_rng(4)
+    shape = (len(DATES), SECTORS)
+    close = 100 * np.exp(rng.normal(0, 0.015, shape).cumsum(axis=0))
+    fields = {"close": close, "volume": rng.uniform(1e6, 2e6, shape)}
+    fields |= {"open": close * 1.001, "high": close * 1.01, "low": close * 0.99}
+    fields["amount"] = fields["volume"] * close
+    if spoil_after is not None:
+        late = spoil_after < DATES
+        for values in fields.values():
+            values[late] *= np.random.default_rng(9).uniform(0.5, 2.0, (late.sum(), SECTORS))
+    symbols = pd.Index([f"s{k}" for k in range(SECTORS)])
+    prices = Panel(DATES, symbols, fields, np.ones(shape, bool)).until(until)
+    nothing = {name: np.full(prices.shape, np.nan) for name in ("pe_ttm", "pb")}
+    return prices, Panel(prices.dates, symbols, nothing, np.zeros(prices.shape, bool))
+
+
+def test_scores_start_with_the_first_library_and_know_nothing_later():
+    cut = pd.Timestamp("2022-01-31")
+    scores = sector_view(*panels(), SEARCH)
+    first = scores.dropna(how="all").index[0]
+    assert pd.Timestamp("2021-09-01") <= first <= pd.Timestamp("2021-12-31")
+    later = sector_view(*panels(spoil_after=cut), SEARCH)
+    pd.testing.assert_frame_equal(scores.loc[:cut], later.loc[:cut])
+    assert not np.allclose(scores.loc[cut:].iloc[5:], later.loc[cut:].iloc[5:], equal_nan=True)
+
+
+def test_there_is_no_view_before_the_first_quarter_end():
+    scores = sector_view(*panels(until="2021-06-30"), SEARCH)
+    assert scores.isna().all(axis=None) and scores.index[-1] == pd.Timestamp("2021-06-30")
+
+
+def test_kept_scores_are_the_same_and_depend_on_data_and_search(tmp_path, monkeypatch):
+    made = sector_view(*panels(), SEARCH, cache_dir=tmp_path)
+    sector_view(*panels(), SEARCH | {"horizon": 6}, cache_dir=tmp_path)
+    sector_view(*panels(until="2022-03-30"), SEARCH, cache_dir=tmp_path)
+    assert len(list((tmp_path / "sector_view").iterdir())) == 3
+    monkeypatch.setattr(module, "walk_forward", lambda *_, **__: pytest.fail("mined again"))
+    again = sector_view(*panels(), SEARCH, cache_dir=tmp_path)
+    pd.testing.assert_frame_equal(made, again, check_freq=False)
