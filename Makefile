@@ -9,7 +9,7 @@ CODE ?= 1
 ONLY ?=
 BIN := .venv/bin
 
-.PHONY: report appendix data test lab bench study lock
+.PHONY: report appendix data test lab bench study gallery lock
 
 report: .venv/ready
 	$(BIN)/python -m lib.weekly --as-of "$(AS_OF)" --data "$(DATA)" --out "$(OUT)" --language "$(LANGUAGE)"
@@ -48,6 +48,10 @@ bench: .venv/live
 # minutes: seeds and nulls of the sector rotation, on the sample or on DATA=<folder>
 study: .venv/ready
 	$(BIN)/python benchmarks/study_gp.py $(if $(filter sample,$(DATA)),,"$(DATA)")
+
+# for maintainers: the pictures of the README, of the synthetic sample in both languages
+gallery: .venv/ready
+	$(BIN)/python -m lib.report.gallery
 
 # for maintainers: pins every transitive package for all supported Pythons (needs uv)
 lock:
