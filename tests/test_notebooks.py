@@ -1,12 +1,14 @@
 """Every notebook: how it is committed, that it runs by itself, and that two runs give the same files."""
 
 import ast
+import json
 from pathlib import Path
 from statistics import median
 
 import nbformat
 import pytest
 import yaml
+from tracing import statements, untraceable
 
 from lib.report.html import outside_references
 from lib.report.kernels import execute
@@ -96,7 +98,11 @@ def test_two_runs_give_the_same_tables_figures_and_exhibits(tmp_path, sample_sto
         results.append({path.relative_to(folder): path.read_bytes() for path in kept})
     assert len(results[0]) > 12
     assert results[0] == results[1]
+    said = json.loads((folder / "facts" / "commentary.json").read_text(encoding="utf-8"))
+    assert said["synthetic"] and len(said["sections"]["01_market_recap"]) > 5
+    assert [found for one in statements(said) if (found := untraceable(folder, "en", one))] == []
     page = (folder / "report.html").read_text(encoding="utf-8")
+    assert said["title"] in page
     assert outside_references(page) == []
     assert all(f'id="exhibit-{number:02d}"' in page for number in range(1, 6))
     assert "<img" in page
