@@ -14,12 +14,13 @@ from tests.test_notebooks import SMALLER
 
 NAME = "04_absolute_return_etf"
 MISSING, SUSPENDED, SPLIT, YOUNG = "159985.SZ", "511260.SH", "518880.SH", "159981.SZ"
+BORNE = "159980.SZ"
 SPLIT_DAY = "2025-03-10"
 
 
 def damaged(bars):
-    """Return the bars without one fund, one without sessions around the last decision, one split, one just listed."""
-    bars = bars[bars["symbol"] != MISSING].copy()
+    """Return the bars without two funds, one without sessions around the last decision, one split, one just listed."""
+    bars = bars[~bars["symbol"].isin([MISSING, BORNE])].copy()
     away = (bars["symbol"] == SUSPENDED) & bars["date"].between("2025-05-26", "2025-06-03")
     early = (bars["symbol"] == YOUNG) & (bars["date"] < "2025-02-03")
     bars = bars[~(away | early)]
@@ -39,7 +40,7 @@ def folder(sample_market, tmp_path_factory):
         "SELECT * FROM bars WHERE date >= DATE '2020-06-01' AND symbol IN (SELECT unnest(?))", [symbols]
     )
     bars = damaged(bars[["symbol", "date", "open", "high", "low", "close", "volume", "amount"]])
-    listed = listed[listed["symbol"] != MISSING]
+    listed = listed[~listed["symbol"].isin([MISSING, BORNE])]
     listed.to_csv(path / "instruments.csv", index=False)
     (path / "bars").mkdir()
     for kind, rows in bars.merge(listed[["symbol", "kind"]], on="symbol").groupby("kind"):
@@ -58,6 +59,7 @@ def test_a_damaged_folder_is_told_about_below_the_exhibits(folder, tmp_path, mon
         for stem in ("fig11_absolute_nav", "fig13_absolute_weights")
     )
     assert text(f"{NAME}.missing", names=names[MISSING]) in weights
+    assert text(f"{NAME}.borne", names=names[BORNE]) in weights
     assert text(f"{NAME}.step.suspended", months=1, names=names[SUSPENDED]) in weights
     assert text(f"{NAME}.step.leg_missing", months=1, names="long bonds") in weights
     assert text(f"{NAME}.step.young", months=4, names=names[YOUNG]) in course
