@@ -127,6 +127,16 @@ def tables():
         "fig17_class_risk_budgets": pd.DataFrame(
             {"asset_class": ["bond", "fx"], "budget": [0.6, 0.4], "risk_contribution": [0.5, 0.5], "weight": [0.7, 0.2]}
         ),
+        "s14_falling_after_gain": pd.DataFrame(
+            {
+                "score": ["falling", "rising", "difference"],
+                "cases": [400, 350, 750],
+                "hit_rate": [0.56, 0.52, 0.04],
+                "low": [0.5, 0.45, -0.03],
+                "high": [0.62, 0.6, 0.1],
+                "excess_return": [-0.01, 0.0, -0.01],
+            }
+        ),
         "s26_deflated_sharpe": pd.DataFrame({"measure": ["trials", "probability"], "value": [28.0, 0.62]}),
     }
 

@@ -139,6 +139,14 @@ def test_the_headline_follows_the_scores_of_the_hot_themes(tmp_path, changes, ru
     assert record["sections"]["02_ai_themes"][0]["rule"] == f"themes.strongest.{rule}"
 
 
+@pytest.mark.parametrize(("low", "rule"), [(-0.03, "unsupported"), (0.01, "supported"), (float("nan"), None)])
+def test_a_falling_score_is_a_warning_only_where_the_past_supports_it(tmp_path, low, rule):
+    made = tables()
+    made["s14_falling_after_gain"].loc[2, "low"] = low
+    risks = commented(write_run(tmp_path / "2025-06-13", made))["risks"]
+    assert [one["rule"] for one in risks if "claim" in one["rule"]] == ([f"risk.claim.{rule}"] if rule else [])
+
+
 @pytest.mark.parametrize(
     ("shares", "variant"),
     [

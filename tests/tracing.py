@@ -10,7 +10,7 @@ from lib.market.universe import universe
 from lib.report.catalogue import catalogue
 
 NAMES = {"en": universe("allocation")["name_en"].to_dict(), "zh": universe("allocation")["name_zh"].to_dict()}
-KEYS = ["symbol", "series", "metric", "measure", "date", "week", "name", "asset_class"]
+KEYS = ["symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score"]
 
 
 def statements(record):

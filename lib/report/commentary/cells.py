@@ -11,7 +11,7 @@ import pandas as pd
 from lib.report.catalogue import Catalogue
 
 #: columns that name a row, the first that a table has
-KEYS = ("symbol", "series", "metric", "measure", "date", "week", "name", "asset_class")
+KEYS = ("symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score")
 #: how a quotation is written; size, gap, points and step are for words that tell the direction themselves; gap is in
 #: percentage points
 WRITTEN: dict[str, Callable[[Catalogue, float], str]] = {

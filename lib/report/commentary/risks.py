@@ -15,6 +15,7 @@ PORTFOLIOS = {"rotation": ("08", "09"), "absolute": ("11", "12"), "global": ("14
 def sentences(tables: Tables, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
     """Yield the sentences on risks that the tables show."""
     yield from _hot_themes(tables, settings)
+    yield from _claim(tables)
     for portfolio, (nav, measured) in PORTFOLIOS.items():
         yield from _losses(tables, portfolio, nav, measured, settings)
     for portfolio, (_, measured) in PORTFOLIOS.items():
@@ -37,6 +38,16 @@ def _hot_themes(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
             previous=table.quote(top, "previous_score", "score"),
             latest=table.quote(top, "latest_score", "score"),
         )
+
+
+def _claim(tables: Tables) -> Iterator[Statement]:
+    """Say how often a falling score of a hot theme was right, and whether more than chance explains it."""
+    table = tables("s14")
+    if not table or not {"falling", "rising", "difference"} <= set(table.frame.dropna().index):
+        return
+    variant = "supported" if table.value("difference", "low") > 0 else "unsupported"
+    rates = {score: table.quote(score, "hit_rate", "share") for score in ("falling", "rising")}
+    yield write(table.text.language, f"risk.claim.{variant}", low=table.quote("difference", "low", "share"), **rates)
 
 
 def _losses(tables: Tables, portfolio: str, nav: str, measured: str, settings: WeeklyReport) -> Iterator[Statement]:
