@@ -80,7 +80,7 @@ def _settle_cell(cell: NotebookNode, number: int, t: Catalogue) -> Iterator[tupl
             cell.source = cell.source.replace(f"attachment:{name}", "missing")
             yield "attachment", {"name": name}
     else:
-        kept = []
+        cell.outputs = _merged(cell.outputs)
         for output in cell.outputs:
             if output.output_type == "stream":
                 lines = output.text.splitlines()
@@ -91,8 +91,19 @@ def _settle_cell(cell: NotebookNode, number: int, t: Catalogue) -> Iterator[tupl
                 yield "error", {"error": f"{output.get('ename', '')}: {output.get('evalue', '')}"}
             else:
                 yield from _settle_data(output, number, t)
-            kept.append(output)
-        cell.outputs = kept
+        cell.outputs = [output for output in cell.outputs if "data" not in output or output.data]
+
+
+def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join what a cell printed piece by piece."""
+    merged: list[NotebookNode] = []
+    for output in outputs:
+        last = merged[-1] if merged else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            merged.append(output)
+    return merged
 
 
 def _settle_data(output: NotebookNode, number: int, t: Catalogue) -> Iterator[tuple[str, dict]]:

@@ -64,7 +64,7 @@ def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> GT:
     words = [column for column in shown if column not in numeric]
     return (
         GT(shown, id=f"table-{exhibit['number']}")
-        .cols_label(**labels)
+        .cols_label(labels)
         .cols_align("right", numeric)
         .cols_align("left", words)
         .tab_style(style.text(weight="bold"), loc.column_labels())
