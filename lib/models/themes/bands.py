@@ -34,6 +34,11 @@ class Bars:
     filled: np.ndarray
     amount_is_estimated: bool
 
+    def of(self, rows: np.ndarray) -> Bars:
+        """Return the bars of some symbols."""
+        parts = {name: getattr(self, name)[rows] for name in (*FIELDS, "filled")}
+        return Bars(**parts, amount_is_estimated=self.amount_is_estimated)
+
 
 def bars(panel: Panel) -> Bars:
     """Turn a panel into bars; ``filled`` is the close carried over gaps, from which returns over windows come.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from lib.market.panel import Panel
+from lib.models.gp.kernels_cross import cs_rank
 from lib.models.themes.bands import BANDS, Bars, bars, shifted
 from lib.models.themes.kernels import average, co_moments, extremes, moments
 
@@ -23,17 +24,31 @@ WINDOW = {"daily": 5, "weekly": 6, "monthly": 6}
 HISTORY = 60
 
 
-def raw_features(b: Bars) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each feature's name and values, (N, T), one after the other so that memory stays low."""
-    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+def log_returns(b: Bars) -> np.ndarray:
+    """Return log returns since the last close before, (N, T); NaN on sessions without trade."""
+    price = np.log(b.filled)
+    return np.where(np.isnan(b.close), np.nan, price - shifted(price, 1))
+
+
+def market_return(b: Bars) -> np.ndarray:
+    """Return the mean log return of all symbols, (T,); NaN where none trades."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an all-NaN session has no market return
-        price = np.log(b.filled)
-        step = np.where(np.isnan(b.close), np.nan, price - shifted(price, 1))
-        yield from _windows(price, step)
-        yield from _returns(b, price, step)
-        yield from _volatility(b, step)
-        yield from _volumes(b, step)
-        yield from _market(step)
+        return np.nanmean(log_returns(b), axis=0)
+
+
+def raw_features(b: Bars, market: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each feature's name and values, (N, T), one after the other so that memory stays low.
+
+    ``market`` is the ``market_return`` of all symbols, (T,), of which ``b`` may be a part: each row of a feature
+    depends on its own symbol and on the market alone.
+    """
+    price, step = np.log(b.filled), log_returns(b)
+    yield from _windows(price, step)
+    yield from _returns(b, price, step)
+    yield from _volatility(b, step)
+    yield from _volumes(b, step)
+    yield from _market(step, market)
 
 
 def _windows(price, step):
@@ -117,9 +132,9 @@ def _volumes(b: Bars, step):
     yield "volume_weighting_gap_20", weighed - average(step, 20)
 
 
-def _market(step):
+def _market(step, market):
     """Against the equal-weight market: sensitivity, own volatility, own momentum."""
-    market = np.broadcast_to(np.nanmean(step, axis=0), step.shape)
+    market = np.broadcast_to(market, step.shape)
     _, slope = co_moments(step, market, 60)
     yield "beta_60", slope
     own = step - slope * market
@@ -135,12 +150,12 @@ def _market(step):
 
 def ranked(values: np.ndarray) -> np.ndarray:
     """Rank each row to -0.5 .. 0.5, ties by their mean, NaN left out, (K, N) to float32 (K, N)."""
-    places = rankdata(np.where(np.isfinite(values), values, np.nan), axis=1, nan_policy="omit")
-    count = np.isfinite(values).sum(axis=1, keepdims=True)
-    return ((places - 0.5) / np.maximum(count, 1) - 0.5).astype(np.float32)
+    places = np.empty(values.shape)
+    cs_rank(np.where(np.isfinite(values), values, np.nan), places)
+    return (places - 0.5).astype(np.float32)
 
 
-def features(panel: Panel, dates: pd.DatetimeIndex) -> tuple[np.ndarray, list[str], Bars]:
+def features(panel: Panel, dates: pd.DatetimeIndex, threads: int = 2) -> tuple[np.ndarray, list[str], Bars]:
     """Compute all features on some sessions.
 
     Parameters
@@ -149,6 +164,8 @@ def features(panel: Panel, dates: pd.DatetimeIndex) -> tuple[np.ndarray, list[st
         All six fields.
     dates : DatetimeIndex, (K,)
         Sessions of the panel.
+    threads : int
+        Each takes a share of the symbols; no result depends on it.
 
     Returns
     -------
@@ -162,8 +179,18 @@ def features(panel: Panel, dates: pd.DatetimeIndex) -> tuple[np.ndarray, list[st
     traded = (~np.isnan(b.close)).cumsum(axis=1)[:, rows].T >= HISTORY
     # a share that stood still for four weeks is not scored: its last bars say nothing about now
     lately = np.isfinite(average(b.close, 20)[:, rows].T)
+    market = market_return(b)
+    parts = [raw_features(b.of(rows_of), market) for rows_of in np.array_split(np.arange(len(b.close)), threads)]
     names, columns = [], []
-    for name, values in raw_features(b):
-        names.append(name)
-        columns.append(ranked(np.where(traded & lately, values[:, rows].T, np.nan)))
+    with ThreadPoolExecutor(threads) as pool:
+        while all(made := list(pool.map(_next, parts))):
+            names.append(made[0][0])
+            values = np.concatenate([part[:, rows] for _, part in made])
+            columns.append(ranked(np.where(traded & lately, values.T, np.nan)))
     return np.stack(columns, axis=2), names, b
+
+
+def _next(part: Iterator) -> tuple[str, np.ndarray] | None:
+    """Return a part's next feature, None after the last; kernels and array arithmetic leave other threads running."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return next(part, None)

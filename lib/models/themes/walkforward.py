@@ -148,7 +148,7 @@ def blend(panel: Panel, dates: pd.DatetimeIndex, settings: Settings, groups: np.
 
 
 def _walk(panel, dates, first, settings, groups) -> Scores:
-    x, names, b = features.features(panel, dates)
+    x, names, b = features.features(panel, dates, settings.threads)
     y = blend(panel, dates, settings, groups)
     known = np.isfinite(x).mean(axis=2) > 0.5
     at = panel.dates.get_indexer(dates)
