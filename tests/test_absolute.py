@@ -296,6 +296,15 @@ def test_a_class_without_a_fund_gets_nothing_and_is_named():
     assert (portfolio.weights.sum(axis=1) > 0.5).all()
 
 
+def test_sector_funds_alone_hold_nothing_without_a_view():
+    prices = closes()
+    prices[["broad", "div"]] = np.nan
+    values, hold = with_standins(prices, {}).values, pd.Series(False, DAYS)
+    portfolio = decide(values, FUNDS, scores().iloc[:0], hold, DECISIONS, RULES)
+    assert (portfolio.classes["equity"] == 0).all()
+    assert steps_of(portfolio, "class_empty")["detail"].unique().tolist() == ["equity"]
+
+
 def test_no_class_at_all_is_refused_with_the_date():
     with pytest.raises(ModelError, match="no class has a fund") as caught:
         path(closes(), decisions=DAYS[[10]])

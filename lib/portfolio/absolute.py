@@ -170,25 +170,27 @@ def _flags(values, held, trends, funds: pd.DataFrame, rules: Rules) -> tuple[pd.
 
 def _decision(returns, trend, usable: pd.DataFrame, scores: pd.Series, hold_dividend: bool, rules: Rules):
     members = {name: usable[usable["group"] == name] for name in CLASSES}
-    told = [("class_empty", name) for name, part in members.items() if part.empty]
-    if len(told) == len(CLASSES):
+    sleeves: dict[str, pd.Series] = {}
+    told: list[tuple[str, str]] = []
+    for name, part in members.items():
+        more: list[tuple[str, str]] = []
+        inside = pd.Series(dtype=float)
+        if name == "equity" and len(part):
+            carried = part["role"].where(part["role"] != "sector", part["tracks"])
+            inside, more = equity_slots(scores, carried, hold_dividend, rules.slots, rules.dividend_slots)
+        elif name == "bond" and len(part):
+            inside, more = bond_legs(part["role"])
+        elif len(part):
+            inside, more = commodity_weights(returns, trend[part.index], rules.steepness, SESSIONS)
+        if len(inside):
+            sleeves[name] = inside
+        told += more if len(inside) else [("class_empty", name)]
+    if not sleeves:
         raise ModelError(
             "no class has a fund with enough history",
             date=f"{trend.name:%Y-%m-%d}",
             remedy="start later or add stand-ins",
         )
-    sleeves: dict[str, pd.Series] = {}
-    for name, part in members.items():
-        if part.empty:
-            continue
-        if name == "equity":
-            carried = part["role"].where(part["role"] != "sector", part["tracks"])
-            sleeves[name], more = equity_slots(scores, carried, hold_dividend, rules.slots, rules.dividend_slots)
-        elif name == "bond":
-            sleeves[name], more = bond_legs(part["role"])
-        else:
-            sleeves[name], more = commodity_weights(returns, trend[part.index], rules.steepness, SESSIONS)
-        told += more
     # what today's sleeve would have done over the window
     past = pd.DataFrame({name: returns[inside.index] @ inside for name, inside in sleeves.items()})
     return _classes(past, sleeves, usable, trend, rules, told)
