@@ -132,10 +132,10 @@ def test_run_parameters_stand_on_the_command_line_only(tmp_path):
 
 
 def test_a_notebook_without_parameters_takes_none(tmp_path):
-    (tmp_path / "06_weekly_report.yaml").write_text("colour: blue\n")
-    assert model_of("06_weekly_report") is Parameters
+    (tmp_path / "07_own_notes.yaml").write_text("colour: blue\n")
+    assert model_of("07_own_notes") is Parameters
     with pytest.raises(ParameterError, match="unknown key colour"):
-        load("06_weekly_report", tmp_path)
+        load("07_own_notes", tmp_path)
 
 
 def plan(tmp_path, text, notebooks=("01_a", "02_b", "06_c")):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from lib.portfolio import budgets as budgeting
 from lib.portfolio import covariance as estimation
 from lib.portfolio.budgets import RiskBudget, risk_budget_weights
 from lib.portfolio.covariance import Covariance, shrunk_covariance
+from lib.portfolio.keeping import kept
 
 #: sessions between the returns of the covariance: a week, so that Asian and American closes of one day overlap
 STEP = 5
@@ -123,9 +123,7 @@ class Allocator:
         if self._folder is None:
             return self._allocate(scores, rules)
         folder = self._folder / fingerprint(self._basis, scores.loc[self.decisions], repr(rules))
-        if not folder.exists():
-            _keep(self._allocate(scores, rules), folder)
-        return Allocation(**{part.name: _read(folder, part.name) for part in fields(Allocation)})
+        return kept(Allocation, folder, lambda: self._allocate(scores, rules))
 
     def _allocate(self, scores: pd.DataFrame, rules: Rules) -> Allocation:
         names = list(self.classes.unique())
@@ -216,18 +214,3 @@ class Allocator:
             target_volatility=rules.target_volatility,
         )
         return solved, split, [*told, *((step, "") for step in solved.steps)]
-
-
-def _keep(allocation: Allocation, folder: Path) -> None:
-    """Write the parts aside, then rename: a killed run leaves no half of them."""
-    aside = folder.with_name(f"{folder.name}.{os.getpid()}")
-    aside.mkdir(parents=True, exist_ok=True)
-    for part in fields(Allocation):
-        pd.DataFrame(getattr(allocation, part.name)).to_parquet(aside / f"{part.name}.parquet")
-    if not folder.exists():
-        os.replace(aside, folder)
-
-
-def _read(folder: Path, name: str) -> pd.DataFrame | pd.Series:
-    frame = pd.read_parquet(folder / f"{name}.parquet")
-    return frame.iloc[:, 0].rename(None) if name == "volatility" else frame
