@@ -8,6 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 
+import numpy as np
 import pandas as pd
 
 from lib.market.errors import SuiteError
@@ -83,10 +84,10 @@ def ask(name: str, function: Callable[[Want, Client], Answer], want: Want, clien
 
 
 def within(frame: pd.DataFrame, table: str, want: Want) -> pd.DataFrame:
-    """Cut an answer to the days wanted and type it as the store does."""
-    frame = typed(table, frame)
-    day = frame[KNOWN_ON[table]]
-    return frame[(day >= want.start) & (day <= want.end)].reset_index(drop=True)
+    """Cut an answer to the days wanted; rows without a day stay, to be judged."""
+    day = frame[KNOWN_ON[table]].to_numpy()
+    outside = (day < want.start.to_datetime64()) | (day > want.end.to_datetime64())
+    return frame[~outside] if outside.any() else frame
 
 
 def typed(table: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -129,20 +130,25 @@ def bars(rows: pd.DataFrame, symbol: str, scale: dict[str, float] | None = None)
     scale : dict
         Field -> what one unit of the answer is in shares or CNY.
     """
-    frame = pd.DataFrame({"date": pd.to_datetime(rows["date"]).astype("datetime64[ns]")})
+    dates = pd.to_datetime(rows["date"]).to_numpy().astype("datetime64[ns]")
+    columns = {"symbol": np.full(len(rows), symbol, dtype=object), "date": dates}
     for field in ("open", "high", "low", "close", "volume", "amount"):
-        values = numbers(rows[field]) if field in rows else pd.Series(float("nan"), index=rows.index)
-        frame[field] = values * (scale or {}).get(field, 1.0)
-    frame.insert(0, "symbol", symbol)
-    return frame.sort_values("date", kind="stable").reset_index(drop=True)
+        values = numbers(rows[field]).to_numpy() if field in rows else np.full(len(rows), np.nan)
+        columns[field] = values * (scale or {}).get(field, 1.0)
+    order = np.argsort(dates, kind="stable")
+    return pd.DataFrame({name: values[order] for name, values in columns.items()})
 
 
 def numbers(column: pd.Series) -> pd.Series:
     """Read numbers that may come as text; empty text and dashes are NaN, other text is an error."""
     if column.dtype.kind in "fiu":
         return column.astype("float64")
-    text = column.astype("object").where(column.notna(), "").astype(str).str.strip().str.replace(",", "")
-    return pd.to_numeric(text.mask(text.isin(["", "-", "--", "None", "nan"])), errors="raise").astype("float64")
+    values = pd.to_numeric(column, errors="coerce").astype("float64")
+    odd = (values.isna() & column.notna()).to_numpy()
+    if odd.any():
+        text = column[odd].astype(str).str.strip().str.replace(",", "")
+        values[odd] = pd.to_numeric(text.mask(text.isin(["", "-", "--", "None", "nan"])), errors="raise")
+    return values
 
 
 def digits(symbol: str) -> str:

@@ -1,4 +1,4 @@
-"""Is an answer to be believed? Checks before the door, on what only the stored history can tell.
+"""Are answers to be believed? Checks before the door, on what only the stored history can tell.
 
 The door judges rows; here whole answers are judged, since a source that goes wrong does so for many rows at once: a
 unit that jumps, a column that has moved, a list cut short, a holiday filled in. A refused answer is set aside whole and
@@ -7,12 +7,13 @@ the stored rows stay.
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 import pandas as pd
 
 from lib.market.calendar import Sessions
-from lib.market.providers.answers import Want
-from lib.market.schema import KEYS, TABLES, XSHG_KINDS
+from lib.market.schema import KEYS, KNOWN_ON, TABLES, XSHG_KINDS
 
 #: how far a field of a stored session may differ: prices as a share; volume, amount and ratios more loosely, since
 #: providers round and count them differently
@@ -21,106 +22,125 @@ PRICE, CHAINED, QUANTITY, RATIO = 2e-4, 4e-3, 0.05, 0.02
 YIELD = 0.011
 #: kinds whose prices are chained from rounded ones
 CHAINED_KINDS = ("etf", "stock")
-#: kinds that have a row on every session once they have begun
-DAILY = ("sector", "broad_index")
-#: sessions that themes and funds may miss among the new ones: suspensions, young indices
-MISSES = {"theme": 1, "etf": 3}
+#: sessions that a symbol may miss between its first and last row: suspensions, young indices. Shares may miss any
+MISSES = {"sector": 0, "broad_index": 0, "theme": 1, "etf": 3}
+#: share of the sessions that a long history may miss: such holes are its own, and the door reports them
+HOLES = 0.05
 #: a change between neighbouring days by more than this factor is a change of unit
 JUMP = 5.0
+#: percentage points by which weights may miss 100
+WEIGHTS = 3.0
+
+#: symbol -> what is wrong with its rows
+Faults = dict[str, list[str]]
 
 
-def faults(table: str, rows: pd.DataFrame, want: Want, sessions: Sessions) -> list[str]:
-    """Return what is wrong with an answer for one table; an empty list means that it can be taken.
+def faults(table: str, kind: str, rows: pd.DataFrame, base: pd.DataFrame, sessions: Sessions) -> Faults:
+    """Return what is wrong with the answers of one provider, by symbol; symbols that are sound are not in it.
 
     Parameters
     ----------
-    table : str
+    table, kind : str
     rows : DataFrame
-        Cut to the days wanted, typed as the table.
-    want : Want
-        ``base`` holds the table's stored rows of these days.
+        All answers, cut to the days wanted and typed as the table.
+    base : DataFrame
+        The stored rows of the symbols asked for, over the days asked for.
     sessions : Sessions
     """
-    found = []
-    if not len(rows):
-        return ["no rows"]
-    keys = list(KEYS[table])
-    if rows[keys].isna().any(axis=None):
-        found.append("rows without a date or a symbol")
-    doubled = int(rows.duplicated(keys).sum())
-    if doubled:
-        found.append(f"{doubled} rows twice, {_first(rows[rows.duplicated(keys)], table)}")
-        rows = rows.drop_duplicates(keys)
-    values = [column for column, kind in TABLES[table].items() if kind == "number"]
+    found: Faults = defaultdict(list)
+    keys, owner = list(KEYS[table]), KEYS[table][0]
+    values = [column for column, form in TABLES[table].items() if form == "number"]
+    nameless = rows[keys].isna().any(axis=1)
+    for symbol, count in rows.loc[nameless, owner].fillna("").value_counts().items():
+        found[symbol].append(f"{count} rows without a date or a symbol")
+    doubled = rows.duplicated(keys)
+    for symbol, part in rows[doubled].groupby(owner):
+        found[symbol].append(f"{len(part)} rows twice, first on {part[KNOWN_ON[table]].iloc[0]:%Y-%m-%d}")
+    rows = rows[~doubled & ~nameless]
+    said = rows[values].notna().any(axis=1).groupby(rows[owner]).any()
+    for symbol in said.index[~said]:
+        found[symbol].append("every value is empty")
     if table == "bars":
-        found += _bars(rows, want, sessions)
-    if not rows[values].notna().any(axis=None):
-        found.append("every value is empty")
-    found += _disagreements(table, rows, want, values)
+        _bars(found, kind, rows, sessions)
     if table == "constituents":
         total = rows.groupby("index_symbol")["weight"].sum()
-        off = total[(total - 100.0).abs() > 3.0]
-        if len(off):
-            found.append(f"the weights of {off.index[0]} sum to {off.iloc[0]:.1f} percent")
-    return found
+        for symbol, weight in total[(total - 100.0).abs() > WEIGHTS].items():
+            found[symbol].append(f"the weights sum to {weight:.1f} percent")
+    if len(base):
+        _disagreements(found, table, kind, rows, base, values)
+    return dict(found)
 
 
-def _bars(rows: pd.DataFrame, want: Want, sessions: Sessions) -> list[str]:
-    found = []
-    if rows["close"].isna().any():
-        found.append(f"{int(rows['close'].isna().sum())} rows without a close")
-    for symbol, part in rows.groupby("symbol", sort=True):
-        close = part.sort_values("date")["close"].to_numpy()
-        if want.kind != "yield":
-            if (close <= 0).any():
-                found.append(f"{symbol}: a close is not positive")
-                continue
-            step = np.abs(np.diff(np.log(close)))
-            if (step > np.log(JUMP)).any():
-                date = part.sort_values("date")["date"].iloc[1 + int(np.argmax(step))]
-                found.append(f"{symbol}: the close changes {np.exp(step.max()):.0f} times on {date:%Y-%m-%d}")
-    if want.kind in XSHG_KINDS:
-        days = rows["date"][rows["date"] <= sessions.horizon]
-        closed = days[~days.isin(sessions.all)]
-        if len(closed):
-            found.append(f"a row on {closed.iloc[0]:%Y-%m-%d}, when the exchange was closed")
-        if want.kind in DAILY or want.kind in MISSES:
-            for symbol, part in rows.groupby("symbol", sort=True):
-                expected = sessions.between(part["date"].min(), part["date"].max())
-                missing = expected.difference(pd.DatetimeIndex(part["date"]))
-                # long histories have holes of their own, which the door reports
-                if len(missing) > max(MISSES.get(want.kind, 0), 0.05 * len(expected)):
-                    found.append(f"{symbol}: {len(missing)} of {len(expected)} sessions are missing")
-    return found
-
-
-def _disagreements(table: str, rows: pd.DataFrame, want: Want, values: list[str]) -> list[str]:
-    """Compare with the stored rows: each must be there again, with the same values."""
-    if not len(want.base):
-        return []
-    keys = list(KEYS[table])
-    both = want.base.merge(rows, on=keys, how="left", suffixes=("", "_new"), indicator=True)
-    found = []
-    lost = both[both["_merge"] == "left_only"]
-    if len(lost):
-        found.append(f"{len(lost)} of {len(both)} stored rows are not there again, {_first(lost, table)}")
-    both = both[both["_merge"] == "both"]
-    for field in values:
-        old, new = both[field].to_numpy(), both[f"{field}_new"].to_numpy()
-        known = np.isfinite(old)
-        if known.any() and not np.isfinite(new[known]).any():
-            if field not in ("volume", "amount"):  # a fallback may not know them
-                found.append(f"{field} has become empty")
-            continue
-        with np.errstate(invalid="ignore"):
-            off = np.abs(new - old) > _slack(table, want.kind, field, old)
-        if off.any():
-            worst = both[off].iloc[0]
-            found.append(
-                f"{field} of {worst[keys[0]]} was {worst[field]:.6g} and is {worst[f'{field}_new']:.6g}"
-                f" ({int(off.sum())} of {len(both)} stored rows differ)"
+def _bars(found: Faults, kind: str, rows: pd.DataFrame, sessions: Sessions) -> None:
+    rows = rows.sort_values(["symbol", "date"], kind="stable")
+    symbols, close = rows["symbol"].to_numpy(dtype=object), rows["close"].to_numpy()
+    _tell(found, symbols, np.isnan(close), lambda at, count: f"{count} rows without a close")
+    if kind != "yield":
+        _tell(found, symbols, close <= 0, lambda at, count: f"{count} closes are not positive")
+        with np.errstate(invalid="ignore", divide="ignore"):
+            step = np.abs(np.diff(np.log(close), prepend=np.nan))
+        step[np.append(True, symbols[1:] != symbols[:-1])] = np.nan
+        dates = rows["date"]
+        _tell(
+            found,
+            symbols,
+            step > np.log(JUMP),
+            lambda at, count: f"the close changes {np.exp(step[at]):.0f} times on {dates.iloc[at]:%Y-%m-%d}",
+        )
+    if kind in XSHG_KINDS:
+        days = rows["date"]
+        open_ = days.isin(sessions.all).to_numpy()
+        closed = ~open_ & (days <= sessions.horizon).to_numpy()
+        _tell(
+            found, symbols, closed, lambda at, count: f"a row on {days.iloc[at]:%Y-%m-%d}, when the exchange was closed"
+        )
+        if kind in MISSES:
+            span = (
+                rows.assign(open=open_)
+                .groupby("symbol")
+                .agg(first=("date", "min"), last=("date", "max"), n=("open", "sum"))
             )
-    return found
+            ends = [sessions.all.searchsorted(span["first"]), sessions.all.searchsorted(span["last"], side="right")]
+            expected = ends[1] - ends[0]
+            missing = expected - span["n"].to_numpy()
+            for place in np.flatnonzero(missing > np.maximum(MISSES[kind], HOLES * expected)):
+                found[span.index[place]].append(f"{missing[place]} of {expected[place]} sessions are missing")
+
+
+def _disagreements(
+    found: Faults, table: str, kind: str, rows: pd.DataFrame, base: pd.DataFrame, values: list[str]
+) -> None:
+    """Compare with the stored rows: each must be there again, with the same values."""
+    keys, owner = list(KEYS[table]), KEYS[table][0]
+    base = base[base[owner].isin(rows[owner].unique())]
+    place = pd.MultiIndex.from_frame(rows[keys]).get_indexer(pd.MultiIndex.from_frame(base[keys]))
+    symbols, dates = base[owner].to_numpy(dtype=object), base[KNOWN_ON[table]]
+    _tell(
+        found,
+        symbols,
+        place < 0,
+        lambda at, count: f"{count} stored rows are not there again, first {dates.iloc[at]:%Y-%m-%d}",
+    )
+    kept = place >= 0
+    symbols, place = symbols[kept], place[kept]
+    codes, names = pd.factorize(symbols)
+    for field in values:
+        old, new = base[field].to_numpy()[kept], rows[field].to_numpy()[place]
+        both, known = np.isfinite(old) & np.isfinite(new), np.isfinite(old)
+        emptied = (np.bincount(codes, known) > 0) & (np.bincount(codes, both) == 0)
+        if field not in ("volume", "amount"):  # another provider may not know them
+            for symbol in names[emptied]:
+                found[symbol].append(f"{field} has become empty")
+        with np.errstate(invalid="ignore"):
+            off = np.abs(new - old) > _slack(table, kind, field, old)
+        _tell(
+            found,
+            symbols,
+            off,
+            lambda at, count, field=field, old=old, new=new: (
+                f"{field} was {old[at]:.6g} and is {new[at]:.6g} ({count} stored rows differ)"
+            ),
+        )
 
 
 def _slack(table: str, kind: str, field: str, old: np.ndarray) -> np.ndarray:
@@ -135,7 +155,10 @@ def _slack(table: str, kind: str, field: str, old: np.ndarray) -> np.ndarray:
     return (CHAINED if kind in CHAINED_KINDS else PRICE) * np.abs(old)
 
 
-def _first(rows: pd.DataFrame, table: str) -> str:
-    row = rows.iloc[0]
-    date = next(row[column] for column in ("date", "as_of", "release_date") if column in row.index)
-    return f"first {row[KEYS[table][0]]} on {date:%Y-%m-%d}"
+def _tell(found: Faults, symbols: np.ndarray, mask: np.ndarray, words) -> None:
+    """Add a line for each symbol in the mask: words(place of its first such row, how many)."""
+    places = np.flatnonzero(mask)
+    if len(places):
+        names, first, counts = np.unique(symbols[places].astype(str), return_index=True, return_counts=True)
+        for name, at, count in zip(names, first, counts, strict=True):
+            found[name].append(words(places[at], count))

@@ -1,18 +1,19 @@
-"""Where answers lie before and after they are taken: plain Parquet files, so that any of them can be looked into.
+"""Where answers lie before and after they are taken.
 
 ``pending/<day>/`` holds what this update has fetched so far: a run that was stopped goes on from it. ``landed/`` holds
-one file per update, table and kind, never changed afterwards; the live store is made of them and can be made anew from
-them. ``quarantine/<day>/`` holds what was refused, with the reason beside it. ``raw/<day>/`` holds the answers as they
-came.
+one Parquet file per update, table and kind, never changed afterwards; the live store can be made anew from them.
+``quarantine/<day>/`` holds what was refused, with the reason beside it. ``raw/<day>/`` holds the answers as they came.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -39,28 +40,21 @@ class Landing:
         self.pending = self.home / "pending" / f"{day:%Y-%m-%d}"
         self.quarantine = self.home / "quarantine" / f"{day:%Y-%m-%d}"
 
-    def keep(self, name: str, answer: dict[str, pd.DataFrame], note: dict) -> None:
-        """Write one answer aside; its note comes last and marks it as complete."""
-        folder = self.pending / _safe(name)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for table, rows in answer.items():
-            rows.to_parquet(folder / f"{table}.parquet", index=False)
-        _write(folder / "note.json", note)
+    def keep(self, stage: str, symbols: tuple[str, ...], answer: dict[str, pd.DataFrame]) -> None:
+        """Append one answer to those that a stage has from a provider."""
+        self.pending.mkdir(parents=True, exist_ok=True)
+        with open(self.pending / f"{_safe(stage)}.pickle", "ab") as file:
+            file.write(pickle.dumps((symbols, answer)))
 
-    def kept(self) -> Iterator[tuple[str, dict]]:
-        """Yield name and note of every complete answer of this update."""
-        for path in sorted(self.pending.glob("*/note.json")):
-            yield path.parent.name, json.loads(path.read_text(encoding="utf-8"))
-
-    def has(self, name: str) -> bool:
-        """Tell whether an answer is complete."""
-        return (self.pending / _safe(name) / "note.json").exists()
-
-    def read(self, name: str) -> dict[str, pd.DataFrame]:
-        """Return a kept answer."""
-        folder = self.pending / _safe(name)
-        return {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+    def kept(self, stage: str) -> dict[tuple[str, ...], dict[str, pd.DataFrame]]:
+        """Return the answers that a stage has from a provider; one that a kill cut short is not there."""
+        path, answers = self.pending / f"{_safe(stage)}.pickle", {}
+        if path.exists():
+            with open(path, "rb") as file, suppress(EOFError, pickle.UnpicklingError):
+                while True:
+                    symbols, answer = pickle.load(file)
+                    answers[symbols] = answer
+        return answers
 
     def refuse(self, name: str, answer: dict[str, pd.DataFrame], note: dict) -> None:
         """Set an answer aside, whole, with the reasons."""

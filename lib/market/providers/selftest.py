@@ -68,6 +68,7 @@ def _call(name, table, kind, symbol, settings, client, day) -> dict:
         rows = ask(name, ROUTES[name].function, want, client)[table]
     except SuiteError as error:
         return {"verdict": "fails", "rows": 0, "last": "", "detail": blacken(error.message)}
-    wrong = faults(table, rows, want, Sessions.load())
+    rows = typed(table, rows)
+    wrong = faults(table, kind, rows, base, Sessions.load()).get(symbol, []) if len(rows) else ["no rows"]
     last = f"{rows[KNOWN_ON[table]].max():%Y-%m-%d}" if len(rows) else ""
     return {"verdict": "refused" if wrong else "answers", "rows": len(rows), "last": last, "detail": "; ".join(wrong)}

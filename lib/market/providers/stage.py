@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from lib.market.calendar import Sessions
 from lib.market.errors import SuiteError
-from lib.market.providers.answers import Answer, Want, ask
-from lib.market.providers.audit import faults
+from lib.market.providers.answers import Answer, Want, ask, typed
+from lib.market.providers.audit import Faults, faults
 from lib.market.providers.client import Client, ProviderError, blacken
 from lib.market.providers.landing import Landing
 from lib.market.providers.routes import ROUTES, Providers
@@ -59,6 +60,11 @@ class Stage:
     unasked: list[str] = field(default_factory=list)
     disputed: bool = False
 
+    @cached_property
+    def places(self) -> dict[str, np.ndarray]:
+        """Return where the stored rows of each symbol stand."""
+        return self.stored.groupby(KEYS[self.table][0]).indices
+
 
 @dataclass
 class Desk:
@@ -80,12 +86,7 @@ def fill(stage: Stage, desk: Desk) -> None:
         served = {symbol: code for symbol in due if (code := desk.settings.code(route, symbol))}
         if not served:
             continue
-        answers = [
-            answer
-            for symbols in _calls(route, served, stage)
-            if (answer := _one(route, symbols, served, stage, desk)) is not None
-        ]
-        sound = _judge(route, answers, stage, desk)
+        sound = _judge(route, _fetch(route, served, stage, desk), stage, desk)
         if sound:
             stage.taken[route] = [answer for _, answer in sound]
         if stage.disputed:
@@ -114,43 +115,46 @@ def _calls(route: str, served: dict[str, str], stage: Stage) -> list[tuple[str, 
 
 def want_of(symbols: tuple[str, ...], served: dict[str, str], stage: Stage, desk: Desk) -> Want:
     """Return what to ask for: from the first of the stored rows to be fetched again, or from the beginning."""
-    base = stage.stored[stage.stored[KEYS[stage.table][0]].isin(symbols)].reset_index(drop=True)
+    parts = [stage.stored.iloc[rows] for symbol in symbols if (rows := stage.places.get(symbol)) is not None]
+    base = pd.concat(parts, ignore_index=True) if parts else stage.stored.iloc[:0]
     known_on = "as_of" if stage.table == "constituents" else "date"
     start = base[known_on].min() if len(base) else pd.Timestamp(desk.settings.first_date)
     return Want(stage.kind, symbols, {symbol: served[symbol] for symbol in symbols}, start, desk.day, base)
 
 
-def _one(route: str, symbols: tuple[str, ...], served: dict[str, str], stage: Stage, desk: Desk):
-    """Return one sound answer with what was asked for, or None; what was fetched before the last stop is not again."""
-    name = f"{stage.table}-{stage.kind}-{route}-{symbols[0]}" + (f"-{len(symbols)}" if len(symbols) > 1 else "")
-    want = want_of(symbols, served, stage, desk)
-    desk.step(f"{stage.kind} {symbols[0]}" if len(symbols) == 1 else f"{stage.kind}, {len(symbols)} together")
-    if desk.landing.has(name):
-        answer = desk.landing.read(name)
-    else:
-        try:
-            answer = ask(route, ROUTES[route].function, want, desk.client)
-        except SuiteError as error:
-            for symbol in symbols:
-                stage.failures.setdefault(symbol, []).append(f"{route}: {blacken(error.message)}")
-            return None
-        wrong = _faults(answer, want, stage, desk)
-        if wrong:
-            refuse(stage, desk, route, want, answer, wrong)
-            return None
-        desk.landing.keep(name, answer, {"provider": route, "symbols": list(symbols)})
-    return want, answer
+def _fetch(route: str, served: dict[str, str], stage: Stage, desk: Desk) -> list[tuple[Want, Answer]]:
+    """Return the answers of one provider; what was fetched before the last stop is not asked for again."""
+    name, answers = f"{stage.table}-{stage.kind}-{route}", []
+    kept = desk.landing.kept(name)
+    for symbols in _calls(route, served, stage):
+        want = want_of(symbols, served, stage, desk)
+        desk.step(f"{stage.kind} {symbols[0]}" if len(symbols) == 1 else f"{stage.kind}, {len(symbols)} together")
+        answer = kept.get(symbols)
+        if answer is None:
+            try:
+                answer = ask(route, ROUTES[route].function, want, desk.client)
+            except SuiteError as error:
+                for symbol in symbols:
+                    stage.failures.setdefault(symbol, []).append(f"{route}: {blacken(error.message)}")
+                continue
+            desk.landing.keep(name, symbols, answer)
+        answers.append((want, answer))
+    return answers
 
 
-def _faults(answer: Answer, want: Want, stage: Stage, desk: Desk) -> list[str]:
-    rows = answer.get(stage.table)
-    if desk.accept_revisions:
-        want = replace(want, base=want.base.iloc[:0])
-    wrong = ["no rows"] if rows is None else faults(stage.table, rows, want, desk.sessions)
-    for table, other in answer.items():  # what came with it has no stored rows to be compared with here
-        if table != stage.table and other.duplicated(list(KEYS[table])).any():
-            wrong.append(f"{table}: rows twice")
-    return wrong
+def _faults(answers: list[tuple[Want, Answer]], stage: Stage, desk: Desk) -> Faults:
+    """Judge all answers of a provider at once: every table they bring, the stage's own against the stored rows."""
+    found: Faults = {}
+    for table in sorted({table for _, answer in answers for table in answer} | {stage.table}):
+        frames = [answer[table] for _, answer in answers if len(answer.get(table, ()))]
+        if not frames:
+            continue
+        rows = typed(table, pd.concat(frames, ignore_index=True))
+        own = table == stage.table and not desk.accept_revisions
+        base = pd.concat([want.base for want, _ in answers], ignore_index=True) if own else rows.iloc[:0]
+        for symbol, said in faults(table, stage.kind, rows, base, desk.sessions).items():
+            found[symbol] = found.get(symbol, []) + said
+    return found
 
 
 def refuse(stage: Stage, desk: Desk, route: str, want: Want, answer: Answer, reasons: list[str]) -> None:
@@ -170,19 +174,26 @@ def refuse(stage: Stage, desk: Desk, route: str, want: Want, answer: Answer, rea
 
 
 def _judge(route: str, answers: list[tuple[Want, Answer]], stage: Stage, desk: Desk) -> list[tuple[Want, Answer]]:
-    """Return the answers of a provider, or none of them when too many were bad or a second provider disagrees."""
-    bad = sum(note["provider"] == route for note in stage.refused)
-    asked = bad + len(answers)
-    reasons = []
-    if answers and bad / asked > desk.settings.bad_share:
-        reasons.append(f"{bad} of {asked} answers of {route} were refused")
+    """Return the sound answers of a provider, or none when too many were bad or a second provider disagrees."""
+    found, sound = _faults(answers, stage, desk), []
+    for want, answer in answers:
+        wrong = [f"{symbol}: {'; '.join(found[symbol])}" for symbol in ("", *want.symbols) if symbol in found]
+        if not len(answer.get(stage.table, ())):
+            wrong.append("no rows")
+        if wrong:
+            refuse(stage, desk, route, want, answer, wrong)
+        else:
+            sound.append((want, answer))
+    bad, reasons = len(answers) - len(sound), []
+    if bad and bad / len(answers) > desk.settings.bad_share:
+        reasons.append(f"{bad} of {len(answers)} answers of {route} were refused")
     else:
-        for want, answer in answers:
+        for want, answer in sound:
             reasons += _cross_check(route, want, answer, stage, desk)
         stage.disputed = bool(reasons)
-    for want, answer in answers if reasons else ():
+    for want, answer in sound if reasons else ():
         refuse(stage, desk, route, want, answer, reasons)
-    return [] if reasons else answers
+    return [] if reasons else sound
 
 
 def _cross_check(route: str, want: Want, answer: Answer, stage: Stage, desk: Desk) -> list[str]:

@@ -225,12 +225,12 @@ class _Update:
                     if own or stage.kind not in getattr(self.settings, table):
                         parts.setdefault(table, []).append(rows)
         for table, frames in parts.items():
-            rows = pd.concat(frames, ignore_index=True).drop_duplicates(list(KEYS[table]))
+            rows = typed(table, pd.concat(frames, ignore_index=True)).drop_duplicates(list(KEYS[table]))
             stored = stage.stored if table == stage.table else self._last_rows(table, sorted(set(rows["symbol"])))
             self._keep_new(table, stage.kind, rows, stored)
         self.report.refused += stage.refused
         self.report.unasked += stage.unasked
-        got = {symbol for frames in parts.values() for rows in frames for symbol in rows[rows.columns[0]].unique()}
+        got = {symbol for frames in parts.values() for rows in frames for symbol in rows.iloc[:, 0].unique()}
         self.report.failures |= {symbol: said for symbol, said in stage.failures.items() if symbol not in got}
 
     def _keep_new(self, table: str, kind: str, rows: pd.DataFrame, stored: pd.DataFrame) -> None:
@@ -275,9 +275,11 @@ class _Update:
                 self.report.failures |= {symbol: [f"{route}: {blacken(error.message)}"] for symbol in codes}
                 answered = False
                 continue
-            wrong = [fault for fault in faults("macro", rows, want, self.sessions) if fault != "no rows"]
+            rows = typed("macro", rows)
+            wrong = faults("macro", "macro", rows, base, self.sessions)
             if wrong:
-                refuse(stage, self.desk, route, want, {"macro": rows}, wrong)
+                said = [f"{symbol}: {'; '.join(lines)}" for symbol, lines in wrong.items()]
+                refuse(stage, self.desk, route, want, {"macro": rows}, said)
                 self.report.refused += stage.refused
                 answered = False
                 continue
