@@ -16,7 +16,7 @@ from lib.report.html import outside_references, page
 
 def embedded(html):
     """Return the characters that the fonts inside a page can draw."""
-    found = re.findall(r"url\(data:font/woff2;base64,([A-Za-z0-9+/=]+)\)", html)
+    found = re.findall(r"url\(data:font/woff;base64,([A-Za-z0-9+/=]+)\)", html)
     return {chr(code) for data in found for code in TTFont(io.BytesIO(base64.b64decode(data))).getBestCmap()}
 
 

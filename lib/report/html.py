@@ -19,6 +19,8 @@ from lib.report.rendering import cells_html
 
 TEMPLATES = Path(__file__).with_name("templates")
 RESOURCES = {"img": "src", "source": "src", "video": "src", "audio": "src", "iframe": "src", "embed": "src"}
+#: elements that a page has no use for
+RUN_OR_FETCHED = ["script", "link", "object", "base", "noscript"]
 #: where the font goes, once all that the page shows is known
 FONT = "/* font */"
 OUTSIDE = re.compile(r"@import[^;]*;?|url\(\s*['\"]?(?!data:|#)[^)]*\)", re.IGNORECASE)
@@ -124,24 +126,26 @@ def outside_references(html: str) -> list[str]:
 
 def make_self_contained(soup: BeautifulSoup, t: Catalogue) -> None:
     """Take out what a browser would fetch from elsewhere or run; say so where a reader would miss it."""
-    for tag in soup.find_all(["script", "link", "object", "base", "noscript"]):
+    for tag in soup.find_all(RUN_OR_FETCHED):
         tag.decompose()
-    for tag in soup.find_all(list(RESOURCES)):
-        address = tag.get(RESOURCES[tag.name], "")
-        if not address.startswith("data:"):
-            note = soup.new_tag("span", attrs={"class": "left-out"})
-            note.string = t("06_weekly_report.left_out", address=address)
-            tag.replace_with(note)
-    for tag in soup.select("a[href]"):
-        if not tag["href"].startswith("#"):
-            del tag["href"]
-    for tag in soup.find_all("style"):
-        tag.string = OUTSIDE.sub("", tag.string or "")
     for tag in soup.find_all(True):
-        if "style" in tag.attrs:
-            tag["style"] = OUTSIDE.sub("", tag["style"])
-        for name in [name for name in tag.attrs if name.startswith("on") or name in ("srcset", "action", "poster")]:
-            del tag[name]
+        if tag.name in RESOURCES and not tag.get(address := RESOURCES[tag.name], "").startswith("data:"):
+            note = soup.new_tag("span", attrs={"class": "left-out"})
+            note.string = t("06_weekly_report.left_out", address=tag.get(address, ""))
+            tag.replace_with(note)
+        else:
+            _take_out_references(tag)
+
+
+def _take_out_references(tag: Tag) -> None:
+    if tag.name == "a" and not tag.get("href", "#").startswith("#"):
+        del tag["href"]
+    if tag.name == "style":
+        tag.string = OUTSIDE.sub("", tag.string or "")
+    if "style" in tag.attrs:
+        tag["style"] = OUTSIDE.sub("", tag["style"])
+    for name in [name for name in tag.attrs if name.startswith("on") or name in ("srcset", "action", "poster")]:
+        del tag[name]
 
 
 def number_headings(soup: BeautifulSoup) -> list[dict]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from lib.report.typeset import Set, drawable, typeset, words
 
 TEMPLATE = Path(__file__).with_name("templates") / "page.typ"
 STANDARD = "ua-1"
+FOLDED = re.compile(r'(<details class="figures"[^>]*>).*?(</details>)', re.DOTALL)
 
 
 def export_pdf(page: Path, t: Catalogue, *, date: str, source: str) -> Path:
@@ -54,7 +56,8 @@ def export_pdf(page: Path, t: Catalogue, *, date: str, source: str) -> Path:
 
 def pdf_of(html: str, t: Catalogue, *, date: str, source: str, name: str = "report.html") -> bytes:
     """Return the PDF of a page; a picture or a formula that cannot be set is named in its place."""
-    soup = BeautifulSoup(html, "html.parser")
+    # what is folded away is not set, and there is much of it to parse
+    soup = BeautifulSoup(FOLDED.sub(r"\1\2", html), "html.parser")
     front = {"page": json.dumps(_front(soup, t, date, source), ensure_ascii=False)}
     with tempfile.TemporaryDirectory(prefix="report-pdf-") as home:
         folder = Path(home)
