@@ -29,6 +29,8 @@ WIDEST = SIZES[-1][0]
 PAGE_PIXELS = 860
 #: a table of up to so many rows stays on one page
 UNBROKEN = 24
+#: a cell that spans more rows is cut into them
+LONGEST_SPAN = 12
 #: a word longer than this may be broken after a sign
 LONG_WORD = 16
 BREAKS = re.compile(r"(?<=[_(),./=*+;|:-])(?=\w)")
@@ -105,6 +107,8 @@ def _prepare(main: Tag, folder: Path, t: Catalogue) -> dict[str, Piece]:
     pieces: dict[str, Piece] = {}
     _formulas(main, pieces)
     _pictures(main, folder, pieces, t)
+    for exhibit in main.select("article.exhibit"):
+        _keep_words_with_table(exhibit)
     for table in main.find_all("table"):
         _fit(table, t)
     _settle_targets(main)
@@ -197,6 +201,16 @@ def _as_figure(image: Tag, mark: str) -> None:
         figure.append(caption.extract())
 
 
+def _keep_words_with_table(exhibit: Tag) -> None:
+    """Keep what stands above an exhibit's table on the page of the table."""
+    table = exhibit.find("table")
+    if table is not None and exhibit.find("figure") is None:
+        for tag in table.find_all_previous(["p", "ul"]):
+            if exhibit not in tag.parents:
+                break
+            tag["class"] = [*tag.get("class", []), "kept"]
+
+
 def _fit(table: Tag, t: Catalogue) -> None:
     """Choose the size of a table's type by its columns, leave out columns past the widest, let long words break."""
     rows = table.find_all("tr")
@@ -214,6 +228,8 @@ def _fit(table: Tag, t: Catalogue) -> None:
         columns = WIDEST
     for tag in table.find_all(["col", "colgroup"]):
         tag.decompose()
+    for cell in table.select("tr > :first-child[rowspan]"):
+        _loosen(cell)
     size = next(size for most, size in SIZES if columns <= most)
     table.attrs = {"class": "typst:no-figure", "data-typst:text:size": f"{size}pt"}
     if len(rows) <= UNBROKEN:
@@ -224,6 +240,15 @@ def _fit(table: Tag, t: Catalogue) -> None:
         cell.attrs = spans | {"style": f"text-align: {'right' if right else 'left'}"}
     for text in table.find_all(string=lambda text: any(len(word) > LONG_WORD for word in text.split())):
         text.replace_with(BREAKS.sub("\u200b", text))
+
+
+def _loosen(cell: Tag) -> None:
+    """Let a page end within a cell that spans many rows, which Typst would keep together: say it in its first row."""
+    spanned = int(cell["rowspan"]) if cell["rowspan"].isdigit() else 1
+    if spanned > LONGEST_SPAN:
+        del cell["rowspan"]
+        for row in cell.parent.find_next_siblings("tr", limit=spanned - 1):
+            row.insert(0, Tag(name="td"))
 
 
 def _span(cell: Tag) -> int:
@@ -258,8 +283,9 @@ def _unwrap(main: Tag) -> None:
 def _quiet(main: Tag) -> None:
     """Set sources and notes small and grey, and gaps in the colour of a warning."""
     small = {"data-typst:text:size": "7.5pt", "data-typst:text:fill": 'rgb("#56636f")'}
-    for tag in main.select("p.source, ul.notes, .left-out"):
-        tag.wrap(Tag(name="div", attrs=dict(small)))
+    for tag in main.select("p.source, ul.notes, .left-out, .kept"):
+        styles = {"data-typst:sticky": "true"} if "kept" in tag["class"] else {}
+        tag.wrap(Tag(name="div", attrs=styles | (small if {"source", "notes", "left-out"} & set(tag["class"]) else {})))
     gap = {"data-typst:fill": 'rgb("#fdeff0")', "data-typst:inset": "7pt", "data-typst:width": "100%"}
     for tag in main.select("div.gap, p.gap"):
         tag.wrap(Tag(name="div", attrs=dict(gap)))
