@@ -57,7 +57,7 @@ def _update(home: Path, day: pd.Timestamp):
     from lib.market.providers.routes import read_providers
     from lib.market.providers.update import update
 
-    settings = read_providers().model_copy(update={"first_date": FIRST})
+    settings = read_providers().model_copy(update={"first_date": {"": FIRST}})
     return update(settings, home, Client(raw=home / "raw", sleep=lambda seconds: None), day)
 
 

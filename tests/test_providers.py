@@ -18,6 +18,7 @@ from lib.market.sample.catalogue import catalogue
 from lib.market.store import Store
 
 FRIDAY, NEXT = pd.Timestamp("2025-06-06"), pd.Timestamp("2025-06-13")
+FIRST = "2024-06-03"
 SYMBOLS = (
     *("801010.SI", "801050.SI", "801780.SI", "931152.CSI", "399441.SZ", "562860.SH", "000300.SH", "399006.SZ"),
     *("510300.SH", "159985.SZ", "SPX", "XAUUSD", "GC", "CU.SHF", "DXY", "USDJPY", "US10Y", "CN10Y", "CBA00652.CS"),
@@ -56,7 +57,7 @@ def fake(tables, monkeypatch):
 
 @pytest.fixture(scope="module")
 def settings():
-    return read_providers().model_copy(update={"first_date": "2024-06-03"})
+    return read_providers().model_copy(update={"first_date": {"": FIRST}})
 
 
 def quick(raw=None):
@@ -88,7 +89,7 @@ def test_a_full_update_gives_the_rows_of_the_sample(fake, settings, tables, tmp_
     report = bring(settings, tmp_path, NEXT)
     assert not report.refused and not report.failures and not report.unasked
     bars, valuation, members, macro = tables
-    window = (bars["date"] >= settings.first_date) & (bars["date"] <= NEXT)
+    window = (bars["date"] >= FIRST) & (bars["date"] <= NEXT)
     same_rows(rows_of(tmp_path), bars[window], ["symbol", "date"], ["close"])
     # the sources that give volume and amount
     exchange = bars["symbol"].str.endswith((".SI", ".CSI", ".SZ", ".SH"))
@@ -114,7 +115,7 @@ def test_a_week_adds_its_rows_and_a_second_run_asks_nothing(fake, settings, tabl
     assert not report.refused and not report.failures
     assert report.rows["bars", "sector"] == 15  # three sectors, five sessions
     now, bars = rows_of(tmp_path), tables[0]
-    window = (bars["date"] >= settings.first_date) & (bars["date"] <= NEXT)
+    window = (bars["date"] >= FIRST) & (bars["date"] <= NEXT)
     same_rows(now, bars[window], ["symbol", "date"], ["close"])
     pd.testing.assert_frame_equal(now[now["date"] <= FRIDAY].reset_index(drop=True), first)
     fake.hits.clear()

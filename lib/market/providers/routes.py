@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -90,7 +91,7 @@ class CrossCheck(_Strict):
 class Providers(_Strict):
     """The parameters of ``make data``; see the comments in ``params/providers.yaml``."""
 
-    first_date: str
+    first_date: dict[str, str]
     overlap: Annotated[int, Field(ge=2, le=60)]
     timeout: Annotated[float, Field(gt=0)]
     attempts: Annotated[int, Field(ge=1, le=10)]
@@ -106,6 +107,10 @@ class Providers(_Strict):
     macro: dict[str, list[str]]
     codes: dict[str, dict[str, str]]
     cross_checks: list[CrossCheck]
+
+    def begin(self, kind: str) -> pd.Timestamp:
+        """Return the first day to ask for of a kind."""
+        return pd.Timestamp(self.first_date.get(kind, self.first_date[""]))
 
     def code(self, route: str, symbol: str) -> str | None:
         """Return a provider's name of a symbol, None when it does not serve it."""

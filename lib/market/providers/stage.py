@@ -118,7 +118,7 @@ def want_of(symbols: tuple[str, ...], served: dict[str, str], stage: Stage, desk
     parts = [stage.stored.iloc[rows] for symbol in symbols if (rows := stage.places.get(symbol)) is not None]
     base = pd.concat(parts, ignore_index=True) if parts else stage.stored.iloc[:0]
     known_on = "as_of" if stage.table == "constituents" else "date"
-    start = base[known_on].min() if len(base) else pd.Timestamp(desk.settings.first_date)
+    start = base[known_on].min() if len(base) else desk.settings.begin(stage.kind)
     return Want(stage.kind, symbols, {symbol: served[symbol] for symbol in symbols}, start, desk.day, base)
 
 

@@ -252,7 +252,7 @@ class _Update:
     def _fill_macro(self) -> None:
         """Ask for releases: the history of series that have none, then the days since the last update."""
         series = ["US_" + core + index + rate for core in ("", "CORE_") for index in ("CPI", "PPI") for rate in RATES]
-        frames, started = [], pd.Timestamp(self.asked.get("macro", self.settings.first_date))
+        frames, started = [], pd.Timestamp(self.asked.get("macro", self.settings.begin("macro")))
         stored = self._query(f"SELECT {', '.join(TABLES['macro'])} FROM macro", table="macro")
         if started >= self.day:
             return
