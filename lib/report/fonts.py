@@ -72,6 +72,6 @@ def _font_face(characters: str) -> str:
     font.save(held)
     data = base64.b64encode(held.getvalue()).decode("ascii")
     return (
-        '@font-face { font-family: "Report Chinese"; font-display: block; '
+        '@font-face { font-family: "Report Chinese"; font-display: block; unicode-range: U+2E80-10FFFF; '
         f"src: url(data:font/woff;base64,{data}) format('woff'); }}"
     )
