@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Settings:
     neutral : float
         Share of the sector's mean taken from each label.
     seeds, threads : int
-        Boosted models averaged; threads never change a result.
+        Boosted models averaged; refits side by side, which change no result.
     """
 
     learners: Mapping[str, float] = field(default_factory=lambda: {"boosted": 0.75, "linear": 0.25})
@@ -154,8 +155,8 @@ def _walk(panel, dates, first, settings, groups) -> Scores:
     at = panel.dates.get_indexer(dates)
     starts = refits(dates, first, settings.retrain_months)
     parts = {name: np.full(y.shape, np.nan) for name in settings.learners}
-    record, importance = [], {}
-    for start, stop in zip(starts, [*starts[1:], len(dates)], strict=True):
+
+    def refit(start: int, stop: int) -> tuple[tuple, dict[str, np.ndarray]]:
         # purge: the label of a training row must be over, and the embargo too, before the model is used
         old_enough = at + max(settings.horizons) + settings.embargo <= at[start]
         recent = dates >= dates[start] - pd.Timedelta(days=365.25 * settings.window_years)
@@ -170,14 +171,20 @@ def _walk(panel, dates, first, settings, groups) -> Scores:
         weight = 0.5 ** (age / settings.half_life_years) if settings.half_life_years else np.ones(len(dates))
         rows, target = x[train], y[train]
         learners.check_labels(target)
+        importance = {}
         for name in settings.learners:
-            model = learners.learner(name, settings.seeds, settings.threads)
+            model = learners.learner(name, settings.seeds)
             model.fit(rows, target, np.broadcast_to(weight[:, None], y.shape)[train])
             for row in range(start, stop):
                 if known[row].any():
+                    # each refit writes rows of its own
                     parts[name][row, known[row]] = model.predict(x[row, known[row]])
             importance[name] = model.importance()
-        record.append((dates[start], panel.dates[at[old_enough][-1] + max(settings.horizons)], int(train.sum())))
+        return (dates[start], panel.dates[at[old_enough][-1] + max(settings.horizons)], int(train.sum())), importance
+
+    with ThreadPoolExecutor(settings.threads) as pool:
+        record, importances = zip(*pool.map(refit, starts, [*starts[1:], len(dates)]), strict=True)
+    importance = importances[-1]
     score = {name: standardised(values) for name, values in parts.items()}
     total = sum(settings.learners.values())
     fused = standardised(sum(settings.learners[name] / total * values for name, values in score.items()))
