@@ -31,7 +31,7 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
                         linewidth=0.6, zorder=4, label=words["now"])  # fmt: skip
     bar = figure.colorbar(dots, ax=axes, pad=0.02)
     bar.set_label(words["gain"])
-    bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_yticks(places, labels)
     axes.set_ylim(-0.7, len(table) - 0.3)
     axes.set_xlabel(words["score"])
