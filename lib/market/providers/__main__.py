@@ -38,8 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
         raw = options.store / "live" / "raw" / f"{pd.Timestamp.now():%Y-%m-%d}"
         client = client_of(settings, raw)
         if options.check:
+            client.attempts = 1  # it asks who answers, not who answers in the end
             lines = self_test(settings, client, day)
-            print(lines.to_string(index=False))
+            for line in lines.itertuples():
+                print(
+                    f"{line.function:32} {line.verdict:8} {line.rows:6} rows  {line.last:10}  {line.detail[:120]}".rstrip()
+                )
             return int((lines["verdict"] != "answers").any())
         with tqdm(unit=" calls", disable=None) as bar:
             report = update(

@@ -119,7 +119,7 @@ def take(table: pd.DataFrame | None, columns: dict[str, str], name: str) -> pd.D
             f"{name} lacks the column {missing[0]}; it has {', '.join(map(str, table.columns))}",
             remedy="the provider has changed; the next in the list is asked",
         )
-    return table[list(columns)].rename(columns=columns)
+    return pd.DataFrame({ours: table[theirs] for theirs, ours in columns.items()})
 
 
 def bars(rows: pd.DataFrame, symbol: str, scale: dict[str, float] | None = None) -> pd.DataFrame:

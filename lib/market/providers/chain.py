@@ -75,8 +75,10 @@ def _steps(close: np.ndarray, other: np.ndarray, symbol: str) -> np.ndarray:
 
 def _anchor(raw: pd.DataFrame, factor: np.ndarray, base: pd.DataFrame) -> float:
     """Return the level that makes the closes agree with the stored ones."""
-    stored = base.set_index("date")["close"].reindex(pd.DatetimeIndex(raw["date"])).to_numpy()
-    quotient = stored / (raw["close"].to_numpy() * factor)
+    if not len(base):
+        return 1.0
+    _, here, there = np.intersect1d(raw["date"].to_numpy(), base["date"].to_numpy(), return_indices=True)
+    quotient = base["close"].to_numpy()[there] / (raw["close"].to_numpy() * factor)[here]
     quotient = quotient[np.isfinite(quotient)]
     if not len(quotient):
         return 1.0
