@@ -41,9 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
             client.attempts = 1  # it asks who answers, not who answers in the end
             lines = self_test(settings, client, day)
             for line in lines.itertuples():
-                print(
-                    f"{line.function:32} {line.verdict:8} {line.rows:6} rows  {line.last:10}  {line.detail[:120]}".rstrip()
-                )
+                words = f"{line.function:32} {line.verdict:8} {line.rows:6} rows  {line.last:10}  {line.detail[:120]}"
+                print(words.rstrip())
             return int((lines["verdict"] != "answers").any())
         with tqdm(unit=" calls", disable=None) as bar:
             report = update(
