@@ -164,3 +164,52 @@ def test_gains_count_from_the_low():
     assert gain["gain_peak"] == pytest.approx(0.5) and gain["gain_cumulative"] == pytest.approx(0.35)
     with pytest.raises(ModelError, match="too few"):
         ranking.anchor_date(closes.iloc[:5], 120, 10)
+
+
+def test_the_future_changes_no_theme_score(walked):
+    panel, dates, before = walked
+    fields = {name: values.copy() for name, values in panel.fields.items()}
+    for values in fields.values():
+        values[470:] *= 0.6
+    changed = Panel(panel.dates, panel.symbols, fields, panel.mask)
+    after = walk_forward(changed, dates, dates[75], QUICK)
+    members = panel.symbols[:8]
+    early = pd.DataFrame({"index_symbol": "I", "as_of": dates[80], "symbol": members, "weight": 12.5})
+    late = early.assign(as_of=panel.dates[471], weight=[65.0, *[5.0] * 7])
+    themes, known = pd.Index(["I"]), dates[(dates < panel.dates[470]) & (dates >= dates[75])]
+    none = pd.DataFrame(index=dates, columns=themes, dtype=float)
+    one = scores.theme_scores(before.fused, early, none, themes, before.fused.index)
+    two = scores.theme_scores(after.fused, pd.concat([early, late]), none, themes, after.fused.index)
+    assert one.scores.loc[known, "I"].notna().sum() > 10
+    pd.testing.assert_frame_equal(one.scores.loc[known], two.scores.loc[known], check_exact=True)
+    closes = panel.frame()
+    at = panel.dates[469]
+    later = changed.frame()
+    anchor = ranking.anchor_date(closes.loc[:at], 120, 10)
+    assert anchor == ranking.anchor_date(later.loc[:at], 120, 10)
+    pd.testing.assert_frame_equal(ranking.gains(closes.loc[:at], anchor), ranking.gains(later.loc[:at], anchor))
+
+
+def test_members_without_bars_and_a_suspended_share_leave_the_mean_of_the_rest():
+    names = [f"S{i}" for i in range(7)]
+    z = pd.DataFrame([[1.0, 2, 3, 4, 5, np.nan]] * 2, DATES, names[:6])
+    got = scores.theme_scores(z, lists([10.0] * 5 + [20.0, 30.0]), pd.DataFrame(index=DATES), pd.Index(["I"]), DATES)
+    assert got.scores["I"].iloc[1] == pytest.approx(3.0)
+    assert got.coverage["I"].iloc[1] == pytest.approx(0.5) and got.thin["I"].iloc[1]
+
+
+def test_a_market_that_stands_still_and_a_short_history_are_refused():
+    panel = market(rows=300)
+    flat = {name: np.full_like(values, 10.0) for name, values in panel.fields.items()}
+    dates = panel.dates[4::5]
+    with pytest.raises(ModelError, match=r"every label|weeks of training"):
+        walk_forward(Panel(panel.dates, panel.symbols, flat, panel.mask), dates, dates[50], QUICK)
+    with pytest.raises(ModelError, match="weeks of training"):
+        walk_forward(panel, dates, dates[15], QUICK)
+
+
+def test_a_panel_without_volume_is_refused():
+    panel = market(rows=80, columns=6)
+    fields = {name: panel.fields[name] for name in ("open", "high", "low", "close")}
+    with pytest.raises(ModelError, match="needs volume, amount"):
+        features(Panel(panel.dates, panel.symbols, fields, panel.mask), panel.dates[[70]])
