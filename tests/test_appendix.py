@@ -152,10 +152,10 @@ def test_a_cell_that_cannot_be_rendered_is_left_out_and_named(tmp_path, monkeypa
     [
         ("", "cannot be read"),
         ("{", "cannot be read"),
-        ('{"cells": []}', "no outputs"),
+        ('{"cells": []}', "has not been run"),
         ("[1]", "cannot be read"),
         ("\ufffd\x00", "cannot be read"),
-        (nbformat.writes(new_notebook(cells=[new_code_cell("1")])), "no outputs"),
+        (nbformat.writes(new_notebook(cells=[new_code_cell("1")])), "has not been run"),
     ],
 )
 def test_a_file_that_is_no_executed_notebook_is_refused(tmp_path, content, message):

@@ -80,7 +80,7 @@ def export_appendix(
     Raises
     ------
     RunError
-        The notebook cannot be read, has no outputs, or its PDF cannot be set.
+        The notebook cannot be read, has not been run, or its PDF cannot be set.
     """
     notebook = read(executed)
     parameters = parameters_of(notebook)
@@ -156,18 +156,18 @@ def read(executed: Path) -> NotebookNode:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = "open it in JupyterLab and save it again"
         raise RunError(f"the notebook cannot be read: {reason}", file=executed, remedy=remedy) from error
-    if not has_outputs(notebook):
+    if not was_run(notebook):
         raise RunError(
-            "the notebook has no outputs to export",
+            "the notebook has not been run, there is nothing to export",
             file=executed,
             remedy="run it in JupyterLab (make lab) and save it, or make a report",
         )
     return notebook
 
 
-def has_outputs(notebook: NotebookNode) -> bool:
+def was_run(notebook: NotebookNode) -> bool:
     """Tell whether a notebook has been run."""
-    return any(cell.cell_type == "code" and cell.outputs for cell in notebook.cells)
+    return any(cell.cell_type == "code" and (cell.outputs or cell.execution_count) for cell in notebook.cells)
 
 
 def parameters_of(notebook: NotebookNode) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 
 from lib.market.errors import RunError, SuiteError
-from lib.report.appendix import FOLDER, export_appendix, has_outputs, told
+from lib.report.appendix import FOLDER, export_appendix, told, was_run
 from lib.report.catalogue import LANGUAGES, catalogue
 from lib.report.cli import FAILED, REFUSED
 from lib.report.manifest import NAME, Manifest
@@ -51,7 +51,7 @@ def find(notebook: str, out: Path, notebooks: Path = NOTEBOOKS) -> tuple[Path, P
     found = {
         path: path.parents[1] for path in out.glob(f"*/notebooks/{name}.ipynb") if (path.parents[1] / NAME).exists()
     }
-    if _has_outputs(own[0]):
+    if _was_run(own[0]):
         found[own[0]] = None
     if not found:
         remedy = "run it in JupyterLab (make lab) and save it, or make a report"
@@ -60,9 +60,9 @@ def find(notebook: str, out: Path, notebooks: Path = NOTEBOOKS) -> tuple[Path, P
     return newest, found[newest]
 
 
-def _has_outputs(path: Path) -> bool:
+def _was_run(path: Path) -> bool:
     try:
-        return has_outputs(nbformat.read(path, as_version=4))
+        return was_run(nbformat.read(path, as_version=4))
     except Exception:  # the export reads it again and says what is wrong with it
         return True
 
