@@ -143,7 +143,7 @@ def test_labels_and_learners_that_cannot_work_are_refused():
     with pytest.raises(ModelError, match="every label"):
         learners.check_labels(np.ones(10))
     with pytest.raises(ParameterError, match="no learner forest"):
-        learners.learner("forest")
+        learners.learner("forest", [])
 
 
 def test_rank_ic_is_spearman_and_deciles_climb():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from lib.models.themes.kernels import average, co_moments, extremes, moments
 
 #: bars back in each band's normalised window
 WINDOW = {"daily": 5, "weekly": 6, "monthly": 6}
+#: bars of each band that the recurrent network reads, and what it reads of each bar
+SEQUENCE = {"daily": 20, "weekly": 12, "monthly": 6}
+CHANNELS = ("return", "range", "volume")
 #: sessions a symbol must have before its features are taken seriously
 HISTORY = 60
 
@@ -148,6 +152,21 @@ def _market(step, market):
     yield "correlation_with_market_60", co_moments(step, market, 60)[0]
 
 
+def bar_windows(b: Bars) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the bars the recurrent network reads, as ``window_<band>_<channel>_<bars back>``, each (N, T).
+
+    Return of the bar, its range over its close, its volume over the mean of 60 sessions.
+    """
+    price, volume = np.log(b.filled), np.where(b.volume > 0, b.volume, np.nan)
+    usual = average(volume, 60)
+    for band, length in BANDS.items():
+        top, bottom = extremes(b.high, length)[0], extremes(b.low, length)[1]
+        values = (price - shifted(price, length), (top - bottom) / b.filled, average(volume, length) / usual)
+        for channel, value in zip(CHANNELS, values, strict=True):
+            for back in range(1, SEQUENCE[band] + 1):
+                yield f"window_{band}_{channel}_{back}", shifted(value, (back - 1) * length)
+
+
 def ranked(values: np.ndarray) -> np.ndarray:
     """Rank each row to -0.5 .. 0.5, ties by their mean, NaN left out, (K, N) to float32 (K, N)."""
     places = np.empty(values.shape)
@@ -155,7 +174,9 @@ def ranked(values: np.ndarray) -> np.ndarray:
     return (places - 0.5).astype(np.float32)
 
 
-def features(panel: Panel, dates: pd.DatetimeIndex, threads: int = 2) -> tuple[np.ndarray, list[str], Bars]:
+def features(
+    panel: Panel, dates: pd.DatetimeIndex, threads: int = 2, windows: bool = False
+) -> tuple[np.ndarray, list[str], Bars]:
     """Compute all features on some sessions.
 
     Parameters
@@ -166,6 +187,8 @@ def features(panel: Panel, dates: pd.DatetimeIndex, threads: int = 2) -> tuple[n
         Sessions of the panel.
     threads : int
         Each takes a share of the symbols; no result depends on it.
+    windows : bool
+        Whether to add the bars of ``bar_windows`` after the features.
 
     Returns
     -------
@@ -180,7 +203,10 @@ def features(panel: Panel, dates: pd.DatetimeIndex, threads: int = 2) -> tuple[n
     # a share that stood still for four weeks is not scored: its last bars say nothing about now
     lately = np.isfinite(average(b.close, 20)[:, rows].T)
     market = market_return(b)
-    parts = [raw_features(b.of(rows_of), market) for rows_of in np.array_split(np.arange(len(b.close)), threads)]
+    parts = []
+    for rows_of in np.array_split(np.arange(len(b.close)), threads):
+        own = b.of(rows_of)
+        parts.append(chain(raw_features(own, market), bar_windows(own) if windows else ()))
     names, columns = [], []
     with ThreadPoolExecutor(threads) as pool:
         while all(made := list(pool.map(_next, parts))):

@@ -9,6 +9,7 @@ import lightgbm
 import numpy as np
 
 from lib.market.errors import ModelError, ParameterError
+from lib.models.themes.gru import Gru
 
 
 class Learner(Protocol):
@@ -103,20 +104,22 @@ class Ridge:
         return size / max(size.sum(), 1e-300)
 
 
-def learner(name: str, seeds: int = 3) -> Learner:
-    """Return a fresh learner: ``boosted`` or ``linear``.
+def learner(name: str, names: list[str], seeds: int = 3) -> Learner:
+    """Return a fresh learner: ``boosted``, ``linear`` or ``gru``; ``names`` are those of the columns it will see.
 
     Raises
     ------
     ParameterError
-        No such learner.
+        No such learner, or PyTorch is not installed.
     """
     match name:
         case "boosted":
             return Boosted(seeds=seeds)
         case "linear":
             return Ridge()
-    raise ParameterError(f"there is no learner {name}", remedy="choose from boosted, linear")
+        case "gru":
+            return Gru(names)
+    raise ParameterError(f"there is no learner {name}", remedy="choose from boosted, linear, gru")
 
 
 def check_labels(y: np.ndarray) -> None:

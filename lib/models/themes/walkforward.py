@@ -15,9 +15,9 @@ import pandas as pd
 from lib.market.errors import ModelError
 from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
-from lib.models.themes import bands, features, kernels, labels, learners
+from lib.models.themes import bands, features, gru, kernels, labels, learners
 
-MODULES = (bands, features, kernels, labels, learners)
+MODULES = (bands, features, gru, kernels, labels, learners)
 
 
 @dataclass(frozen=True)
@@ -149,9 +149,12 @@ def blend(panel: Panel, dates: pd.DatetimeIndex, settings: Settings, groups: np.
 
 
 def _walk(panel, dates, first, settings, groups) -> Scores:
-    x, names, b = features.features(panel, dates, settings.threads)
+    if "gru" in settings.learners:
+        gru.torch()  # a missing library is named before the features are computed
+    x, names, b = features.features(panel, dates, settings.threads, windows="gru" in settings.learners)
+    plain = sum(not name.startswith("window_") for name in names)
     y = blend(panel, dates, settings, groups)
-    known = np.isfinite(x).mean(axis=2) > 0.5
+    known = np.isfinite(x[:, :, :plain]).mean(axis=2) > 0.5
     at = panel.dates.get_indexer(dates)
     starts = refits(dates, first, settings.retrain_months)
     parts = {name: np.full(y.shape, np.nan) for name in settings.learners}
@@ -173,13 +176,14 @@ def _walk(panel, dates, first, settings, groups) -> Scores:
         learners.check_labels(target)
         importance = {}
         for name in settings.learners:
-            model = learners.learner(name, settings.seeds)
-            model.fit(rows, target, np.broadcast_to(weight[:, None], y.shape)[train])
+            model = learners.learner(name, names, settings.seeds)
+            seen = slice(None) if name == "gru" else slice(plain)
+            model.fit(rows[:, seen], target, np.broadcast_to(weight[:, None], y.shape)[train])
             for row in range(start, stop):
                 if known[row].any():
                     # each refit writes rows of its own
-                    parts[name][row, known[row]] = model.predict(x[row, known[row]])
-            importance[name] = model.importance()
+                    parts[name][row, known[row]] = model.predict(x[row, known[row], seen])
+            importance[name] = pd.Series(model.importance(), names[seen])
         return (dates[start], panel.dates[at[old_enough][-1] + max(settings.horizons)], int(train.sum())), importance
 
     with ThreadPoolExecutor(settings.threads) as pool:
@@ -195,7 +199,7 @@ def _walk(panel, dates, first, settings, groups) -> Scores:
     return Scores(
         frame(fused),
         {name: frame(values) for name, values in score.items()},
-        pd.DataFrame(importance, index=names),
+        pd.DataFrame(importance, index=names).fillna(0.0),
         pd.DataFrame(record, columns=["first_use", "last_label", "rows"]),
         b.amount_is_estimated,
     )

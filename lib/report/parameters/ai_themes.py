@@ -24,8 +24,8 @@ class AiThemes(Parameters):
         Sessions in which the low is sought, and latest sessions left out.
     first_score : str
         The first decision scored is on or after this date.
-    boosted, linear : float
-        Fusion weights; 0 leaves the learner out.
+    boosted, linear, gru : float
+        Fusion weights; 0 leaves the learner out. gru needs ``requirements-gru.txt``.
     horizons : list of int
         Sessions of the labels, equally weighted.
     embargo : int
@@ -55,6 +55,7 @@ class AiThemes(Parameters):
     first_score: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     boosted: Weight
     linear: Weight
+    gru: Weight
     horizons: Annotated[list[Annotated[int, Field(ge=1, le=60)]], Field(min_length=1)]
     embargo: Annotated[int, Field(ge=0, le=60)]
     retrain_months: Annotated[int, Field(ge=1, le=24)]
