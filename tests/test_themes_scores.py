@@ -68,9 +68,26 @@ def test_the_cache_returns_the_same_and_sees_changed_data(walked, tmp_path):
     for _ in range(2):
         cached = walk_forward(panel, dates, dates[75], QUICK, cache_dir=tmp_path)
         pd.testing.assert_frame_equal(plain.fused, cached.fused)
-    assert len(list(tmp_path.iterdir())) == 1
+    files = set(tmp_path.iterdir())
     walk_forward(market(seed=1), dates, dates[75], QUICK, cache_dir=tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(set(tmp_path.iterdir()) - files) == len(files), "other data, other models and scores"
+
+
+def test_a_further_week_fits_no_model_anew(tmp_path, monkeypatch):
+    panel = market()
+    dates = panel.dates[4::5]
+    shorter = walk_forward(panel.until(dates[-2]), dates[:-1], dates[75], QUICK, cache_dir=tmp_path)
+    monkeypatch.setattr(learners.Boosted, "fit", lambda *_: pytest.fail("a model was fitted again"))
+    longer = walk_forward(panel, dates, dates[75], QUICK, cache_dir=tmp_path)
+    pd.testing.assert_frame_equal(shorter.fused, longer.fused.iloc[:-1], check_exact=True)
+
+
+def test_a_learner_that_learned_nothing_is_refused(monkeypatch):
+    panel = market()
+    dates = panel.dates[4::5]
+    monkeypatch.setattr(learners.Boosted, "predict", lambda self, x: np.zeros(len(x)))
+    with pytest.raises(ModelError, match="same score"):
+        walk_forward(panel, dates, dates[75], QUICK)
 
 
 def test_a_share_suspended_through_the_window_is_not_scored():

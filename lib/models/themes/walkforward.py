@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -117,7 +118,8 @@ def walk_forward(
     groups : int array, (N,), optional
         Sector of each symbol for neutral labels.
     cache_dir : Path, optional
-        Where the scores are kept under the fingerprint of data, settings and code.
+        Where scores are kept under the fingerprint of data, settings and code, and each fitted model under that of
+        what it learned from: a further week fits anew only what it has changed.
 
     Raises
     ------
@@ -125,18 +127,35 @@ def walk_forward(
         Too little history before ``first``, or labels that cannot be learned.
     """
     if cache_dir is None:
-        return _walk(panel, dates, first, settings, groups)
+        return _walk(panel, dates, first, settings, groups, None)
     code = [*MODULES, Path(__file__)]
     key = fingerprint(panel, dates, str(first), settings.key(), groups if groups is not None else "none", *code)
     path = Path(cache_dir) / f"themes-{key}.pickle"
+    return _kept(path, lambda: _walk(panel, dates, first, settings, groups, Path(cache_dir)))
+
+
+def _kept(path: Path, make: Callable[[], object]):
+    """Return what a file keeps; made and written first, aside and renamed, where there is none."""
     if path.exists():
         return pickle.loads(path.read_bytes())
-    scores = _walk(panel, dates, first, settings, groups)
+    made = make()
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(f".{os.getpid()}")
-    aside.write_bytes(pickle.dumps(scores))
+    aside = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+    aside.write_bytes(pickle.dumps(made))
     os.replace(aside, path)
-    return scores
+    return made
+
+
+def _check_spread(name: str, values: np.ndarray, dates: pd.DatetimeIndex) -> None:
+    """Refuse scores of a learner that has learned nothing: it would silence the others in the fusion."""
+    flat = (np.isfinite(values).sum(axis=1) >= 5) & ~np.isfinite(standardised(values)).any(axis=1)
+    if flat.any():
+        date = f"{dates[np.argmax(flat)]:%Y-%m-%d}"
+        raise ModelError(
+            f"the learner {name} gives every symbol the same score",
+            date=date,
+            remedy="bring more symbols or a longer window_years, or set the learner's weight to 0",
+        )
 
 
 def blend(panel: Panel, dates: pd.DatetimeIndex, settings: Settings, groups: np.ndarray | None) -> np.ndarray:
@@ -148,7 +167,7 @@ def blend(panel: Panel, dates: pd.DatetimeIndex, settings: Settings, groups: np.
     )
 
 
-def _walk(panel, dates, first, settings, groups) -> Scores:
+def _walk(panel, dates, first, settings, groups, cache_dir) -> Scores:
     if "gru" in settings.learners:
         gru.torch()  # a missing library is named before the features are computed
     x, names, b = features.features(panel, dates, settings.threads, windows="gru" in settings.learners)
@@ -172,17 +191,27 @@ def _walk(panel, dates, first, settings, groups) -> Scores:
                 remedy="start the scores later, or bring longer bars",
             )
         weight = 0.5 ** (age / settings.half_life_years) if settings.half_life_years else np.ones(len(dates))
-        rows, target = x[train], y[train]
+        rows, target, weights = x[train], y[train], np.broadcast_to(weight[:, None], y.shape)[train]
         learners.check_labels(target)
+        code = (learners, gru)
+        learned = cache_dir and fingerprint(rows, target, weights, list(names), settings.seeds, *code)
         importance = {}
         for name in settings.learners:
-            model = learners.learner(name, names, settings.seeds)
             seen = slice(None) if name == "gru" else slice(plain)
-            model.fit(rows[:, seen], target, np.broadcast_to(weight[:, None], y.shape)[train])
-            for row in range(start, stop):
-                if known[row].any():
-                    # each refit writes rows of its own
-                    parts[name][row, known[row]] = model.predict(x[row, known[row], seen])
+
+            def fitted(name=name, seen=seen):
+                model = learners.learner(name, names, settings.seeds)
+                model.fit(rows[:, seen], target, weights)
+                return model
+
+            model = _kept(cache_dir / f"themes-{name}-{learned}.pickle", fitted) if cache_dir else fitted()
+            # a network's sums depend on the rows beside; the others score all dates at once. Refits share no row
+            step = 1 if name == "gru" else stop - start
+            for low in range(start, stop, step):
+                which, block = known[low : low + step], parts[name][low : low + step]
+                if which.any():
+                    block[which] = model.predict(x[low : low + step][which][:, seen])
+            _check_spread(name, parts[name][start:stop], dates[start:stop])
             importance[name] = pd.Series(model.importance(), names[seen])
         return (dates[start], panel.dates[at[old_enough][-1] + max(settings.horizons)], int(train.sum())), importance
 
