@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from lib.portfolio import budgets as budgeting
 from lib.portfolio import covariance as estimation
 from lib.portfolio.budgets import RiskBudget, risk_budget_weights
 from lib.portfolio.covariance import Covariance, shrunk_covariance
-from lib.portfolio.keeping import kept
+from lib.portfolio.keeping import Record, kept
 
 #: sessions between the returns of the covariance: a week, so that Asian and American closes of one day overlap
 STEP = 5
@@ -120,10 +120,13 @@ class Allocator:
         """Return the weights for class scores (K, C) by the rules; nothing looks past its decision."""
         if rules.variant not in VARIANTS:
             raise ModelError(f"there is no variant {rules.variant}", remedy=f"use {', '.join(VARIANTS)}")
+        return self.keep(Allocation, lambda: self._allocate(scores, rules), scores.loc[self.decisions], repr(rules))
+
+    def keep(self, kind: type[Record], make: Callable[[], Record], *key) -> Record:
+        """Return what ``make`` makes, from the cache where it has been made of the same data, code and ``key``."""
         if self._folder is None:
-            return self._allocate(scores, rules)
-        folder = self._folder / fingerprint(self._basis, scores.loc[self.decisions], repr(rules))
-        return kept(Allocation, folder, lambda: self._allocate(scores, rules))
+            return make()
+        return kept(kind, self._folder / fingerprint(self._basis, kind.__name__, *key), make)
 
     def _allocate(self, scores: pd.DataFrame, rules: Rules) -> Allocation:
         names = list(self.classes.unique())

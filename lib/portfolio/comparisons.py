@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,11 +15,24 @@ from lib.portfolio.metrics import performance
 SIXTY_FORTY = {"000300.SH": 0.6, "CN10Y": 0.4}
 
 
+@dataclass(frozen=True)
+class SimplePortfolios:
+    """Target weights of each portfolio, (K, N)."""
+
+    equal_weight: pd.DataFrame
+    inverse_volatility: pd.DataFrame
+    sixty_forty: pd.DataFrame
+
+
 def simple_portfolios(allocator: Allocator, rules: Rules) -> dict[str, pd.DataFrame]:
     """Return target weights (K, N) of equal weight, inverse volatility and 60/40, rebalanced at the same month ends.
 
     The first two hold the assets that the strategy could hold on the date, the third drops a leg that is too young.
     """
+    return vars(allocator.keep(SimplePortfolios, lambda: _simple(allocator, rules), repr(rules), SIXTY_FORTY))
+
+
+def _simple(allocator: Allocator, rules: Rules) -> SimplePortfolios:
     columns = allocator.values.columns
     empty = pd.DataFrame(0.0, allocator.decisions, columns)
     made = {name: empty.copy() for name in ("equal_weight", "inverse_volatility", "sixty_forty")}
@@ -34,7 +47,7 @@ def simple_portfolios(allocator: Allocator, rules: Rules) -> dict[str, pd.DataFr
         for symbol, weight in SIXTY_FORTY.items():
             if symbol in columns and pd.notna(allocator.values.loc[date, symbol]):
                 made["sixty_forty"].loc[date, symbol] = weight
-    return made
+    return SimplePortfolios(**made)
 
 
 def placebos(

@@ -48,9 +48,11 @@ def _report_pdf(page: Path, manifest: Manifest, t: Catalogue) -> list[str]:
 
 
 def _appendices(folder: Path, plan: Plan, manifest: Manifest, t: Catalogue) -> list[ExportRecord]:
-    """Export every notebook that was executed; a skipped one has nothing to show, and the page says so."""
+    """Export every notebook that was executed but the report's, whose outputs are the page itself."""
     records = []
     for section in manifest.sections:
+        if section.name == plan.report:
+            continue
         executed = folder / "notebooks" / f"{section.name}.ipynb"
         if executed.exists():
             make = partial(_appendix, executed, folder / FOLDER, plan.appendix_code, manifest, t)
