@@ -8,7 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels.regression.linear_model import OLS
+from statsmodels.tools.tools import add_constant
 
 from lib.market.errors import ModelError
 
@@ -126,7 +127,7 @@ def decompose(
     months = observed.index.append(pd.date_range(observed.index[-1], periods=horizon + 1, freq="ME")[-horizon:])
     months = months if horizon else observed.index
     factors = pd.DataFrame(values, months, [str(period) for period in periods])
-    ols = sm.OLS(observed, sm.add_constant(factors.iloc[: len(observed)])).fit()
+    ols = OLS(observed, add_constant(factors.iloc[: len(observed)])).fit()
     fitted = ols.params["const"] + factors @ ols.params.drop("const")
     waves = factors * ols.params.drop("const")
     share = waves.iloc[: len(observed)].var() / observed.var()
@@ -162,7 +163,7 @@ def chance_of_waves(base: pd.Series, periods: Sequence[int] = PERIODS) -> float:
     if len(changes) < SHORTEST or changes.isna().any():
         raise ModelError(f"waves cannot be tested on {len(changes)} monthly changes", remedy="give 60 without a gap")
     angles = 2 * np.pi * np.outer(np.arange(len(changes)), 1 / np.asarray(periods, float))
-    fit = sm.OLS(changes.to_numpy(), sm.add_constant(np.column_stack([np.cos(angles), np.sin(angles)]))).fit()
+    fit = OLS(changes.to_numpy(), add_constant(np.column_stack([np.cos(angles), np.sin(angles)]))).fit()
     return float(fit.f_pvalue)
 
 
