@@ -11,7 +11,7 @@ from lib.market.errors import RunError
 from lib.report import charts, tables
 from lib.report.catalogue import LANGUAGES, catalogue
 from lib.report.session import Run
-from lib.report.style import apply_style, save, sign_colours
+from lib.report.style import DOWN, DOWN_GREEN, UP, UP_RED, apply_style, save, sign_colours
 
 TABLE = pd.DataFrame(
     {
@@ -143,3 +143,8 @@ def test_bars_stand_in_order_with_their_values():
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["none", "low", "high"]
     assert [note.get_text() for note in axes.texts] == ["–", "-2%", "5%"]
+
+
+def test_a_rise_is_red_where_its_readers_expect_it_or_the_parameter_says_so():
+    assert sign_colours("zh") == sign_colours("en", "red") == (UP_RED, DOWN_GREEN)
+    assert sign_colours("en") == sign_colours("zh", "blue") == (UP, DOWN)

@@ -33,9 +33,18 @@ def apply_style() -> None:
     plt.rcParams["font.family"] = ["DejaVu Sans", _chinese_font()]
 
 
-def sign_colours(language: str) -> tuple[str, str]:
-    """Return the colours of a rise and of a fall for an edition."""
-    return (UP_RED, DOWN_GREEN) if language == "zh" else (UP, DOWN)
+def sign_colours(language: str, rise: str = "auto") -> tuple[str, str]:
+    """Return the colours of a rise and of a fall.
+
+    Parameters
+    ----------
+    language : str
+        Of the edition.
+    rise : str
+        ``red``: falls are green; ``blue``: falls are orange; ``auto``: red in the Chinese edition, blue otherwise.
+    """
+    red = rise == "red" or (rise == "auto" and language == "zh")
+    return (UP_RED, DOWN_GREEN) if red else (UP, DOWN)
 
 
 def sign_off(figure: Figure, line: str, synthetic: str = "") -> None:
