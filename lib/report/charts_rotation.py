@@ -21,7 +21,7 @@ def nav_band(nav: pd.DataFrame, words: dict[str, str]) -> Figure:
     figure, (top, bottom) = plt.subplots(2, 1, sharex=True, height_ratios=(3, 1), layout="constrained")
     band = top.fill_between(nav.index, nav["seed_low"], nav["seed_high"], alpha=0.2, linewidth=0, label=words["band"])
     lines = {}
-    for column, dash, width in (("strategy", "-", 1.8), ("net", "--", 1.2), ("benchmark", "-", 1.4)):
+    for column, dash, width in (("strategy", "-", 1.8), ("net", "--", 1.2), ("benchmark", "-.", 1.3)):
         (lines[column],) = top.plot(nav.index, nav[column], dash, linewidth=width, label=words[column])
     band.set_color(lines["strategy"].get_color())
     band.set_alpha(0.2)
@@ -29,7 +29,7 @@ def nav_band(nav: pd.DataFrame, words: dict[str, str]) -> Figure:
     top.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
     for column in ("strategy", "benchmark"):
         fall = nav[column] / nav[column].cummax() - 1
-        bottom.plot(nav.index, fall, color=lines[column].get_color(), linewidth=1.2)
+        bottom.plot(nav.index, fall, lines[column].get_linestyle(), color=lines[column].get_color(), linewidth=1.2)
     bottom.set_ylabel(words["drawdown"])
     bottom.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return figure
