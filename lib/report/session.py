@@ -129,7 +129,7 @@ class Run:
 
     def _record(self, number, slug, stem, data_date, notes, formats, values) -> dict:
         place = f"{self.notebook}.{'s' + number[1:] if number.startswith('s') else 'fig' + number}"
-        date = pd.Timestamp(data_date) if data_date is not None else self.market.as_of
+        date = pd.Timestamp(data_date) if pd.notna(data_date) else self.market.as_of
         if self.market.stale_sessions:
             notes = [self._stale(), *notes]
         return {
