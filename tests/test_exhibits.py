@@ -148,3 +148,10 @@ def test_bars_stand_in_order_with_their_values():
 def test_a_rise_is_red_where_its_readers_expect_it_or_the_parameter_says_so():
     assert sign_colours("zh") == sign_colours("en", "red") == (UP_RED, DOWN_GREEN)
     assert sign_colours("en") == sign_colours("zh", "blue") == (UP, DOWN)
+
+
+def test_an_exhibit_of_a_table_without_rows_is_made(tmp_path):
+    run = make_run(tmp_path)
+    run.exhibit("s01", "closes", TABLE.iloc[:0], data_date=pd.NaT, notes=["nothing was released"])
+    record = json.loads((tmp_path / "exhibits" / "figs01_closes.json").read_text(encoding="utf-8"))
+    assert record["data_date"] == f"{run.market.as_of:%Y-%m-%d}" and record["notes"] == ["nothing was released"]
