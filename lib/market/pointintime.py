@@ -175,6 +175,29 @@ class Market:
         closes = pd.DataFrame(arrays["close"], index=dates, columns=symbols)
         return closes.dropna(how="all")
 
+    def with_minute_bars(self, symbols: Iterable[str]) -> pd.Index:
+        """Return those of the symbols that have minute bars by now, in the order given."""
+        symbols = self._known(symbols)
+        found = self.store.query(
+            "SELECT DISTINCT symbol FROM minute_bars WHERE time < ? AND symbol IN (SELECT unnest(?))",
+            [self.as_of + pd.Timedelta(days=1), list(symbols)],
+        )
+        return symbols[symbols.isin(found["symbol"])]
+
+    def minute_bars(self, symbol: str, start=None) -> pd.DataFrame:
+        """Return one symbol's minute bars up to the close of ``as_of``, in the order of time.
+
+        Columns ``time`` (the minute's end, exchange local), open, high, low, close, volume, amount. One symbol at a
+        time: a year of one share is 58,000 rows.
+        """
+        (symbol,) = self._known([symbol])
+        first = pd.Timestamp(start) if start is not None else pd.Timestamp("1900-01-01")
+        return self.store.query(
+            """SELECT time, open, high, low, close, volume, amount FROM minute_bars
+            WHERE symbol = ? AND time >= ? AND time < ? ORDER BY time""",
+            [symbol, first, self.as_of + pd.Timedelta(days=1)],
+        )
+
     def constituents(self, index_symbols: Iterable[str] | None = None, on=None) -> pd.DataFrame:
         """Return each index's latest list known on ``on`` (default and at most ``as_of``).
 

@@ -7,7 +7,7 @@ unit and the market's level drop out; NaN stays NaN.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
@@ -24,6 +24,8 @@ WINDOW = {"daily": 5, "weekly": 6, "monthly": 6}
 #: bars of each band that the recurrent network reads, and what it reads of each bar
 SEQUENCE = {"daily": 20, "weekly": 12, "monthly": 6}
 CHANNELS = ("return", "range", "volume")
+#: sessions over which the numbers of single sessions are averaged
+INTRADAY = 20
 #: sessions a symbol must have before its features are taken seriously
 HISTORY = 60
 
@@ -175,7 +177,11 @@ def ranked(values: np.ndarray) -> np.ndarray:
 
 
 def features(
-    panel: Panel, dates: pd.DatetimeIndex, threads: int = 2, windows: bool = False
+    panel: Panel,
+    dates: pd.DatetimeIndex,
+    threads: int = 2,
+    windows: bool = False,
+    intraday: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, list[str], Bars]:
     """Compute all features on some sessions.
 
@@ -189,6 +195,8 @@ def features(
         Each takes a share of the symbols; no result depends on it.
     windows : bool
         Whether to add the bars of ``bar_windows`` after the features.
+    intraday : mapping of name to array (N, T), optional
+        Numbers per symbol and session from minute bars; their means over ``INTRADAY`` sessions come first.
 
     Returns
     -------
@@ -208,6 +216,10 @@ def features(
         own = b.of(rows_of)
         parts.append(chain(raw_features(own, market), bar_windows(own) if windows else ()))
     names, columns = [], []
+    for name, values in (intraday or {}).items():
+        names.append(f"intraday_{name}")
+        mean = average(np.ascontiguousarray(values), INTRADAY)[:, rows].T
+        columns.append(ranked(np.where(traded & lately, mean, np.nan)))
     with ThreadPoolExecutor(threads) as pool:
         while all(made := list(pool.map(_next, parts))):
             names.append(made[0][0])

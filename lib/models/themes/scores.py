@@ -13,6 +13,8 @@ from lib.market.errors import ModelError
 LEAST_MEMBERS = 5
 #: below this share of scored weight a theme's score is marked thin
 THIN_COVERAGE = 0.7
+#: sessions below which a theme's own bars are marked thin: its longest features look back so far
+FULL_HISTORY = 250
 #: percent by which weights may miss 100
 WEIGHT_TOLERANCE = 5.0
 

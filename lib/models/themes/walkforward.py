@@ -104,6 +104,7 @@ def walk_forward(
     settings: Settings,
     groups: np.ndarray | None = None,
     cache_dir: Path | None = None,
+    intraday: Mapping[str, np.ndarray] | None = None,
 ) -> Scores:
     """Score decisions from ``first`` on, each by the latest model fitted before it.
 
@@ -120,6 +121,8 @@ def walk_forward(
     cache_dir : Path, optional
         Where scores are kept under the fingerprint of data, settings and code, and each fitted model under that of
         what it learned from: a further week fits anew only what it has changed.
+    intraday : mapping of name to array (N, T), optional
+        ``intraday_band`` of the panel, where there are minute bars.
 
     Raises
     ------
@@ -127,11 +130,13 @@ def walk_forward(
         Too little history before ``first``, or labels that cannot be learned.
     """
     if cache_dir is None:
-        return _walk(panel, dates, first, settings, groups, None)
+        return _walk(panel, dates, first, settings, groups, None, intraday)
     code = [*MODULES, Path(__file__)]
-    key = fingerprint(panel, dates, str(first), settings.key(), groups if groups is not None else "none", *code)
+    minutes = [part for pair in (intraday or {}).items() for part in pair]
+    sectors = groups if groups is not None else "none"
+    key = fingerprint(panel, dates, str(first), settings.key(), sectors, *minutes, *code)
     path = Path(cache_dir) / f"themes-{key}.pickle"
-    return _kept(path, lambda: _walk(panel, dates, first, settings, groups, Path(cache_dir)))
+    return _kept(path, lambda: _walk(panel, dates, first, settings, groups, Path(cache_dir), intraday))
 
 
 def _kept(path: Path, make: Callable[[], object]):
@@ -167,10 +172,10 @@ def blend(panel: Panel, dates: pd.DatetimeIndex, settings: Settings, groups: np.
     )
 
 
-def _walk(panel, dates, first, settings, groups, cache_dir) -> Scores:
+def _walk(panel, dates, first, settings, groups, cache_dir, intraday) -> Scores:
     if "gru" in settings.learners:
         gru.torch()  # a missing library is named before the features are computed
-    x, names, b = features.features(panel, dates, settings.threads, windows="gru" in settings.learners)
+    x, names, b = features.features(panel, dates, settings.threads, "gru" in settings.learners, intraday)
     plain = sum(not name.startswith("window_") for name in names)
     y = blend(panel, dates, settings, groups)
     known = np.isfinite(x[:, :, :plain]).mean(axis=2) > 0.5
