@@ -4,10 +4,10 @@ The real libraries run; their transport ends here. Requests that go through requ
 of curl_cffi at its session, those of baostock by a server on the loopback. Faults are switched on by host.
 """
 
-import io
 import json
 import re
 import socket
+import struct
 import threading
 import zlib
 from contextlib import contextmanager
@@ -17,7 +17,6 @@ import pandas as pd
 import requests
 from requests.adapters import HTTPAdapter
 
-from lib.market.providers import akshare_macro
 from lib.market.providers.routes import read_providers
 
 CODES = read_providers().codes
@@ -42,6 +41,11 @@ JIN10 = {"9": "US_CPI_MOM", "6": "US_CORE_CPI_MOM", "37": "US_PPI_MOM", "7": "US
 YIELD_FIELDS = {"EMM00166466": "CN10Y", "EMM00166469": "CN30Y", "EMG00001306": "US2Y", "EMG00001310": "US10Y"}
 OTHER_YIELDS = ("EMM00588704", "EMM00166462", "EMM01276014", "EMG00001308", "EMG00001312", "EMG01339436")
 EXCHANGES = {"SH": "上海证券交易所", "SZ": "深圳证券交易所", "BJ": "北京证券交易所"}
+
+
+def listed(symbol):
+    """Return a code that an exchange could have given to a share of the sample; the order of the shares stays."""
+    return f"6{symbol[1:6]}.SH" if symbol.endswith(".SM") else symbol
 
 
 class Fake:
@@ -87,6 +91,8 @@ class Fake:
             return self._kline(host, query)
         if path.endswith("/index_publish/trend/"):
             return {"data": self._shenwan(host, query["swindexcode"])}
+        if path.endswith("/component_stocks/"):
+            return {"data": {"results": self._members(f"{query['swindexcode']}.SI")}}
         if path.endswith("/index_analysis_report/"):
             return self._report(query, query["start_date"], query["end_date"])
         if path.endswith("/index_analysis_reports/"):
@@ -185,26 +191,25 @@ class Fake:
             lines.append(line | {"consNumber": 50.0, "peg": None})
         return {"code": "200", "msg": "Success", "success": True, "data": lines}
 
-    def _weights(self, code):
+    def _list(self, *symbols):
         frame = self.constituents
-        frame = frame[frame["index_symbol"].isin([f"{code}.CSI", f"{code}.SH"]) & (frame["as_of"] <= self.today)]
-        frame = frame[frame["as_of"] == frame["as_of"].max()]
-        rows = [
-            [
-                int(f"{row.as_of:%Y%m%d}"),
-                code,
-                *"xx",
-                row.symbol[:6],
-                *"xx",
-                EXCHANGES[row.symbol[-2:]],
-                "x",
-                row.weight,
-            ]
-            for row in frame.itertuples()
+        frame = frame[frame["index_symbol"].isin(symbols) & (frame["as_of"] <= self.today)]
+        return frame[frame["as_of"] == frame["as_of"].max()]
+
+    def _members(self, symbol):
+        return [
+            {"stockcode": row.symbol[:6], "stockname": f"股{row.symbol[:6]}", "newweight": row.weight}
+            | {"beginningdate": f"{row.as_of:%Y-%m-%d} 00:00:00", "innercode": "x"}
+            for row in self._list(symbol).itertuples()
         ]
-        file = io.BytesIO()
-        pd.DataFrame(rows, columns=list("abcdefghij")).to_excel(file, index=False, engine="openpyxl")
-        return file.getvalue()
+
+    def _weights(self, code):
+        heads = ["日期Date", "指数代码 Index Code", "指数名称", "指数英文名称", "成份券代码", "成份券名称", "英文名称"]
+        rows = [[*heads, "交易所", "交易所英文名称", "权重(%)weight"]]
+        for row in self._list(f"{code}.CSI", f"{code}.SH").itertuples():
+            share = [row.symbol[:6], f"股{row.symbol[:6]}", f"Share {row.symbol[:6]}", EXCHANGES[row.symbol[-2:]]]
+            rows.append([int(f"{row.as_of:%Y%m%d}"), code, "指数", "Index", *share, "x", row.weight])
+        return workbook(rows)
 
     def _cnindex(self, host, query):
         symbol = next(name for name in (f"{query['indexCode']}.SZ", f"{query['indexCode']}.CNI") if name in self.bars)
@@ -229,17 +234,17 @@ class Fake:
     def _calendar(self, query):
         day = pd.Timestamp(int(query["start"]), unit="s", tz="UTC").tz_convert("Asia/Shanghai").tz_localize(None)
         frame = self.macro[(self.macro["release_date"] == day.normalize()) & (day.normalize() <= self.today)]
-        items = [{"title": "中国5月社会融资规模", "actual": "", "forecast": "", "previous": "1.0"}]
+        # the country is no part of the title, and other countries publish the same
+        items = [{"country": "英国", "title": "5月CPI同比", "actual": "9.9", "forecast": "9.9", "previous": "9.9"}]
         for row in frame.itertuples():
             found = re.match(r"US_(CORE_)?(CPI|PPI)_(MOM|YOY)$", row.series)
             if found:
                 rate = {"YOY": "同比", "MOM": "环比"}[found[3]]
-                title = f"美国{row.period.month}月{'核心' if found[1] else ''}{found[2]}{rate}"
-                assert akshare_macro.TITLE.match(title)
+                title = f"{row.period.month}月{'核心' if found[1] else ''}{found[2]}{rate}"
                 item = {"actual": str(row.actual), "forecast": str(row.consensus), "previous": str(row.previous)}
-                items.append({"title": title} | item)
+                items.append({"country": "美国", "title": title} | item)
         stamp = int((day + pd.Timedelta(hours=20, minutes=30)).tz_localize("Asia/Shanghai").timestamp())
-        more = {"public_date": stamp, "country": "美国", "importance": 3, "revised": "", "uri": "x"}
+        more = {"public_date": stamp, "importance": 3, "revised": "", "uri": "x"}
         return {"code": 20000, "data": {"items": [more | item for item in items]}}
 
     def _yields(self, host, query):
@@ -270,18 +275,25 @@ class Fake:
         if asked["token"] != "a-secret-token":
             return {"code": 40101, "msg": f"your token {asked['token']} is wrong", "data": None}
         parameters, fields = asked["params"], asked["fields"].split(",")
+        # (ending of its codes, shares in a unit of volume, CNY in one of amount)
+        ending, volume, amount = {
+            "sw_daily": (".SI", 1e4, 1e4),
+            "ci_daily": (".CI", 1e4, 1e4),
+            "index_daily": ("", 100.0, 1e3),
+        }[asked["api_name"]]
         if "trade_date" in parameters:
-            codes = sorted(symbol for symbol in self.bars if symbol.endswith(".SI"))
+            ours = [symbol.replace(".WI", ".CI") for symbol in self.bars]
+            codes = sorted(symbol for symbol in ours if symbol.endswith(ending))
             start = end = parameters["trade_date"]
         else:
             codes, start, end = [parameters["ts_code"]], parameters["start_date"], parameters["end_date"]
         items = []
         for code in codes:
             value = self.valuation[self.valuation["symbol"] == code].set_index("date")
-            rows = self.rows(code, host, start, end).join(value[["pe_ttm", "pb"]])
+            rows = self.rows(code.replace(".CI", ".WI"), host, start, end).join(value[["pe_ttm", "pb"]])
             for row in rows.iloc[::-1].itertuples():
                 line = {"ts_code": code, "trade_date": f"{row.Index:%Y%m%d}", "open": row.open, "high": row.high}
-                line |= {"low": row.low, "close": row.close, "vol": row.volume / 1e4, "amount": row.amount / 1e4}
+                line |= {"low": row.low, "close": row.close, "vol": row.volume / volume, "amount": row.amount / amount}
                 line |= {"pe": row.pe_ttm, "pb": row.pb}
                 items.append([line[field] for field in fields])
         return {"code": 0, "msg": "", "data": {"fields": fields, "items": items}}
@@ -392,6 +404,24 @@ def _reply(fake, kind, body):
 def _message(kind, body, packed=False):
     content = zlib.compress(body.encode()) if packed else body.encode()
     return f"00.9.40\1{kind}\1{len(content):010d}".encode() + content
+
+
+def workbook(rows):
+    """Write an old Excel file (BIFF2: one sheet of numbers and texts), which is what the CSI hands out."""
+
+    def record(kind, data=b""):
+        return struct.pack("<HH", kind, len(data)) + data
+
+    parts = [record(0x09, struct.pack("<HH", 7, 0x10)), record(0x42, struct.pack("<H", 936))]  # Chinese code page
+    for place, row in enumerate(rows):
+        for column, value in enumerate(row):
+            cell = struct.pack("<HH", place, column) + bytes(3)
+            if isinstance(value, str):
+                text = value.encode("gbk")
+                parts.append(record(0x04, cell + bytes([len(text)]) + text))
+            else:
+                parts.append(record(0x03, cell + struct.pack("<d", value)))
+    return b"".join(parts) + record(0x0A)
 
 
 def _text(value):

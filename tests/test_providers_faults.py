@@ -45,7 +45,7 @@ def tables(sample_store_dir):
 
 @pytest.fixture(scope="module")
 def settings():
-    few = {"first_date": {"": "2025-04-01"}, "shares": False, "constituents": {}, "macro": {}}
+    few = {"first_date": {"": "2025-04-01"}, "shares": [], "constituents": {}, "macro": {}}
     return read_providers().model_copy(update=few)
 
 

@@ -11,10 +11,14 @@ from fake_providers import Fake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lib.market.calendar import Sessions
 from lib.market.errors import ParameterError, StaleDataError, StoreError
 from lib.market.ingest import open_market
 from lib.market.providers import __main__ as command
 from lib.market.providers import update as module
+from lib.market.providers.akshare_indices import exchange_symbol
+from lib.market.providers.akshare_macro import TITLE
+from lib.market.providers.audit import faults
 from lib.market.providers.chain import chained
 from lib.market.providers.client import ProviderError
 from lib.market.providers.routes import ROUTES, read_providers
@@ -67,13 +71,90 @@ def test_every_function_has_a_self_test_and_every_universe_a_provider():
     parameters, table = read_providers(), catalogue()
     for name, (_, _, symbol) in CALLS.items():
         assert parameters.code(name, symbol), name
-    unserved = [
-        row.symbol
-        for row in table.itertuples()
-        if not any(parameters.code(route, row.symbol) for route in parameters.bars[row.kind])
-    ]
-    # no free source has CITIC indices, and the three-month bill is nobody's exhibit
-    assert all(symbol.endswith(".WI") or symbol == "US3M" for symbol in unserved), unserved
+    unserved = [row.symbol for row in table.itertuples() if not parameters.asked("bars", row.kind, row.symbol)]
+    # the three-month bill is nobody's exhibit
+    assert unserved == ["US3M"]
+    # CITIC sectors have no free source
+    citic = {row.symbol: parameters.asked("bars", row.kind, row.symbol) for row in table.itertuples()}
+    assert all(routes == ("tushare.citic_daily",) for symbol, routes in citic.items() if symbol.endswith(".WI"))
+
+
+HEADS = "symbol,name_zh,name_en,group,providers\n"
+
+
+@pytest.mark.parametrize(
+    "cell, words",
+    [
+        ("yfinance.charts:^GSPC", "no provider function yfinance.charts"),
+        ("yfinance.bars", "yfinance.bars needs a name of its own"),
+    ],
+)
+def test_a_wrong_provider_in_a_universe_is_named(tmp_path, cell, words):
+    (tmp_path / "mine.csv").write_text(f"{HEADS}SPX,标普500,S&P 500,equity,{cell}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match=words) as told:
+        read_providers(universes=tmp_path)
+    assert "mine.csv" in str(told.value)
+
+
+def test_two_lists_may_not_disagree_on_the_providers(tmp_path):
+    for name, cell in (("a", "yfinance.bars:^GSPC"), ("b", "yfinance.bars:^SPX")):
+        (tmp_path / f"{name}.csv").write_text(f"{HEADS}SPX,标普500,S&P 500,equity,{cell}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match="SPX"):
+        read_providers(universes=tmp_path)
+
+
+def test_the_order_of_a_universe_goes_before_that_of_the_kind(tmp_path):
+    rows = "931152.CSI,创新药,Innovative Drugs,health,akshare.eastmoney_bars akshare.csi_bars:931152\n"
+    (tmp_path / "themes.csv").write_text(HEADS + rows, encoding="utf-8")
+    parameters = read_providers(universes=tmp_path)
+    assert parameters.asked("bars", "theme", "931152.CSI") == ("akshare.eastmoney_bars", "akshare.csi_bars")
+    assert parameters.asked("bars", "theme", "930713.CSI")[0] == "akshare.csi_bars"
+    # what is said of bars says nothing of other tables
+    assert parameters.asked("constituents", "theme", "931152.CSI") == ("akshare.csi_weights",)
+
+
+def test_a_unit_that_is_a_hundredfold_is_seen_without_any_stored_row():
+    sessions = Sessions.load()
+    dates = sessions.all[(sessions.all >= "2025-03-03") & (sessions.all <= "2025-05-30")]
+    rows = pd.DataFrame({"symbol": "931152.CSI", "date": dates, "volume": 1e9, "amount": 2e10})
+    rows = rows.assign(**dict.fromkeys(("open", "high", "low", "close"), 1000.0))
+    for factor in (1.0, 0.01, 100.0):
+        found = faults("bars", "theme", rows.assign(volume=rows["volume"] * factor), rows.iloc[:0], sessions)
+        assert bool(found) == (factor != 1.0)
+    # a theme known by its fund costs what a unit of the fund costs
+    fund = rows.assign(symbol="159805.SZ", volume=3e10)
+    assert not faults("bars", "theme", fund, fund.iloc[:0], sessions)
+
+
+def test_yearly_changes_are_not_taken_for_monthly_ones():
+    months = pd.date_range("2020-01-01", periods=24, freq="MS")
+    rows = pd.DataFrame({"series": "US_PPI_MOM", "period": months, "release_date": months + pd.Timedelta(days=42)})
+    rows = rows.assign(actual=0.3, consensus=0.2, previous=0.3)
+    assert not faults("macro", "macro", rows, rows.iloc[:0], Sessions.load())
+    found = faults("macro", "macro", rows.assign(actual=2.5), rows.iloc[:0], Sessions.load())
+    assert "yearly" in found["US_PPI_MOM"][0]
+
+
+@pytest.mark.parametrize(
+    "title, series",
+    [
+        ("5月核心CPI同比", ("5", "核心", "CPI", "同比")),
+        ("美国5月PPI环比", ("5", None, "PPI", "环比")),
+        ("12月未季调CPI同比(%)", ("12", None, "CPI", "同比")),
+        ("5月未季调CPI环比", None),
+        ("5月CPI同比终值", None),
+        ("5月纽约联储1年通胀预期", None),
+    ],
+)
+def test_titles_of_the_calendar(title, series):
+    found = TITLE.match(title)
+    assert (found and tuple(found.groups())) == series
+
+
+@pytest.mark.parametrize("code, symbol", [("600519", "600519.SH"), ("000001", "000001.SZ"), ("301236", "301236.SZ")])
+def test_the_exchange_of_a_share(code, symbol):
+    assert exchange_symbol(code) == symbol
+    assert [exchange_symbol(code) for code in ("430047", "833171", "920002")] == ["430047.BJ", "833171.BJ", "920002.BJ"]
 
 
 def test_a_wrong_parameter_is_named(tmp_path):
@@ -97,7 +178,8 @@ def fake(sample_store_dir, monkeypatch):
     share = store.query("SELECT * FROM bars WHERE symbol = '000300.SH' AND date >= '2025-01-01'")
     held = pd.concat([held, share.assign(symbol="600519.SH")])
     valuation = store.query("SELECT * FROM valuation WHERE symbol = '801050.SI'")
-    weights = pd.DataFrame({"index_symbol": "000300.SH", "as_of": FRIDAY, "symbol": ["600519.SH"], "weight": [100.0]})
+    weights = pd.DataFrame({"index_symbol": ["000300.SH", "801050.SI"], "symbol": "600519.SH", "weight": 100.0})
+    weights = weights.assign(as_of=FRIDAY)
     macro = store.query("SELECT * FROM macro")
     monkeypatch.setattr(module, "catalogue", lambda folder: catalogue().query("symbol in ('801010.SI', '000300.SH')"))
     with Fake(held, valuation, weights, macro, FRIDAY).listening(monkeypatch) as fake:
@@ -111,7 +193,7 @@ def hurried(monkeypatch):
 
     def client_of(*arguments):
         client = made(*arguments)
-        client.sleep = lambda seconds: None
+        client.sleep, client.today = lambda seconds: None, lambda: FRIDAY
         return client
 
     monkeypatch.setattr(command, "client_of", client_of)
@@ -124,6 +206,10 @@ def test_the_self_test_tells_who_answers(fake, hurried, monkeypatch, tmp_path, c
     said = capsys.readouterr().out
     assert status == 0, said
     assert said.count(" answers ") == len(ROUTES)
+    # a past day is not asked of pages that know only today or the last month end
+    assert command.main(["--check", "--until", "2025-04-30", "--store", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "sector_members" not in said and "csi_weights" not in said
     fake.faults["finance.sina.com.cn"] = lambda url, content: b"<html>"
     fake.lies["csindex.com.cn"] = lambda symbol, rows: rows.assign(close=-1.0)
     assert command.main(asked) == 1

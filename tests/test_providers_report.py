@@ -33,7 +33,7 @@ def test_the_recap_of_the_live_store_is_that_of_the_sample(sample_store_dir, tmp
     bars = store.query("SELECT * FROM bars WHERE symbol IN (SELECT unnest(?)) AND date >= '2024-11-01'", [symbols])
     macro = store.query("SELECT * FROM macro WHERE release_date >= '2024-01-01'")
     empty = [store.query(f"SELECT * FROM {table} LIMIT 0") for table in ("valuation", "constituents")]
-    settings = read_providers().model_copy(update={"first_date": {"": "2024-12-02"}, "shares": False})
+    settings = read_providers().model_copy(update={"first_date": {"": "2024-12-02"}, "shares": []})
     with Fake(bars, *empty, macro, FRIDAY).listening(monkeypatch):
         report = update(settings, tmp_path / "store", Client(sleep=lambda seconds: None), FRIDAY)
     # these hosts have no lists of constituents; everything else has come

@@ -23,3 +23,27 @@ def constituents_from_later(market: Market, index_symbols: Iterable[str]) -> pd.
     sql = f"""SELECT {columns_of("constituents")} FROM constituents WHERE index_symbol IN (SELECT unnest(?))
         QUALIFY as_of = min(as_of) OVER (PARTITION BY index_symbol) ORDER BY index_symbol, symbol"""
     return market.store.query(sql, [list(index_symbols)])
+
+
+def sector_members(market: Market, groups: Iterable[str]) -> tuple[pd.DataFrame, bool]:
+    """Return the members of the sectors of the first classification that has lists.
+
+    Parameters
+    ----------
+    market : Market
+    groups : iterable of str
+        Groups of the sector indices, the preferred one first, such as ``citic1`` and ``sw1``.
+
+    Returns
+    -------
+    DataFrame
+        As for ``constituents_from_later``; no rows when no classification has lists.
+    bool
+        The lists are dated after the market's date: look-ahead.
+    """
+    indices = [market.instruments("sector", group).index for group in groups]
+    for later, lists in ((False, market.constituents), (True, lambda symbols: constituents_from_later(market, symbols))):
+        for symbols in indices:
+            if len(members := lists(symbols)):
+                return members, later
+    return constituents_from_later(market, []), False

@@ -60,6 +60,24 @@ def sector_valuation(want: Want, client: Client) -> Answer:
     return {"valuation": frame.sort_values(["symbol", "date"], kind="stable")}
 
 
+def sector_members(want: Want, client: Client) -> Answer:
+    """Members and weights of a Shenwan sector: the page knows only the day on which it is asked."""
+    import akshare
+
+    columns = {"证券代码": "code", "证券名称": "name", "最新权重": "weight"}
+    rows = take(akshare.index_component_sw(want.code), columns, "index_component_sw")
+    rows = rows.assign(symbol=rows["code"].astype(str).map(exchange_symbol), weight=numbers(rows["weight"]))
+    rows = rows.assign(index_symbol=want.symbol, as_of=want.end, name_en=rows["name"])
+    return {"constituents": rows[["index_symbol", "as_of", "symbol", "weight", "name", "name_en"]]}
+
+
+def exchange_symbol(code: str) -> str:
+    """Add the exchange to the code of a share: 6 and 9 are Shanghai's, 4 and 8 Beijing's, and 92 too."""
+    if code.startswith(("4", "8", "92")):
+        return f"{code}.BJ"
+    return f"{code}.SH" if code.startswith(("6", "9")) else f"{code}.SZ"
+
+
 def csi_code(symbol: str) -> str | None:
     """Return the CSI's number of an index, None for those it does not publish."""
     found = CSI.match(symbol)
@@ -99,12 +117,13 @@ def csi_weights(want: Want, client: Client) -> Answer:
 
     exchanges = {"上海证券交易所": ".SH", "深圳证券交易所": ".SZ", "北京证券交易所": ".BJ"}
     columns = {"日期": "as_of", "成分券代码": "code", "交易所": "exchange", "权重": "weight"}
+    columns |= {"成分券名称": "name", "成分券英文名称": "name_en"}
     rows = take(akshare.index_stock_cons_weight_csindex(want.code), columns, "index_stock_cons_weight_csindex")
     ending = rows["exchange"].map(exchanges)
     kept = ending.notna()  # members listed in Hong Kong are outside the suite's exchanges
     frame = pd.DataFrame({"index_symbol": want.symbol, "as_of": pd.to_datetime(rows["as_of"])[kept]})
     frame = frame.assign(symbol=rows["code"].astype(str)[kept] + ending[kept], weight=numbers(rows["weight"])[kept])
-    return {"constituents": frame}
+    return {"constituents": frame.assign(name=rows["name"][kept], name_en=rows["name_en"][kept])}
 
 
 def cni_code(symbol: str) -> str | None:

@@ -12,7 +12,7 @@ import re
 import pandas as pd
 
 from lib.market.providers.answers import Answer, Want, numbers, take
-from lib.market.providers.client import Client
+from lib.market.providers.client import Client, ProviderError
 
 #: function of akshare -> series; percent against the month before
 JIN10 = {
@@ -21,10 +21,16 @@ JIN10 = {
     "macro_usa_ppi": "US_PPI_MOM",
     "macro_usa_core_ppi": "US_CORE_PPI_MOM",
 }
-#: 美国5月核心CPI同比: month, core or not, index, against the year or the month before
-TITLE = re.compile(r"^美国(?P<month>\d{1,2})月(?P<core>核心)?(?P<index>CPI|PPI)(?P<rate>同比|环比)(?:\(%\))?$")
+#: 5月核心CPI同比: month, core or not, index, against the year or the month before. The country has a column of its own;
+#: a title may repeat it, and may mark yearly changes as not seasonally adjusted, which they always are
+TITLE = re.compile(
+    r"^(?:美国)?(?P<month>\d{1,2})月(?:未季调(?=.*同比))?(?P<core>核心)?(?P<index>CPI|PPI)(?P<rate>同比|环比)(?:\(%\))?$"
+)
+COUNTRY = "美国"
 #: days whose calendar is asked for in one update; one request each
 CALENDAR_DAYS = 45
+#: share of these days that may have no entries at all: holidays everywhere
+IDLE = 0.2
 
 
 def history_code(symbol: str) -> str | None:
@@ -58,11 +64,24 @@ def wallstreetcn_calendar(want: Want, client: Client) -> Answer:
 
     frames = [pd.DataFrame(columns=["series", "period", "release_date", "actual", "consensus", "previous"])]
     first = max(want.start, want.end - pd.Timedelta(days=CALENDAR_DAYS))
-    for day in pd.bdate_range(first, want.end):
-        columns = {"时间": "time", "事件": "title", "今值": "actual", "预期": "consensus", "前值": "previous"}
-        rows = take(akshare.macro_info_ws(f"{day:%Y%m%d}"), columns, "macro_info_ws")
+    days, idle = pd.bdate_range(first, want.end), 0
+    columns = {
+        "时间": "time",
+        "地区": "country",
+        "事件": "title",
+        "今值": "actual",
+        "预期": "consensus",
+        "前值": "previous",
+    }
+    for day in days:
+        try:
+            table = akshare.macro_info_ws(f"{day:%Y%m%d}")
+        except KeyError:  # akshare names the fields before it has looked whether there is an entry
+            idle += 1
+            continue
+        rows = take(table, columns, "macro_info_ws")
         found = rows["title"].str.extract(TITLE)
-        ours = found["month"].notna() & rows["actual"].notna()
+        ours = found["month"].notna() & (rows["country"] == COUNTRY) & rows["actual"].notna()
         if not ours.any():
             continue
         rows, found = rows[ours], found[ours]
@@ -71,6 +90,11 @@ def wallstreetcn_calendar(want: Want, client: Client) -> Answer:
         core = found["core"].map({"核心": "CORE_"}).fillna("")
         rows = rows.assign(series="US_" + core + found["index"] + "_" + rate, period=period, release_date=day)
         frames.append(rows[rows["series"].isin(want.codes)])
+    if idle > max(1, IDLE * len(days)):
+        raise ProviderError(
+            f"the calendar has no entries on {idle} of {len(days)} weekdays",
+            remedy="its fields may have changed; see make data CHECK=1",
+        )
     table = pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
     values = {column: numbers(table[column]) for column in ("actual", "consensus", "previous")}
     return {"macro": table.assign(**values).sort_values(["series", "release_date"], kind="stable")}

@@ -17,6 +17,8 @@ from lib.market.schema import KNOWN_ON, TABLES
 
 #: types of the store's columns
 TYPES = {"text": "str", "date": "datetime64[ns]", "time": "datetime64[ns]", "number": "float64"}
+#: decimals of a share and of a yuan
+WHOLE = {"volume": 0, "amount": 2}
 
 
 @dataclass(frozen=True)
@@ -128,13 +130,16 @@ def bars(rows: pd.DataFrame, symbol: str, scale: dict[str, float] | None = None)
     Parameters
     ----------
     scale : dict
-        Field -> what one unit of the answer is in shares or CNY.
+        Field -> what one unit of the answer is in shares or CNY. Pages in hundred millions give decimals that hold
+        whole shares and fen, so that is what the numbers are rounded to.
     """
     dates = pd.to_datetime(rows["date"]).to_numpy().astype("datetime64[ns]")
     columns = {"symbol": np.full(len(rows), symbol, dtype=object), "date": dates}
     for field in ("open", "high", "low", "close", "volume", "amount"):
         values = numbers(rows[field]).to_numpy() if field in rows else np.full(len(rows), np.nan)
-        columns[field] = values * (scale or {}).get(field, 1.0)
+        if field in (scale or {}):
+            values = np.round(values * scale[field], WHOLE[field])
+        columns[field] = values
     order = np.argsort(dates, kind="stable")
     return pd.DataFrame({name: values[order] for name, values in columns.items()})
 

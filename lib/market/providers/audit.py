@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lib.market.calendar import Sessions
+from lib.market.providers.akshare_funds import FUND
 from lib.market.schema import KEYS, KNOWN_ON, TABLES, XSHG_KINDS
 
 #: how far a field of a stored session may differ: prices as a share; volume, amount and ratios more loosely, since
@@ -22,6 +23,8 @@ PRICE, CHAINED, QUANTITY, RATIO = 2e-4, 4e-3, 0.05, 0.02
 YIELD = 0.011
 #: kinds whose prices are chained from rounded ones
 CHAINED_KINDS = ("etf", "stock")
+#: kinds that are baskets of A shares
+INDICES = ("sector", "theme", "broad_index")
 #: sessions that a symbol may miss between its first and last row: suspensions, young indices. Shares may miss any
 MISSES = {"sector": 0, "broad_index": 0, "theme": 1, "etf": 3}
 #: share of the sessions that a long history may miss: such holes are its own, and the door reports them
@@ -30,6 +33,10 @@ HOLES = 0.05
 JUMP = 5.0
 #: percentage points by which weights may miss 100
 WEIGHTS = 3.0
+#: CNY that a share of an index costs on average: amount over volume. Beyond, one of the two is in another unit
+SHARE_PRICE = (1.0, 400.0)
+#: largest median of monthly changes, percent: beyond, they are yearly ones
+MONTHLY = 1.0
 
 #: symbol -> what is wrong with its rows
 Faults = dict[str, list[str]]
@@ -62,6 +69,8 @@ def faults(table: str, kind: str, rows: pd.DataFrame, base: pd.DataFrame, sessio
         found[symbol].append("every value is empty")
     if table == "bars":
         _bars(found, kind, rows, sessions)
+    if table == "macro":
+        _monthly(found, rows)
     if table == "constituents":
         total = rows.groupby("index_symbol")["weight"].sum()
         for symbol, weight in total[(total - 100.0).abs() > WEIGHTS].items():
@@ -87,6 +96,8 @@ def _bars(found: Faults, kind: str, rows: pd.DataFrame, sessions: Sessions) -> N
             step > np.log(JUMP),
             lambda at, count: f"the close changes {np.exp(step[at]):.0f} times on {dates.iloc[at]:%Y-%m-%d}",
         )
+    if kind in INDICES:
+        _units(found, rows)
     if kind in XSHG_KINDS:
         days = rows["date"]
         open_ = days.isin(sessions.all).to_numpy()
@@ -105,6 +116,22 @@ def _bars(found: Faults, kind: str, rows: pd.DataFrame, sessions: Sessions) -> N
             missing = expected - span["n"].to_numpy()
             for place in np.flatnonzero(missing > np.maximum(MISSES[kind], HOLES * expected)):
                 found[span.index[place]].append(f"{missing[place]} of {expected[place]} sessions are missing")
+
+
+def _units(found: Faults, rows: pd.DataFrame) -> None:
+    """Refuse indices whose average share costs what no share does: volume or amount has another unit than thought."""
+    rows = rows[~rows["symbol"].str.match(FUND)]  # themes known by their fund cost what a unit of it does
+    with np.errstate(invalid="ignore", divide="ignore"):
+        price = (rows["amount"] / rows["volume"]).where(rows["volume"] > 0).groupby(rows["symbol"]).median()
+    for symbol, value in price[(price < SHARE_PRICE[0]) | (price > SHARE_PRICE[1])].items():
+        found[symbol].append(f"amount over volume is {value:.3g} CNY a share: one of them has another unit")
+
+
+def _monthly(found: Faults, rows: pd.DataFrame) -> None:
+    """Refuse monthly changes that are as large as yearly ones."""
+    size = rows.loc[rows["series"].str.endswith("_MOM")].groupby("series")["actual"].agg(lambda x: x.abs().median())
+    for series, value in size[size > MONTHLY].items():
+        found[series].append(f"half of the monthly changes exceed {value:.1f} percent, as yearly ones do")
 
 
 def _disagreements(

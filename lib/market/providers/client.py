@@ -18,13 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pandas as pd
 from requests.adapters import HTTPAdapter
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from lib.market.errors import DataError
 
+#: environment variable with the token of tushare
+TOKEN = "TUSHARE_TOKEN"
 #: environment variables that hold secrets; their values are blackened in everything that is written or said
-SECRETS = ("TUSHARE_TOKEN",)
+SECRETS = (TOKEN,)
 #: answers worth another try; 403 is none: the host has had enough of us
 TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 #: answers after which a host is left alone for the rest of the run
@@ -61,6 +64,8 @@ class Client:
         Seconds before the second try; doubles with each further one, plus a random part.
     patience : int
         Failed requests in a row after which a host is left alone for the rest of the run.
+    sleep, clock, today : callable
+        Waits some seconds, tells the seconds and the day; the computer's own by default.
 
     Attributes
     ----------
@@ -78,6 +83,7 @@ class Client:
     patience: int = 3
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    today: Callable[[], pd.Timestamp] = lambda: pd.Timestamp.now().normalize()
     requests: Counter = field(default_factory=Counter)
     sessions: dict = field(default_factory=dict)
 

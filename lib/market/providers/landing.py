@@ -14,6 +14,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -105,19 +106,23 @@ class LiveSource:
         self.label = {"en": "public data providers (live store)", "zh": "公开数据源(实时库)"}
         self.home, self.folder = Path(home), folder
 
+    @cached_property
+    def extra(self) -> list[Batch]:
+        """Return the batches of the further folder."""
+        return list(FolderSource(self.folder).batches()) if self.folder else []
+
     def batches(self) -> Iterator[Batch]:
         """Yield one batch per landed file, instruments first, oldest first."""
         landed = self.home / "landed"
-        extra = list(FolderSource(self.folder).batches()) if self.folder else []
         instruments = self.home / "instruments.csv"
         yield Batch("instruments", "live/instruments.csv", file_fingerprint(instruments), _reader(instruments))
-        yield from (batch for batch in extra if batch.table == "instruments")
+        yield from (batch for batch in self.extra if batch.table == "instruments")
         for table in ("bars", "valuation", "constituents", "macro"):
             for path in sorted(landed.glob(f"{table}/*/*.parquet"), key=lambda path: (path.name, path.parent.name)):
                 kind = path.parent.name if table == "bars" else None
                 label = f"live/{path.relative_to(landed).as_posix()}"
                 yield Batch(table, label, file_fingerprint(path), _reader(path, table), kind, increment=True)
-        yield from (batch for batch in extra if batch.table != "instruments")
+        yield from (batch for batch in self.extra if batch.table != "instruments")
 
 
 def _reader(path: Path, table: str = "instruments"):

@@ -1,7 +1,14 @@
-"""Which provider serves what: the functions by name, and the ordered lists of ``params/providers.yaml``."""
+"""Which provider serves what: the functions by name, and who is asked for a symbol, in which order.
+
+A universe list may say so for a symbol in its column ``providers``: functions in the order in which they are asked,
+each with the provider's own name of the symbol after a colon where no rule gives it, as in
+``yfinance.bars:^GSPC akshare.global_index_bars:标普500``. Symbols that no list says it for follow their kind's order
+in ``params/providers.yaml``.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +25,12 @@ from lib.market.providers import (
     akshare_indices,
     akshare_macro,
     baostock_shares,
-    tushare_sectors,
+    tushare_indices,
     yahoo,
 )
 from lib.market.providers.answers import Answer, Want
-from lib.market.providers.client import Client
+from lib.market.providers.client import TOKEN, Client
+from lib.market.universe import FOLDER, universe
 
 PARAMS = Path(__file__).resolve().parents[3] / "params" / "providers.yaml"
 
@@ -37,21 +45,33 @@ class Route:
         Takes a ``Want`` and the client, returns an ``Answer``.
     code : callable or None
         The provider's name of a symbol, None when it does not serve it; without this the names come from the
-        parameters.
+        universe lists.
     together : bool
         One call answers for all symbols.
+    token : str
+        Environment variable without which it is not asked; empty for none.
+    reach : int or None
+        Days back from today that it knows about; it is not asked about earlier ones. None: all.
     """
 
     function: Callable[[Want, Client], Answer]
     code: Callable[[str], str | None] | None = None
     together: bool = False
+    token: str = ""
+    reach: int | None = None
+
+    def open(self, day: pd.Timestamp, today: pd.Timestamp) -> bool:
+        """Return whether it can be asked today about a day."""
+        known = not self.token or bool(os.environ.get(self.token, "").strip())
+        return known and (self.reach is None or today - day <= pd.Timedelta(days=self.reach))
 
 
 ROUTES = {
     "akshare.sector_bars": Route(akshare_indices.sector_bars, akshare_indices.sector_code),
+    "akshare.sector_members": Route(akshare_indices.sector_members, akshare_indices.sector_code, reach=5),
     "akshare.sector_valuation": Route(akshare_indices.sector_valuation, akshare_indices.sector_code, together=True),
     "akshare.csi_bars": Route(akshare_indices.csi_bars, akshare_indices.csi_code),
-    "akshare.csi_weights": Route(akshare_indices.csi_weights, akshare_indices.csi_code),
+    "akshare.csi_weights": Route(akshare_indices.csi_weights, akshare_indices.csi_code, reach=31),
     "akshare.cni_bars": Route(akshare_indices.cni_bars, akshare_indices.cni_code),
     "akshare.eastmoney_bars": Route(akshare_indices.eastmoney_bars, akshare_indices.eastmoney_code),
     "akshare.fund_bars": Route(akshare_funds.fund_bars, akshare_funds.fund_code),
@@ -70,9 +90,9 @@ ROUTES = {
     "yfinance.fund_bars": Route(yahoo.fund_bars, yahoo.fund_code),
     "baostock.share_bars": Route(baostock_shares.share_bars, baostock_shares.share_code),
     "baostock.index_bars": Route(baostock_shares.index_bars, baostock_shares.index_code),
-    "tushare.sector_daily": Route(
-        tushare_sectors.sector_daily, lambda symbol: symbol if symbol.endswith(".SI") else None, together=True
-    ),
+    "tushare.sector_daily": Route(tushare_indices.sector_daily, tushare_indices.sector_code, True, TOKEN),
+    "tushare.citic_daily": Route(tushare_indices.citic_daily, tushare_indices.citic_code, True, TOKEN),
+    "tushare.index_daily": Route(tushare_indices.index_daily, tushare_indices.index_code, token=TOKEN),
 }
 
 
@@ -88,8 +108,8 @@ class CrossCheck(_Strict):
     tolerance: Annotated[float, Field(gt=0, lt=1)]
 
 
-class Providers(_Strict):
-    """The parameters of ``make data``; see the comments in ``params/providers.yaml``."""
+class _File(_Strict):
+    """``params/providers.yaml``; see the comments there."""
 
     first_date: dict[str, str]
     overlap: Annotated[int, Field(ge=2, le=60)]
@@ -99,14 +119,28 @@ class Providers(_Strict):
     pause: dict[str, Annotated[float, Field(ge=0)]]
     bad_share: Annotated[float, Field(ge=0, le=1)]
     stale_sessions: Annotated[int, Field(ge=0)]
-    shares: bool
+    shares: list[str]
     folder: str
     bars: dict[str, list[str]]
     valuation: dict[str, list[str]]
     constituents: dict[str, list[str]]
     macro: dict[str, list[str]]
-    codes: dict[str, dict[str, str]]
     cross_checks: list[CrossCheck]
+
+
+class Providers(_File):
+    """The parameters of ``make data``: those of the file, and what the universe lists say.
+
+    Attributes
+    ----------
+    orders : dict
+        Symbol -> functions to be asked for its bars, in order, of the symbols whose list says so.
+    codes : dict
+        Function -> symbol -> the provider's name.
+    """
+
+    orders: dict[str, tuple[str, ...]]
+    codes: dict[str, dict[str, str]]
 
     def begin(self, kind: str) -> pd.Timestamp:
         """Return the first day to ask for of a kind."""
@@ -115,30 +149,74 @@ class Providers(_Strict):
     def code(self, route: str, symbol: str) -> str | None:
         """Return a provider's name of a symbol, None when it does not serve it."""
         rule = ROUTES[route].code
-        return rule(symbol) if rule else self.codes.get(route, {}).get(symbol)
+        return self.codes.get(route, {}).get(symbol) or (rule(symbol) if rule else None)
+
+    def asked(self, table: str, kind: str, symbol: str) -> tuple[str, ...]:
+        """Return the functions to be asked for a table of a symbol, in order, whether or not their token is set."""
+        order = getattr(self, table).get(kind, ())
+        order = self.orders.get(symbol, order) if table == "bars" else order
+        return tuple(route for route in order if self.code(route, symbol))
 
 
-def read_providers(path: Path = PARAMS) -> Providers:
-    """Read the parameters of ``make data``.
+def read_providers(path: Path = PARAMS, universes: Path = FOLDER) -> Providers:
+    """Read the parameters of ``make data`` and the column ``providers`` of the universe lists.
 
     Raises
     ------
     ParameterError
-        The file lacks a key, has one too many, or names a function that does not exist.
+        The file lacks a key, has one too many, or names a function that does not exist; a list names one, gives no
+        name where none follows from the symbol, or says something else than another list.
     """
     try:
-        settings = Providers.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+        file = _File.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors()[0]
         raise ParameterError(
             f"{'.'.join(map(str, first['loc']))}: {first['msg']}", file=path, remedy="correct the parameter"
         ) from error
-    tables = (settings.bars, settings.valuation, settings.constituents, settings.macro)
+    tables = (file.bars, file.valuation, file.constituents, file.macro)
     named = [name for table in tables for names in table.values() for name in names]
-    named += [*settings.codes, *(check.provider for check in settings.cross_checks)]
-    unknown = sorted(set(named) - set(ROUTES))
-    if unknown:
+    for name in (*named, *(check.provider for check in file.cross_checks)):
+        _known(name, path)
+    orders, codes = _listed(Path(universes))
+    return Providers(**dict(file), orders=orders, codes=codes)
+
+
+def _listed(folder: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, str]]]:
+    """Return what the universe lists say: the order of the functions by symbol, and the names by function."""
+    said: dict[str, tuple[str, Path]] = {}
+    orders, codes = {}, {}
+    for path in sorted(folder.glob("*.csv")):
+        table = universe(path.stem, folder)
+        for symbol, cell in table.get("providers", pd.Series(dtype=str)).items():
+            if not cell:
+                continue
+            before, where = said.setdefault(symbol, (cell, path))
+            if before != cell:
+                raise ParameterError(
+                    f"{symbol}: its providers are {before!r} in {where.name} and {cell!r} here",
+                    file=path,
+                    symbol=symbol,
+                    remedy="say it once, or the same in both",
+                )
+            parts = [part.partition(":") for part in cell.split()]
+            orders[symbol] = tuple(_known(name, path) for name, _, _ in parts)
+            for name, _, code in parts:
+                if code:
+                    codes.setdefault(name, {})[symbol] = code
+                elif not (ROUTES[name].code and ROUTES[name].code(symbol)):
+                    raise ParameterError(
+                        f"{symbol}: {name} needs a name of its own",
+                        file=path,
+                        symbol=symbol,
+                        remedy=f"write {name}:<the provider's name>",
+                    )
+    return orders, codes
+
+
+def _known(name: str, path: Path) -> str:
+    if name not in ROUTES:
         raise ParameterError(
-            f"there is no provider function {unknown[0]}", file=path, remedy=f"choose from {', '.join(ROUTES)}"
+            f"there is no provider function {name}", file=path, remedy=f"choose from {', '.join(ROUTES)}"
         )
-    return settings
+    return name

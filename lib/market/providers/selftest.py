@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pandas as pd
 
 from lib.market.calendar import Sessions
@@ -17,6 +15,7 @@ from lib.market.schema import KNOWN_ON, TABLES
 #: function -> (table, kind, symbol) of its test call
 CALLS = {
     "akshare.sector_bars": ("bars", "sector", "801050.SI"),
+    "akshare.sector_members": ("constituents", "sector", "801050.SI"),
     "akshare.sector_valuation": ("valuation", "sector", "801050.SI"),
     "akshare.csi_bars": ("bars", "theme", "930713.CSI"),
     "akshare.csi_weights": ("constituents", "broad_index", "000300.SH"),
@@ -37,6 +36,8 @@ CALLS = {
     "baostock.share_bars": ("bars", "stock", "600519.SH"),
     "baostock.index_bars": ("bars", "broad_index", "000300.SH"),
     "tushare.sector_daily": ("bars", "sector", "801050.SI"),
+    "tushare.citic_daily": ("bars", "sector", "CI005001.WI"),
+    "tushare.index_daily": ("bars", "broad_index", "000300.SH"),
 }
 #: how far back a test call looks, by table; releases and lists come once a month
 DAYS = {"bars": 20, "valuation": 5, "constituents": 70, "macro": 45}
@@ -49,12 +50,13 @@ def self_test(settings: Providers, client: Client, day: pd.Timestamp) -> pd.Data
     -------
     DataFrame
         ``function``, ``verdict`` (``answers``, ``refused`` by the checks, or ``fails``), ``rows``, ``last`` (day of
-        the newest row) and ``detail``; functions whose token is not set are left out.
+        the newest row) and ``detail``. Left out are functions whose token is not set, and those that know only the
+        present when the day is past.
     """
     lines = []
     with client.attached():
         for name, (table, kind, symbol) in CALLS.items():
-            if name.startswith("tushare") and not os.environ.get("TUSHARE_TOKEN"):
+            if not ROUTES[name].open(day, client.today()):
                 continue
             lines.append({"function": name, **_call(name, table, kind, symbol, settings, client, day)})
     return pd.DataFrame(lines, columns=["function", "verdict", "rows", "last", "detail"])

@@ -31,7 +31,7 @@ class Stage:
     Attributes
     ----------
     table, kind : str
-    routes : list of str
+    routes : tuple of str
         Providers' functions in the order in which they are asked.
     symbols : list of str
         What is due.
@@ -51,7 +51,7 @@ class Stage:
 
     table: str
     kind: str
-    routes: list[str]
+    routes: tuple[str, ...]
     symbols: list[str]
     stored: pd.DataFrame
     taken: dict[str, list[Answer]] = field(default_factory=dict)

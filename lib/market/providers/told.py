@@ -28,6 +28,8 @@ def summary(report: Report) -> str:
         "stale",
         [f"{row.symbol}: {row.sessions} sessions, last {row.last:%Y-%m-%d}" for row in report.stale.itertuples()],
     )
+    for variable, symbols in report.locked.items():
+        lines.append(f"not asked for without a token in {variable}: {len(symbols)} ({', '.join(symbols[:3])}...)")
     lines += _list("no provider; bring them through a folder (docs/data_sources.md)", report.unserved)
     return "\n".join(lines)
 

@@ -46,6 +46,8 @@ class Report:
         Symbol -> what its providers said, for symbols that got nothing.
     unserved : list of str
         Symbols of the universes that no provider in the parameters serves.
+    locked : dict
+        Environment variable that is not set -> symbols that only its token opens.
     unasked : list of str
         Cross-checks that could not be made.
     stale : DataFrame
@@ -61,6 +63,7 @@ class Report:
     refused: list[dict] = field(default_factory=list)
     failures: dict[str, list[str]] = field(default_factory=dict)
     unserved: list[str] = field(default_factory=list)
+    locked: dict[str, list[str]] = field(default_factory=dict)
     unasked: list[str] = field(default_factory=list)
     stale: pd.DataFrame = field(default_factory=pd.DataFrame)
     requests: dict[str, int] = field(default_factory=dict)
@@ -120,7 +123,11 @@ class _Update:
         self.desk = Desk(settings, client, self.landing, self.sessions, day, self._step, accept_revisions)
         #: what was asked for when, for tables that have no row for every day
         self.asked = _read(folder / "asked.json")
-        self.instruments, self.left, self.landed = self._served(catalogue(universes)), 0, []
+        self.source = LiveSource(folder, settings.folder)
+        self.known = catalogue(universes)
+        self.instruments, self.left, self.landed = self._served(self.known), 0, []
+        #: names of the shares, as the lists of constituents tell them
+        self.names = _names(folder / "instruments.csv")
 
     def run(self) -> Report:
         if self.settings.shares:
@@ -132,8 +139,7 @@ class _Update:
         self._fill_macro()
         self._write_instruments()
         try:
-            source = LiveSource(self.folder, self.settings.folder)
-            self.report.ingest = ingest(source, self.store, accept_revisions=self.accept_revisions)
+            self.report.ingest = ingest(self.source, self.store, accept_revisions=self.accept_revisions)
         except SuiteError:
             for path in self.landed:
                 self.landing.withdraw(path)
@@ -149,31 +155,42 @@ class _Update:
         self.left = max(self.left - 1, 0)
         self.step(self.left, what)
 
+    def _open(self, route: str) -> bool:
+        return ROUTES[route].open(self.day, self.client.today())
+
     def _served(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the instruments that a provider serves; name the others."""
-        routes = table["kind"].map(self.settings.bars)
-        served = [
-            isinstance(names, list) and any(self.settings.code(name, symbol) for name in names)
-            for symbol, names in zip(table["symbol"], routes, strict=True)
-        ]
-        self.report.unserved = sorted(table.loc[[not one for one in served], "symbol"])
-        table = table.loc[served, ["symbol", "name", "name_en", "kind", "group"]]
+        """Return the instruments whose bars a provider gives; name the others."""
+        kept = []
+        for symbol, kind in zip(table["symbol"], table["kind"], strict=True):
+            routes = self.settings.asked("bars", kind, symbol)
+            kept.append(any(self._open(route) for route in routes))
+            if not routes:
+                self.report.unserved.append(symbol)
+            elif not kept[-1]:
+                self.report.locked.setdefault(ROUTES[routes[0]].token, []).append(symbol)
+        table = table.loc[kept, ["symbol", "name", "name_en", "kind", "group"]]
         return table.drop_duplicates("symbol").reset_index(drop=True)
 
     def _add_shares(self) -> None:
-        """Add the members of the latest lists, those of this update included."""
-        lists = [self._query("SELECT DISTINCT symbol FROM constituents")["symbol"]]
-        lists += [pd.read_parquet(path)["symbol"] for path in self.landed if path.parent.parent.name == "constituents"]
-        members = sorted(set(pd.concat(lists)) - set(self.instruments["symbol"]))
-        shares = pd.DataFrame({"symbol": members, "name": members, "name_en": members, "kind": "stock", "group": ""})
-        self.instruments = pd.concat([self.instruments, self._served(shares)], ignore_index=True)
+        """Add the members of all lists of the kinds named, those of this update and of the user's folder included."""
+        lists = [self._query("SELECT DISTINCT index_symbol, as_of, symbol FROM constituents")]
+        lists += [pd.read_parquet(path) for path in self.landed if path.parent.parent.name == "constituents"]
+        lists += [batch.load() for batch in self.source.extra if batch.table == "constituents"]
+        named = pd.concat([part[["index_symbol", "as_of", "symbol"]] for part in lists])
+        kinds = named["index_symbol"].map(self.known.set_index("symbol")["kind"])
+        followed = named["symbol"][kinds.isin(self.settings.shares)]
+        shares = pd.DataFrame({"symbol": sorted(set(followed) - set(self.instruments["symbol"])), "kind": "stock"})
+        sectors = named[kinds == "sector"].sort_values("as_of").drop_duplicates("symbol", keep="last")
+        names = self.names[~self.names.index.duplicated(keep="last")]
+        shares = shares.join(names, on="symbol").join(
+            sectors.set_index("symbol")["index_symbol"].rename("group"), on="symbol"
+        )
+        filled = {"name": shares["symbol"], "name_en": shares["symbol"], "group": ""}
+        self.instruments = pd.concat([self.instruments, self._served(shares.fillna(filled))], ignore_index=True)
 
     def _fill_all(self, tables: tuple[str, ...]) -> None:
-        stages = [
-            self._stage(table, kind, routes)
-            for table in tables
-            for kind, routes in getattr(self.settings, table).items()
-        ]
+        kinds = self.instruments["kind"].unique()
+        stages = [stage for table in tables for kind in kinds for stage in self._stages(table, kind)]
         self.left = sum(len(stage.symbols) for stage in stages)
         for stage in stages:
             fill(stage, self.desk)
@@ -181,9 +198,16 @@ class _Update:
         if "constituents" in tables and not any(stage.failures for stage in stages if stage.table == "constituents"):
             self.asked["constituents"] = f"{self._month_end():%Y-%m-%d}"
 
-    def _stage(self, table: str, kind: str, routes: list[str]) -> Stage:
-        symbols = self.instruments.loc[self.instruments["kind"] == kind, "symbol"]
-        symbols = [symbol for symbol in symbols if any(self.settings.code(route, symbol) for route in routes)]
+    def _stages(self, table: str, kind: str) -> list[Stage]:
+        """Return what is due of a kind: a stage for all symbols that the same providers serve in the same order."""
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for symbol in self.instruments.loc[self.instruments["kind"] == kind, "symbol"]:
+            routes = tuple(r for r in self.settings.asked(table, kind, symbol) if self._open(r))
+            if routes:
+                groups.setdefault(routes, []).append(symbol)
+        return [self._stage(table, kind, routes, symbols) for routes, symbols in groups.items()]
+
+    def _stage(self, table: str, kind: str, routes: tuple[str, ...], symbols: list[str]) -> Stage:
         stored = self._last_rows(table, symbols)
         owner, known_on = KEYS[table][0], KNOWN_ON[table]
         last = stored.groupby(owner)[known_on].max()
@@ -218,9 +242,13 @@ class _Update:
         """Write down what a stage took: the rows that are new, and for bars the stored ones they continue."""
         parts: dict[str, list[pd.DataFrame]] = {}
         for route, answers in stage.taken.items():
-            self.report.providers.setdefault((stage.table, stage.kind), {})[route] = len(answers)
+            counts = self.report.providers.setdefault((stage.table, stage.kind), {})
+            counts[route] = counts.get(route, 0) + len(answers)
             for answer in answers:
                 for table, rows in answer.items():
+                    if "name" in rows:
+                        told = rows.set_index("symbol")[["name", "name_en"]]
+                        self.names = pd.concat([self.names, told])
                     own = table == stage.table
                     if own or stage.kind not in getattr(self.settings, table):
                         parts.setdefault(table, []).append(rows)
@@ -267,7 +295,7 @@ class _Update:
             start = pd.Timestamp("1970-01-01") if history else started - pd.Timedelta(days=2)
             base = stored[stored["series"].isin(codes) & (pd.to_datetime(stored["release_date"]) >= start)]
             want = Want("macro", tuple(codes), codes, start, self.day, base)
-            stage = Stage("macro", "inflation", [route], list(codes), base)
+            stage = Stage("macro", "inflation", (route,), list(codes), base)
             self._step("inflation")
             try:
                 rows = ask(route, ROUTES[route].function, want, self.client)["macro"]
@@ -336,6 +364,14 @@ RATES = ("_MOM", "_YOY")
 
 def _read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _names(path: Path) -> pd.DataFrame:
+    """Return the names of the shares in a list of instruments, by symbol."""
+    if not path.exists():
+        return pd.DataFrame(columns=["name", "name_en"])
+    table = pd.read_csv(path, dtype=str, keep_default_na=False).query("kind == 'stock'")
+    return table.set_index("symbol")[["name", "name_en"]]
 
 
 def _replace(path: Path, text: str) -> None:

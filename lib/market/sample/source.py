@@ -126,8 +126,12 @@ class SampleSource:
 
     def _basket_bars(self, kind: str) -> pd.DataFrame:
         symbols = self._of_kind(kind)
+        # amounts are sums of fen: the errors of summing must not show in the last digits
+        digits = {"volume": 0, "amount": 2}
         values = {
-            field: np.concatenate([np.round(self._baskets[symbol].bars[field], 6) for symbol in symbols])
+            field: np.concatenate(
+                [np.round(self._baskets[symbol].bars[field], digits.get(field, 6)) for symbol in symbols]
+            )
             for field in FIELDS
         }
         column = np.repeat(np.arange(len(symbols)), len(sessions()))
