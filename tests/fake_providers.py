@@ -48,6 +48,27 @@ def listed(symbol):
     return f"6{symbol[1:6]}.SH" if symbol.endswith(".SM") else symbol
 
 
+def hosts_of(store, today):
+    """Return the hosts of the sample's market, and what no free source has, as tables of a folder.
+
+    The shares go by codes that an exchange could have given them.
+    """
+    instruments = store.query("SELECT * FROM instruments")
+    bars = store.query("SELECT * FROM bars WHERE date <= ?", [today])
+    valuation = store.query("SELECT * FROM valuation WHERE date <= ?", [today])
+    lists = store.query("SELECT * FROM constituents WHERE as_of <= ?", [today])
+    macro = store.query("SELECT * FROM macro")
+    for frame in (instruments, bars, lists):
+        names = pd.Series({symbol: listed(symbol) for symbol in frame["symbol"].unique()})
+        frame["symbol"] = frame["symbol"].map(names).astype(frame["symbol"].dtype)
+    citic = instruments[instruments["symbol"].str.endswith(".WI")]
+    own = bars.merge(citic[["symbol", "kind"]], on="symbol")
+    shares = instruments[instruments["kind"] == "stock"]
+    extra = {f"bars/{kind}": part.drop(columns="kind") for kind, part in own.groupby("kind")}
+    extra |= {"valuation": valuation, "constituents": lists, "macro": macro}
+    return Fake(bars, valuation, lists, macro, today), extra | {"instruments": pd.concat([citic, shares])}
+
+
 class Fake:
     """The hosts, answering with the rows of a market up to ``today``."""
 

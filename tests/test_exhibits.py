@@ -1,13 +1,15 @@
 """Exhibits: files, records, figures in both languages, the same bytes twice."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lib.market.errors import RunError
+from lib.market.calendar import Sessions
+from lib.market.errors import RunError, StaleDataError
 from lib.report import charts, tables
 from lib.report.catalogue import LANGUAGES, catalogue
 from lib.report.session import Run
@@ -44,6 +46,34 @@ def bars(language):
     return charts.diverging_bars(
         values, sign_colours(language), lambda x: f"{x:+.2%}", "单位" if language == "zh" else "x"
     )
+
+
+LAST = {"801010.SI": "2025-06-13", "801030.SI": "2025-06-05", "801040.SI": "2025-05-07"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_series_that_ends_too_early_is_named_or_refused(tmp_path, monkeypatch, language):
+    listed = pd.DataFrame(
+        {"name": ["农林牧渔", "基础化工", "钢铁"], "name_en": ["Agriculture", "", "Steel"]}, index=LAST
+    )
+    market = SimpleNamespace(
+        instruments=lambda: listed,
+        last_dates=lambda symbols: pd.to_datetime(pd.Series(LAST)[symbols]),
+        sessions=Sessions.load(),
+        week=SimpleNamespace(last=pd.Timestamp("2025-06-13")),
+    )
+    run = Run("03_gp_rotation", market, language, tmp_path, tmp_path, catalogue(language))
+    assert (run.plan.stale_sessions, run.plan.stale_series) == (5, "print")
+    # six sessions are too many by one; what the data do not hold is missing, which is told elsewhere
+    assert list(run.stale([*LAST, "801050.SI"]).index) == ["801030.SI", "801040.SI"]
+    (note,) = run.stale_notes(LAST)
+    assert ("钢铁" if language == "zh" else "Steel") in note and run.t.date("2025-05-07") in note
+    assert run.stale_notes(["801010.SI"]) == []
+    strict = replace(run, plan=run.plan.model_copy(update={"stale_series": "refuse"}))
+    with pytest.raises(StaleDataError, match="2 series end more than 5 sessions") as told:
+        strict.stale_notes(LAST)
+    assert "801030.SI" in str(told.value) and "stale_series" in str(told.value)
+    assert strict.stale_notes(["801010.SI"]) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -14,7 +14,7 @@ from lib.market.panel import Panel
 from lib.models.gp import baseline
 from lib.models.gp.admission import admit
 from lib.models.gp.evaluation import Evaluator
-from lib.models.gp.inputs import factor_inputs, forward_returns, quarter_ends, week_ends
+from lib.models.gp.inputs import factor_inputs, forward_returns, quarter_ends, rolled_forward, week_ends
 from lib.models.gp.mining import mine, window_at
 from lib.models.gp.objectives import DISCOUNTS, Target, measure, rank_ic, rank_labels, weekly_measures
 from lib.models.gp.operators import OPERATORS, operator_set
@@ -24,6 +24,13 @@ from lib.models.gp.selection import crowding, fronts, survivors
 from lib.models.gp.settings import Settings
 
 SMALL = Settings(population=60, generations=3, window=300, validation=80, horizon=5)
+
+
+def told_monthly(panel, every=21):
+    """Return a panel whose ratios are known on one session of many."""
+    held = np.arange(len(panel.dates)) % every == 0
+    thin = {name: np.where(held[:, None], panel.fields[name], np.nan) for name in ("pe_ttm", "pb")}
+    return Panel(panel.dates, panel.symbols, {**panel.fields, **thin}, panel.mask)
 
 
 def market(rows=420, columns=20, effect=0.0, seed=0, fields=("open", "high", "low", "volume", "amount")):
@@ -90,6 +97,36 @@ def test_a_missing_field_is_dropped_with_its_reason_and_not_filled():
     inputs = factor_inputs(market(fields=("open", "high", "low", "volume")))
     assert inputs.dropped["vwap_z"] == "no amount in the data"
     assert "amount_z" not in inputs.names and "close_z" in inputs.names
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 6))
+def test_ratios_roll_forward_with_the_price_and_no_longer_than_allowed(seed, sessions):
+    rng = np.random.default_rng(seed)
+    close = np.exp(rng.normal(0, 0.1, (30, 4)).cumsum(axis=0))
+    close[rng.random(close.shape) < 0.1] = np.nan
+    ratio = np.where(rng.random(close.shape) < 0.3, rng.normal(15, 10, close.shape), np.nan)
+    got, want = rolled_forward(ratio, close, sessions), ratio.copy()
+    for t, n in np.argwhere(np.isnan(ratio)):
+        earlier = [s for s in range(max(0, t - sessions), t) if np.isfinite(ratio[s, n])]
+        if earlier:
+            want[t, n] = ratio[earlier[-1], n] * close[t, n] / close[earlier[-1], n]
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+    # time flows one way
+    np.testing.assert_array_equal(rolled_forward(ratio[:20], close[:20], sessions), got[:20])
+
+
+def test_a_ratio_told_monthly_is_used_and_the_share_is_known():
+    panel = market()
+    earned = 60 * np.exp(0.0003 * np.arange(len(panel.dates)))[:, None]
+    ratios = {"pe_ttm": panel.fields["close"] / earned, "pb": panel.fields["close"] / (8 * earned)}
+    daily = Panel(panel.dates, panel.symbols, {**panel.fields, **ratios}, panel.mask)
+    whole, thin = factor_inputs(daily), factor_inputs(told_monthly(daily))
+    assert whole.carried == {"pe_ttm": 0.0, "pb": 0.0}
+    assert thin.carried["pe_ttm"] == pytest.approx(20 / 21, abs=0.01)
+    # earnings that grow by less than one percent a month are stale by no more
+    np.testing.assert_allclose(thin.values["earnings_yield"], whole.values["earnings_yield"], rtol=0.01)
+    assert np.isfinite(thin.values["earnings_yield_z"][-100:]).all()
 
 
 def test_sessions_and_cells_without_trade_are_left_out():

@@ -6,10 +6,13 @@ from pathlib import Path
 from statistics import median
 
 import nbformat
+import pandas as pd
 import pytest
 import yaml
 from tracing import statements, untraceable
 
+from lib.market import ingest
+from lib.market.store import Store
 from lib.report.html import outside_references
 from lib.report.kernels import execute
 from lib.report.parameters import PARAMS, RUN_PARAMETERS, checked, load, model_of
@@ -18,6 +21,7 @@ from lib.report.run import NOTEBOOKS, Settings, weekly_run
 ROOT = Path(__file__).resolve().parents[1]
 SMALLER = yaml.safe_load((ROOT / "tests" / "smaller.yaml").read_text(encoding="utf-8"))
 ALL = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
+FRIDAY = pd.Timestamp("2025-06-13")
 RUN_DEFAULTS = {"as_of": "latest", "data": "sample", "out": "", "language": "en"}
 
 
@@ -78,11 +82,71 @@ def test_a_light_notebook_runs_by_itself_with_its_defaults(name, tmp_path, sampl
     assert execute(NOTEBOOKS / f"{name}.ipynb", tmp_path / "executed.ipynb", {"out": str(tmp_path)}) is None
 
 
+@pytest.fixture(scope="module")
+def smaller(tmp_path_factory):
+    """The weekly plan with smaller parameters."""
+    params = tmp_path_factory.mktemp("params")
+    (params / "weekly.yaml").write_text((PARAMS / "weekly.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    for name, values in SMALLER.items():
+        own = {key: value for key, value in values.items() if key not in RUN_PARAMETERS}
+        (params / f"{name}.yaml").write_text(yaml.safe_dump(load(name).model_dump() | own), encoding="utf-8")
+    return params
+
+
+@pytest.fixture(scope="module")
+def report_of_the_sample(smaller, tmp_path_factory, sample_store_dir):
+    out = tmp_path_factory.mktemp("sample")
+    return weekly_run(Settings(as_of=f"{FRIDAY:%Y-%m-%d}", out=out), params=smaller), out / f"{FRIDAY:%Y-%m-%d}"
+
+
 @pytest.mark.parametrize("name", sorted(SMALLER))
-def test_a_notebook_runs_with_smaller_parameters(name, tmp_path, sample_store_dir):
-    parameters = SMALLER[name] | {"out": str(tmp_path)}
-    assert execute(NOTEBOOKS / f"{name}.ipynb", tmp_path / "executed.ipynb", parameters) is None
-    assert (tmp_path / "facts" / f"{name}.json").exists()
+def test_a_notebook_runs_with_smaller_parameters(name, report_of_the_sample):
+    manifest, folder = report_of_the_sample
+    section = manifest.section(name)
+    assert section.status == "ok", section.error
+    assert (folder / "facts" / f"{name}.json").exists()
+
+
+def test_the_report_of_the_live_store_is_that_of_the_sample(
+    report_of_the_sample, smaller, sample_store_dir, tmp_path, monkeypatch
+):
+    """``make data`` from hosts that tell the sample's rows, then the whole report: every table is the sample's own."""
+    for library in ("akshare", "baostock"):
+        pytest.importorskip(library, reason="the live clients are not installed: pip install -r requirements-live.txt")
+    import fake_providers
+
+    from lib.market.providers.client import Client
+    from lib.market.providers.routes import read_providers
+    from lib.market.providers.update import update
+
+    monkeypatch.delenv("TUSHARE_TOKEN", raising=False)
+    fake, extra = fake_providers.hosts_of(Store(sample_store_dir / "sample.duckdb"), FRIDAY)
+    folder = tmp_path / "folder"
+    for name, table in extra.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+    # the smaller parameters look back two years, their features another; sectors need four and cycles all
+    start = read_providers().first_date | {"": "2021-01-04", "sector": "2018-01-02"}
+    settings = read_providers().model_copy(update={"first_date": start, "folder": str(folder)})
+    with fake.listening(monkeypatch):
+        report = update(settings, tmp_path / "store", Client(sleep=lambda s: None, today=lambda: FRIDAY), FRIDAY)
+    assert not report.refused and not report.unasked
+    monkeypatch.setattr(ingest, "STORES", tmp_path / "store")
+    monkeypatch.setenv("WEEKLY_STORE", str(tmp_path / "store"))
+    made = weekly_run(Settings(as_of=f"{FRIDAY:%Y-%m-%d}", data="store", out=tmp_path / "out"), params=smaller)
+    assert made.status == "ok"
+    sample, live = report_of_the_sample[1], tmp_path / "out" / f"{FRIDAY:%Y-%m-%d}"
+    tables = sorted(path.name for path in (sample / "tables").glob("*.csv"))
+    assert len(tables) > 40
+    for name in tables:
+        ours, theirs = (pd.read_csv(folder / "tables" / name) for folder in (live, sample))
+        # published figures stand beside those of a market that is not synthetic
+        beside = ["published", "verdict", "why"]
+        ours, theirs = (table.drop(columns=beside, errors="ignore") for table in (ours, theirs))
+        pd.testing.assert_frame_equal(ours, theirs, rtol=1e-9, obj=name)
+    exhibit = (live / "exhibits" / "fig08_gp_rotation_nav.json").read_text(encoding="utf-8")
+    assert f"{FRIDAY:%Y-%m-%d}" in exhibit and "live store" in exhibit and '"synthetic": false' in exhibit
+    assert (live / "report.html").exists() and (live / "report.pdf").exists()
 
 
 def test_two_runs_give_the_same_tables_figures_and_exhibits(tmp_path, sample_store_dir):

@@ -109,6 +109,9 @@ def test_a_full_update_gives_the_rows_of_the_sample(fake, settings, tables, tmp_
     listed = (days <= NEXT) & ((days >= NEXT - pd.Timedelta(days=45)) | (days == ends))
     same_rows(rows_of(tmp_path, "valuation"), valuation[listed], ["symbol", "date"], ["pe_ttm", "pb"])
     same_rows(rows_of(tmp_path, "constituents"), members, ["index_symbol", "as_of", "symbol"], ["weight"])
+    # the list that says who provides a series names it: it is a future here, not the spot of the sample
+    names = rows_of(tmp_path, "instruments").set_index("symbol")["name"]
+    assert names["GC"] == "COMEX黄金" and names["XAUUSD"] == "伦敦金"
     # members of themes and broad indices are followed, by the names and sectors that the lists give them
     shares = rows_of(tmp_path, "instruments", "kind = 'stock'").set_index("symbol")
     themes = members[~members["index_symbol"].isin(SECTORS)]

@@ -42,8 +42,10 @@ def sector_members(market: Market, groups: Iterable[str]) -> tuple[pd.DataFrame,
         The lists are dated after the market's date: look-ahead.
     """
     indices = [market.instruments("sector", group).index for group in groups]
-    for later, lists in ((False, market.constituents), (True, lambda symbols: constituents_from_later(market, symbols))):
-        for symbols in indices:
-            if len(members := lists(symbols)):
-                return members, later
+    for symbols in indices:
+        if len(known := market.constituents(symbols)):
+            return known, False
+    for symbols in indices:
+        if len(later := constituents_from_later(market, symbols)):
+            return later, True
     return constituents_from_later(market, []), False

@@ -22,10 +22,8 @@ from lib.report.kernels import code_cells, execute, unwritten
 from lib.report.manifest import Manifest, SectionRecord, versions
 from lib.report.parameters import PARAMS, Parameters, RunParameters
 from lib.report.published import FOLDER as PUBLISHED
-from lib.report.sections import Plan, Section, code_fingerprint, read_parameters, read_plan
+from lib.report.sections import NOTEBOOKS, Plan, Section, code_fingerprint, read_parameters, read_plan
 from lib.report.session import ALLOW_STALE
-
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
 @dataclass(frozen=True)
@@ -228,6 +226,7 @@ class _Run:
             self.notebooks / f"{notebook}.ipynb",
             self.parameters[notebook].model_dump(),
             self.common.model_dump(exclude={"out"}),
+            (self.plan.stale_sessions, self.plan.stale_series),
             section.exhibits,
             upstream,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,7 @@ from lib.report.manifest import versions
 from lib.report.parameters import PARAMS, Parameters, checked, load, read_yaml
 
 LIB = Path(__file__).resolve().parents[1]
+NOTEBOOKS = LIB.parent / "notebooks"
 #: files whose content can change a result
 CODE = (".py", ".csv", ".yaml", ".j2", ".css", ".typ", ".mplstyle", ".json")
 
@@ -48,6 +49,10 @@ class Plan(BaseModel):
         The report notebook's stem.
     appendix_code : bool
         Whether the appendices, one per notebook, show code.
+    stale_sessions : int
+        A series that ends more sessions than this before the week does is stale.
+    stale_series : str
+        ``print`` names it under the exhibits that rest on it, ``refuse`` stops the section.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -55,9 +60,11 @@ class Plan(BaseModel):
     sections: Annotated[list[Section], Field(min_length=1)]
     report: str
     appendix_code: bool = True
+    stale_sessions: Annotated[int, Field(ge=0)] = 5
+    stale_series: Literal["print", "refuse"] = "print"
 
 
-def read_plan(notebooks: Path, params: Path = PARAMS) -> Plan:
+def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
     """Read and check ``weekly.yaml``.
 
     Raises

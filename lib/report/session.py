@@ -6,7 +6,7 @@ import json
 import os
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -16,10 +16,11 @@ from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
 from lib.market.calendar import Week
-from lib.market.errors import RunError
+from lib.market.errors import RunError, StaleDataError
 from lib.market.ingest import STORES, open_market
 from lib.market.pointintime import Market
 from lib.report.catalogue import Catalogue, catalogue
+from lib.report.sections import Plan, read_plan
 from lib.report.style import apply_style, save, sign_off
 from lib.report.tables import table_html
 
@@ -46,6 +47,8 @@ class Run:
         Where models keep what is dear to compute.
     t : Catalogue
         The texts of the language.
+    plan : Plan
+        The parameters of the weekly run, which say what is stale.
     """
 
     notebook: str
@@ -54,6 +57,7 @@ class Run:
     out: Path
     cache_dir: Path
     t: Catalogue
+    plan: Plan = field(default_factory=read_plan)
 
     @property
     def week(self) -> Week:
@@ -64,6 +68,45 @@ class Run:
         """Return the names of a table with ``name_zh`` (or ``name``) and ``name_en`` in the run's language."""
         chinese = table["name_zh"] if "name_zh" in table else table["name"]
         return chinese if self.language == "zh" else table["name_en"].where(table["name_en"].ne(""), chinese)
+
+    def stale(self, symbols: Iterable[str]) -> pd.Series:
+        """Return the last date of the series that end too long before the week does.
+
+        Parameters
+        ----------
+        symbols : iterable of str
+            Those that the data do not hold are left out: they are missing, not stale.
+
+        Returns
+        -------
+        Series of Timestamp, indexed by symbol
+
+        Raises
+        ------
+        StaleDataError
+            There are some, and ``params/weekly.yaml`` says ``stale_series: refuse``.
+        """
+        known = self.market.instruments().index
+        last = self.market.last_dates([symbol for symbol in symbols if symbol in known]).dropna()
+        age = last.map(lambda date: self.market.sessions.count_between(date, self.week.last))
+        old = last[age > self.plan.stale_sessions]
+        if len(old) and self.plan.stale_series == "refuse":
+            raise StaleDataError(
+                f"{len(old)} series end more than {self.plan.stale_sessions} sessions before {self.week.last:%Y-%m-%d}",
+                symbol=old.index[0],
+                date=f"{old.iloc[0]:%Y-%m-%d}",
+                remedy="bring newer data, or set stale_series: print in params/weekly.yaml",
+            )
+        return old
+
+    def stale_notes(self, symbols: Iterable[str]) -> list[str]:
+        """Return a note that names the stale series, none when all are fresh; raises as ``stale`` does."""
+        old = self.stale(symbols)
+        if not len(old):
+            return []
+        names = self.names(self.market.instruments().loc[old.index])
+        listed = ", ".join(f"{names[symbol]} ({self.t.date(date)})" for symbol, date in old.head(6).items())
+        return [self.t("common.stale_series", names=listed + (" …" if len(old) > 6 else ""))]
 
     def exhibit(
         self,

@@ -34,7 +34,7 @@ JUMP = 5.0
 #: percentage points by which weights may miss 100
 WEIGHTS = 3.0
 #: CNY that a share of an index costs on average: amount over volume. Beyond, one of the two is in another unit
-SHARE_PRICE = (1.0, 400.0)
+SHARE_PRICE = (1.0, 1000.0)
 #: largest median of monthly changes, percent: beyond, they are yearly ones
 MONTHLY = 1.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,10 @@ SCORE_WINDOW = 60
 MIN_SYMBOLS = 15
 #: fewer sessions make a training window noise
 MIN_SESSIONS = 250
+#: ratios of valuation, which some sources tell once a month
+RATIOS = ("pe_ttm", "pb")
+#: sessions over which the last ratio is rolled forward with the price
+CARRIED = 30
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Inputs:
         For labels only; no formula sees a price level.
     dropped : dict of str to str
         Input -> why it is not there.
+    carried : dict of str to float
+        Ratio -> share of its values that were rolled forward with the price.
     """
 
     dates: pd.DatetimeIndex
@@ -40,6 +46,7 @@ class Inputs:
     values: dict[str, np.ndarray]
     close: np.ndarray
     dropped: dict[str, str]
+    carried: dict[str, float]
 
     @property
     def names(self) -> list[str]:
@@ -49,7 +56,7 @@ class Inputs:
     def rows(self, first: int, stop: int) -> Inputs:
         """Return sessions ``first`` to ``stop - 1``."""
         values = {name: np.ascontiguousarray(panel[first:stop]) for name, panel in self.values.items()}
-        return Inputs(self.dates[first:stop], self.symbols, values, self.close[first:stop], self.dropped)
+        return replace(self, dates=self.dates[first:stop], values=values, close=self.close[first:stop])
 
 
 def factor_inputs(panel: Panel) -> Inputs:
@@ -67,7 +74,8 @@ def factor_inputs(panel: Panel) -> Inputs:
         Shares of the close, ratios to the mean volume and 60-session z-scores. A session on which fewer than half of
         the symbols listed by then traded is left out, so that returns span the hole; cells without a trade and prices
         or volumes that are not positive are NaN. An input whose field is missing altogether is dropped with the
-        reason, never filled.
+        reason, never filled. A ratio that is told on some sessions only is rolled forward with the price for up to
+        ``CARRIED`` sessions: what a share earns and owns changes with the next report, what it costs every day.
 
     Raises
     ------
@@ -88,10 +96,15 @@ def factor_inputs(panel: Panel) -> Inputs:
         )
     fields = {}
     for name, values in panel.fields.items():
-        positive = name not in ("pe_ttm", "pb")
+        positive = name not in RATIOS
         usable = panel.mask & (values > 0) if positive else panel.mask & np.isfinite(values)
         fields[name] = np.where(usable, values, np.nan)[kept]
     close = fields["close"]
+    carried = {}
+    for name in [name for name in RATIOS if name in fields]:
+        known = np.isfinite(fields[name])
+        fields[name] = rolled_forward(fields[name], close)
+        carried[name] = 1.0 - known.sum() / max(np.isfinite(fields[name]).sum(), 1)
     values, dropped = {}, {}
     for name, (needs, make) in RECIPES.items():
         missing = [field for field in needs if field not in fields or np.isnan(fields[field]).all()]
@@ -100,7 +113,32 @@ def factor_inputs(panel: Panel) -> Inputs:
         else:
             panel_ = make(*(fields[field] for field in needs))
             values[name] = np.ascontiguousarray(np.where(np.isfinite(panel_), panel_, np.nan))
-    return Inputs(panel.dates[kept], panel.symbols, values, close, dropped)
+    return Inputs(panel.dates[kept], panel.symbols, values, close, dropped, carried)
+
+
+def rolled_forward(ratio: np.ndarray, close: np.ndarray, sessions: int = CARRIED) -> np.ndarray:
+    r"""Fill the gaps of a ratio of price to something that changes slowly.
+
+    .. math:: R_t = R_s P_t / P_s, \quad s = \max\{u \le t : R_u \text{ known}\}, \quad t - s \le n
+
+    Parameters
+    ----------
+    ratio, close : float64 array, (T, N)
+        NaN where unknown.
+    sessions : int
+        The longest gap, :math:`n`.
+
+    Returns
+    -------
+    float64 array, (T, N)
+        What was known as it was; NaN before the first known value, after a longer gap and where a close is missing.
+    """
+    rows = np.arange(len(ratio))[:, None]
+    last = np.maximum.accumulate(np.where(np.isfinite(ratio), rows, -1), axis=0)
+    place = np.maximum(last, 0)
+    moved = close / np.take_along_axis(close, place, axis=0)
+    filled = np.where((last >= 0) & (rows - last <= sessions), np.take_along_axis(ratio, place, axis=0) * moved, np.nan)
+    return np.where(np.isfinite(ratio), ratio, filled)
 
 
 def _share(of, by):

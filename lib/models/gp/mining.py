@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -123,7 +123,7 @@ def window_at(inputs: Inputs, end: int, settings: Settings, shuffle: int | None 
             date=day,
             remedy="check the sector prices: constant or missing series cannot be mined",
         )
-    cut = Inputs(cut.dates, cut.symbols, kept, cut.close, cut.dropped)
+    cut = replace(cut, values=kept)
     return Window(cut, training, validation, dropped)
 
 

@@ -11,6 +11,8 @@ from lib.market.errors import ModelError
 
 #: an index with fewer scored members is scored on its own bars
 LEAST_MEMBERS = 5
+#: shares below which a ranking of them says nothing
+FEWEST = 30
 #: below this share of scored weight a theme's score is marked thin
 THIN_COVERAGE = 0.7
 #: sessions below which a theme's own bars are marked thin: its longest features look back so far
