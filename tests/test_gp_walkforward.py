@@ -130,7 +130,7 @@ def test_a_library_survives_its_file(libraries, tmp_path):
     path = libraries[0].save(tmp_path)
     again = load_library(path)
     assert (again.mined_on, again.seed) == (libraries[0].mined_on, libraries[0].seed)
-    assert formulas([again]) == formulas(libraries[:1])
+    assert again.entries == libraries[0].entries  # to the last digit
     content = json.loads(path.read_text())
     assert {"formula", "sign", "training", "validation", "vif"} <= content["factors"][0].keys()
     assert {"window", "settings", "inputs", "dropped", "fingerprint"} <= content.keys()

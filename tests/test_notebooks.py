@@ -125,8 +125,9 @@ def test_the_report_of_the_live_store_is_that_of_the_sample(
     for name, table in extra.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         table.to_parquet(folder / f"{name}.parquet", index=False)
-    # the smaller parameters look back two years, their features another; sectors need four and cycles all
-    start = read_providers().first_date | {"": "2021-01-04", "sector": "2018-01-02"}
+    # the smaller parameters look back two years on shares, their features another; sectors need four, and cycles all
+    start = {"": "2021-01-04", "sector": "2018-01-02", "broad_index": "2012-01-04"}
+    start = read_providers().first_date | start
     settings = read_providers().model_copy(update={"first_date": start, "folder": str(folder)})
     with fake.listening(monkeypatch):
         report = update(settings, tmp_path / "store", Client(sleep=lambda s: None, today=lambda: FRIDAY), FRIDAY)

@@ -74,9 +74,10 @@ class Library:
                 {
                     "formula": entry.formula,
                     "sign": entry.sign,
-                    "training": _rounded(entry.training),
-                    "validation": _rounded(entry.validation),
-                    "vif": None if entry.vif is None else round(entry.vif, 3),
+                    # in full: a library from its file must give the tables that it gave when it was mined
+                    "training": entry.training,
+                    "validation": entry.validation,
+                    "vif": entry.vif,
                 }
                 for entry in self.entries
             ],
@@ -86,10 +87,6 @@ class Library:
         aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(aside, path)
         return path
-
-
-def _rounded(measures: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in measures.items()}
 
 
 def load_library(path: str | Path) -> Library:
