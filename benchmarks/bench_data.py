@@ -31,11 +31,14 @@ def measure() -> list[dict]:
         return []
     sys.path.insert(0, str(TESTS))
     import pytest
-    from fake_providers import Fake
+    from fake_providers import hosts_of
 
+    open_market("sample", f"{NEXT:%Y-%m-%d}")
+    hosts, _ = hosts_of(Store(STORES / "sample.duckdb"), NEXT)
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as home:
         patch.delenv("TUSHARE_TOKEN", raising=False)
-        with Fake(*_tables(), FRIDAY).listening(patch) as fake:
+        with hosts.listening(patch) as fake:
+            fake.today = FRIDAY
             _update(Path(home), FRIDAY)
             fake.today = NEXT
             with _spent(fake) as answering:
@@ -58,21 +61,8 @@ def _update(home: Path, day: pd.Timestamp):
     from lib.market.providers.update import update
 
     settings = read_providers().model_copy(update={"first_date": {"": FIRST}})
-    return update(settings, home, Client(raw=home / "raw", sleep=lambda seconds: None), day)
-
-
-def _tables() -> tuple[pd.DataFrame, ...]:
-    """Return the sample's tables; its shares under codes that the exchanges could have given."""
-    open_market("sample", "2025-06-13")
-    store = Store(STORES / "sample.duckdb")
-    bars = store.query("SELECT * FROM bars WHERE date >= ?", [FIRST])
-    lists = store.query("SELECT * FROM constituents WHERE as_of <= ?", [FRIDAY])
-    lists = lists[lists["as_of"] == lists.groupby("index_symbol")["as_of"].transform("max")]
-    listed = {symbol: f"6{symbol[1:6]}.SH" for symbol in lists["symbol"].unique()}
-    weights = lists.assign(symbol=lists["symbol"].map(listed), as_of=pd.Timestamp("2025-05-30"))
-    valuation = store.query("SELECT * FROM valuation WHERE symbol LIKE '80%' AND date >= ?", [FIRST])
-    macro = store.query("SELECT * FROM macro")
-    return bars.assign(symbol=bars["symbol"].replace(listed)), valuation, weights, macro
+    client = Client(raw=home / "raw", sleep=lambda seconds: None, today=lambda: day)
+    return update(settings, home, client, day)
 
 
 @contextmanager

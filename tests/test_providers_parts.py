@@ -126,6 +126,18 @@ def test_a_unit_that_is_a_hundredfold_is_seen_without_any_stored_row():
     assert not faults("bars", "theme", fund, fund.iloc[:0], sessions)
 
 
+def test_a_report_that_has_lost_a_page_is_refused_for_the_symbols_on_it():
+    days = pd.bdate_range("2025-06-02", "2025-06-13")
+    rows = pd.DataFrame([(s, d) for d in days for s in ("801010.SI", "801030.SI")], columns=["symbol", "date"])
+    rows = rows.assign(pe_ttm=20.0, pb=2.0)
+    assert not faults("valuation", "sector", rows, rows.iloc[:0], Sessions.load())
+    found = faults("valuation", "sector", rows.iloc[:-1], rows.iloc[:0], Sessions.load())
+    assert found == {"801030.SI": ["not in the report on 1 of its last 10 days"]}
+    # a sector that was made later is none that is missing
+    old = pd.DataFrame({"symbol": "801010.SI", "date": pd.bdate_range("2021-01-04", periods=40), "pe_ttm": 1, "pb": 1})
+    assert not faults("valuation", "sector", pd.concat([old, rows]), rows.iloc[:0], Sessions.load())
+
+
 def test_yearly_changes_are_not_taken_for_monthly_ones():
     months = pd.date_range("2020-01-01", periods=24, freq="MS")
     rows = pd.DataFrame({"series": "US_PPI_MOM", "period": months, "release_date": months + pd.Timedelta(days=42)})

@@ -35,6 +35,8 @@ JUMP = 5.0
 WEIGHTS = 3.0
 #: CNY that a share of an index costs on average: amount over volume. Beyond, one of the two is in another unit
 SHARE_PRICE = (1.0, 1000.0)
+#: days at the end of a report on which all of its symbols must be there; further back some did not exist yet
+LATEST = pd.Timedelta(days=45)
 #: largest median of monthly changes, percent: beyond, they are yearly ones
 MONTHLY = 1.0
 
@@ -71,6 +73,8 @@ def faults(table: str, kind: str, rows: pd.DataFrame, base: pd.DataFrame, sessio
         _bars(found, kind, rows, sessions)
     if table == "macro":
         _monthly(found, rows)
+    if table == "valuation":
+        _truncated(found, rows)
     if table == "constituents":
         total = rows.groupby("index_symbol")["weight"].sum()
         for symbol, weight in total[(total - 100.0).abs() > WEIGHTS].items():
@@ -125,6 +129,15 @@ def _units(found: Faults, rows: pd.DataFrame) -> None:
         price = (rows["amount"] / rows["volume"]).where(rows["volume"] > 0).groupby(rows["symbol"]).median()
     for symbol, value in price[(price < SHARE_PRICE[0]) | (price > SHARE_PRICE[1])].items():
         found[symbol].append(f"amount over volume is {value:.3g} CNY a share: one of them has another unit")
+
+
+def _truncated(found: Faults, rows: pd.DataFrame) -> None:
+    """Refuse the symbols that a report of all of them lacks on some of its latest days: a page was lost."""
+    recent = rows[rows["date"] > rows["date"].max() - LATEST]
+    listed = pd.crosstab(recent["date"], recent["symbol"])
+    for symbol, count in listed.sum().items():
+        if count < len(listed):
+            found[symbol].append(f"not in the report on {len(listed) - count} of its last {len(listed)} days")
 
 
 def _monthly(found: Faults, rows: pd.DataFrame) -> None:
