@@ -5,8 +5,9 @@ import pytest
 from lib.market.errors import ModelError
 from lib.models.assets import values_on
 from lib.models.momentum import momentum
+from lib.models.pricing import cycle_views
 from lib.portfolio.allocation import Allocator, Rules
-from lib.portfolio.comparisons import placebos, simple_portfolios
+from lib.portfolio.comparisons import kept_views, placebos, simple_portfolios
 
 CLASSES = pd.Series(["x", "x", "y", "y", "z", "z"], list("abcdef"))
 
@@ -100,3 +101,19 @@ def test_a_kept_allocation_is_the_same_and_depends_on_data_and_rules(tmp_path):
     made(cache_dir=tmp_path)[0].allocate(scores, Rules(asset_cap=0.4))
     made(lambda values: values * values, tmp_path)[0].allocate(scores, Rules())
     assert len(list((tmp_path / "allocation").iterdir())) == 3
+
+
+def test_kept_views_are_those_of_the_cycle_and_depend_on_the_settings(tmp_path):
+    allocator, _, decisions = made(cache_dir=tmp_path)
+    monthly = values_on(allocator.values, decisions)
+    months = pd.date_range("1995-01-31", decisions[0], freq="BME")[:-1]
+    rng = np.random.default_rng(5)
+    early = pd.DataFrame(np.exp(rng.normal(0, 0.05, (len(months), 6)).cumsum(axis=0)), months, monthly.columns)
+    monthly = pd.concat([early, monthly])
+    fresh = cycle_views(monthly, CLASSES, decisions, (42, 100), 10.0, 50)
+    for _ in range(2):  # made, then read back
+        kept = kept_views(allocator, monthly, (42, 100), 10.0, 50)
+        assert kept.classes.equals(fresh.classes) and kept.assets.equals(fresh.assets)
+    other = kept_views(allocator, monthly * 1.01 ** np.arange(len(monthly))[:, None] ** 0.5, (42, 100), 10.0, 50)
+    wider, shorter = (kept_views(allocator, monthly, (42, 100), *setting) for setting in ((5.0, 50), (10.0, 36)))
+    assert not any(one.classes.equals(fresh.classes) for one in (other, wider, shorter))

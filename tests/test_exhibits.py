@@ -135,6 +135,19 @@ def test_a_table_shows_units_names_and_missing_values_by_language(tmp_path):
     assert "http" not in english
 
 
+def test_words_stand_for_symbols_in_headings_and_cells(tmp_path):
+    table = pd.DataFrame({"feature": ["range_5", "other"], "CN10Y": [0.1, 0.2]})
+    run = make_run(tmp_path)
+    words = {"range_5": "Mean daily range, 5 days", "CN10Y": "China 10-year"}
+    run.exhibit("s01", "closes", table, formats={"CN10Y": "share"}, words=words)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "tables/s01_closes.csv"), table)
+    record = json.loads((tmp_path / "exhibits/figs01_closes.json").read_text(encoding="utf-8"))
+    shown = tables.table_html(tmp_path / "tables/s01_closes.csv", record, "en")
+    for text in ("Mean daily range, 5 days", "other", "China 10-year", "10.00%"):
+        assert f">{text}</" in shown, text
+    assert "range_5" not in shown
+
+
 def test_facts_are_plain_json(tmp_path):
     run = make_run(tmp_path)
     run.hand_over({"a": np.float64(1.5), "b": pd.Timestamp("2025-06-13"), "c": pd.Series({"x": 1})})

@@ -229,6 +229,7 @@ def test_instruments_may_change_without_a_flag_and_bars_are_judged_again(folder,
 
 
 def test_other_checks_judge_unchanged_files_again(folder, store, monkeypatch):
+    from lib.market import door as door_module
     from lib.market import ingest as module
 
     def stricter(batch: Batch, frame, context) -> Checked:
@@ -238,8 +239,8 @@ def test_other_checks_judge_unchanged_files_again(folder, store, monkeypatch):
         kept = checked.rows[checked.rows["date"] != pd.Timestamp("2025-03-05")]
         return Checked(kept, checked.quarantined, checked.findings, checked.repairs)
 
-    door = module.check
-    monkeypatch.setattr(module, "check", stricter)
+    door = door_module.check
+    monkeypatch.setattr(door_module, "check", stricter)
     monkeypatch.setattr(module, "_rules", lambda: "other rules")
     with pytest.raises(RevisionError, match=r"the checks of the files, which have changed(.|\n)*2 stored rows of 2"):
         ingest(FolderSource(folder), store)

@@ -78,6 +78,19 @@ def test_formulas_tables_and_pictures_come_out():
     assert sum(len(part.images) for part in found.pages) == 1
 
 
+@pytest.mark.parametrize(
+    ("rows", "sentence", "broken"), [(18, "A reading of many words. " * 12, True), (18, "short", False)]
+)
+def test_a_table_is_broken_by_its_height_not_by_its_rows(rows, sentence, broken):
+    lines = "".join("<p>A line of its own.</p>" for _ in range(32))
+    cells = "".join(f"<tr><td>row {n}.</td><td>{sentence}</td></tr>" for n in range(rows))
+    found = reader(f"<h2>All</h2>{lines}<table><thead><tr><th>Name</th><th>Reading</th></tr></thead>{cells}</table>")
+    pages = [squeezed(part.extract_text()) for part in found.pages]
+    first, last = (next(place for place, part in enumerate(pages) if f"row{n}." in part) for n in (0, rows - 1))
+    assert (first == 1) == broken and (last > first) == broken  # below the lines, or whole on the next page
+    assert all("NameReading" in pages[place] for place in range(first, last + 1))
+
+
 def test_a_table_that_is_too_wide_keeps_what_fits_and_says_so():
     many = SIZES[-1][0] + 4
     cells = "".join(f"<td>c{n}x</td>" for n in range(many))

@@ -1,5 +1,7 @@
 """Theme scores: nothing from the future, threads do not matter, bad input gets a clear message."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +10,11 @@ from lib.market.errors import ModelError, ParameterError
 from lib.market.panel import Panel
 from lib.models.themes import evidence, learners, ranking, scores
 from lib.models.themes.features import features, ranked
+from lib.models.themes.intraday import NAMES
 from lib.models.themes.labels import forward_returns
 from lib.models.themes.walkforward import Settings, walk_forward
+from lib.report.catalogue import LANGUAGES, catalogue
+from lib.report.feature_names import feature_name
 
 
 def market(rows=520, columns=24, seed=0):
@@ -230,3 +235,19 @@ def test_a_panel_without_volume_is_refused():
     fields = {name: panel.fields[name] for name in ("open", "high", "low", "close")}
     with pytest.raises(ModelError, match="needs volume, amount"):
         features(Panel(panel.dates, panel.symbols, fields, panel.mask), panel.dates[[70]])
+
+
+def test_every_feature_has_a_name_of_its_own_in_both_languages():
+    panel = market(rows=80, columns=6)
+    minutes = {name: np.zeros((6, 80)) for name in NAMES}
+    _, known, _ = features(panel, panel.dates[[70]], windows=True, intraday=minutes)
+    assert len(known) > 200 and f"intraday_{NAMES[0]}" in known and "window_monthly_volume_6" in known
+    for language in LANGUAGES:
+        names = [feature_name(feature, catalogue(language)) for feature in known]
+        assert len(set(names)) == len(known), sorted(name for name in names if names.count(name) > 1)
+        numbers = [set(re.findall(r"\d+", name)) for name in names]
+        lost = [f for f, seen in zip(known, numbers, strict=True) if not set(re.findall(r"\d+", f)) <= seen]
+        assert not lost, lost
+    assert feature_name("return_250_skip_21", catalogue("en")) == "Return, 250 days without the last 21"
+    with pytest.raises(ParameterError, match=r"feature\.unheard"):
+        feature_name("unheard_5", catalogue("zh"))

@@ -9,19 +9,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 import pandas as pd
 
 from lib.market.calendar import Sessions
-from lib.market.door import Checked, Context, check
 from lib.market.errors import RevisionError, StoreError
 from lib.market.fingerprint import fingerprint
 from lib.market.folder import FolderSource
 from lib.market.pointintime import Market
 from lib.market.schema import KEYS, KNOWN_ON, TABLES, XSHG_KINDS, Batch, Source
 from lib.market.store import Store, columns_of, frame
+
+if TYPE_CHECKING:
+    from lib.market.door import Checked
 
 SAMPLES = ("sample", "sample-null")
 #: the store that `make data` fills from live providers; opening it fetches nothing
@@ -115,7 +117,7 @@ def ingest(
             for batch in due:
                 if progress:
                     progress(batch.file)
-                checked = check(batch, batch.load(), _context(connection, batch))
+                checked = _checked(connection, batch)
                 changes.append(_upsert(connection, batch, checked.rows, number))
                 _record(connection, source, batch, checked, number, rules)
                 report.rows[batch.file] = len(checked.rows)
@@ -160,11 +162,14 @@ def _note_source(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
         connection.execute("INSERT INTO meta VALUES (?, ?)", [key, json.dumps(value, ensure_ascii=False)])
 
 
-def _context(connection: duckdb.DuckDBPyConnection, batch: Batch) -> Context:
+def _checked(connection: duckdb.DuckDBPyConnection, batch: Batch) -> Checked:
+    from lib.market.door import Context, check  # compiled loops: only a file that is new waits for them
+
     instruments = frame(connection.execute("SELECT * FROM instruments")).set_index("symbol")
     owner = KEYS[batch.table][0]
     counts = frame(connection.execute(f'SELECT "{owner}" AS symbol, count(*) AS n FROM {batch.table} GROUP BY 1'))
-    return Context(Sessions.load(), instruments, counts.set_index("symbol")["n"])
+    context = Context(Sessions.load(), instruments, counts.set_index("symbol")["n"])
+    return check(batch, batch.load(), context)
 
 
 def _upsert(connection: duckdb.DuckDBPyConnection, batch: Batch, rows: pd.DataFrame, number: int) -> pd.DataFrame:

@@ -15,6 +15,8 @@ import pandas as pd
 #: raised by one with every change of the tables below
 SCHEMA_VERSION = 1
 
+#: what a bar holds, of a day or of a minute
+BAR = dict.fromkeys(("open", "high", "low", "close", "volume", "amount"), "number")
 #: table -> {column: type}; "text", "date", "time" (naive, exchange local) or "number" (float64)
 TABLES: dict[str, dict[str, str]] = {
     "instruments": {
@@ -27,26 +29,8 @@ TABLES: dict[str, dict[str, str]] = {
         "last_date": "date",
         "note": "text",
     },
-    "bars": {
-        "symbol": "text",
-        "date": "date",
-        "open": "number",
-        "high": "number",
-        "low": "number",
-        "close": "number",
-        "volume": "number",
-        "amount": "number",
-    },
-    "minute_bars": {
-        "symbol": "text",
-        "time": "time",
-        "open": "number",
-        "high": "number",
-        "low": "number",
-        "close": "number",
-        "volume": "number",
-        "amount": "number",
-    },
+    "bars": {"symbol": "text", "date": "date", **BAR},
+    "minute_bars": {"symbol": "text", "time": "time", **BAR},
     "valuation": {"symbol": "text", "date": "date", "pe_ttm": "number", "pb": "number"},
     "constituents": {"index_symbol": "text", "as_of": "date", "symbol": "text", "weight": "number"},
     "macro": {

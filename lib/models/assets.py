@@ -153,8 +153,8 @@ def values_on(values: pd.DataFrame, dates: pd.DatetimeIndex) -> pd.DataFrame:
 
 
 def _carried(series: pd.Series, dates: pd.DatetimeIndex) -> pd.Series:
-    filled = series.reindex(dates).ffill()
-    seen = pd.Series(dates.where(dates.isin(series.index)), dates).ffill()
+    filled = series.reindex(dates, method="ffill")
+    seen = pd.Series(series.index, series.index).reindex(dates, method="ffill")
     return filled.where((dates - pd.DatetimeIndex(seen)).days <= CARRIED_DAYS)
 
 

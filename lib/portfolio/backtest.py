@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Literal
 
@@ -108,7 +109,10 @@ class _Book:
 
     def __init__(self, dates, symbols, held, quoted, before, charge):
         self.dates, self.symbols, self.charge = dates, symbols, charge
-        self.held, self.quoted, self.before = held, quoted, before
+        self.quoted = quoted
+        # a symbol without a price so far is held in no units; nought keeps the sums free of NaN
+        self.held = np.nan_to_num(held)
+        self.before = self.held if before is held else np.nan_to_num(before)
         rows, width = held.shape
         self.units, self.cash = np.zeros(width), 1.0
         self.pending, self.target = np.zeros(width, dtype=bool), np.zeros(width)
@@ -126,8 +130,8 @@ class _Book:
         due = sorted(row for row in decisions if row < rows)
         row = 0
         while True:
-            later = [d for d in due if d > row]
-            stop = later[0] if later else rows
+            later = bisect_right(due, row)
+            stop = due[later] if later < len(due) else rows
             if self.pending.any():
                 waiting = np.isfinite(self.quoted[row + 1 : stop, self.pending]).any(axis=1)
                 if waiting.any():
@@ -144,7 +148,7 @@ class _Book:
         """Value unchanged positions on rows [first, stop)."""
         if first >= stop:
             return
-        prices = np.nan_to_num(self.held[first - 1 : stop])
+        prices = self.held[first - 1 : stop]
         self.value[first:stop] = prices[1:] * self.units
         self.profit[first:stop] = np.diff(prices, axis=0) * self.units
         self.gross[first:stop] = self.value[first:stop].sum(axis=1) + self.cash
@@ -159,12 +163,11 @@ class _Book:
 
     def _trade(self, row: int) -> None:
         priced = self.pending & np.isfinite(self.quoted[row])
-        prior = np.nan_to_num(self.held[row - 1])
-        quote = np.nan_to_num(self.before[row])
+        prior, quote = self.held[row - 1], self.before[row]
         worth = quote * self.units
         total = worth.sum() + self.cash
         trades = np.where(priced, self.target * total - worth, 0.0)
-        buys, sales = np.clip(trades, 0, None), np.clip(trades, None, 0)
+        buys, sales = np.maximum(trades, 0.0), np.minimum(trades, 0.0)
         affordable = self.cash - sales.sum()
         cut = buys.sum() > affordable * (1 + 1e-9)
         unfinished = cut & (buys > 0)
@@ -175,11 +178,11 @@ class _Book:
         self.units[priced] += trades[priced] / self.quoted[row, priced]
         self.units[priced & (self.target <= TOLERANCE)] = 0.0
         self.cash = max(self.cash - trades.sum(), 0.0)
-        for place in np.flatnonzero(priced & ~unfinished):
-            self.pending[place] = False
-            if place in self.late:
-                self.late.pop(int(place))["traded"] = self.dates[row]
-        close = np.nan_to_num(self.held[row])
+        done = priced & ~unfinished
+        self.pending[done] = False
+        for place in [place for place in self.late if done[place]]:
+            self.late.pop(place)["traded"] = self.dates[row]
+        close = self.held[row]
         self.value[row] = close * self.units
         self.profit[row] = (quote - prior) * old + (close - quote) * self.units
         self.gross[row] = self.value[row].sum() + self.cash

@@ -6,7 +6,6 @@ import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cvxpy as cp
 import numpy as np
 import pandas as pd
 
@@ -154,6 +153,8 @@ class _Problem:
     """
 
     def __init__(self, n: int, rows: int):
+        import cvxpy as cp  # takes long to load: a run whose weights are kept does without
+
         self.x = cp.Variable(n)
         self.root = cp.Parameter((n, n))
         self.budgets = cp.Parameter(n, nonneg=True)
@@ -162,6 +163,8 @@ class _Problem:
         self.problem = cp.Problem(cp.Minimize(objective), [self.caps @ self.x <= 0] if rows else [])
 
     def solve(self, root: np.ndarray, budgets: np.ndarray, caps: np.ndarray | None) -> str:
+        import cvxpy as cp
+
         self.root.value, self.budgets.value = root, budgets
         if caps is not None:
             self.caps.value = caps

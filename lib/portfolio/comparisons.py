@@ -1,12 +1,15 @@
-"""What the global allocation is measured against: simple portfolios, and placebos of its cycle."""
+"""What the global allocation is measured against: simple portfolios, placebos of its cycle, other settings."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from lib.models import cycles, pricing
+from lib.models.pricing import Views, cycle_views
 from lib.portfolio.allocation import Allocation, Allocator, Rules
 from lib.portfolio.backtest import backtest
 from lib.portfolio.metrics import performance
@@ -64,6 +67,15 @@ def placebos(
         # a class joins the draw when it joins the ranking
         made[f"random_{draw + 1:02d}"] = allocator.allocate(order.where(scores.notna()), rules)
     return made
+
+
+def kept_views(allocator: Allocator, monthly: pd.DataFrame, periods: Sequence[int], width: float, window: int) -> Views:
+    """Return the cycle views at the allocator's decisions by other settings, kept as its allocations are.
+
+    ``monthly`` are the month-end values (L, N); the settings are those of ``cycle_views``.
+    """
+    given = (monthly, allocator.classes, allocator.decisions, periods, width, window)
+    return allocator.keep(Views, lambda: cycle_views(*given), *given, cycles, pricing)
 
 
 def figures(closes: pd.DataFrame, targets: dict[str, pd.DataFrame], cost: float) -> pd.DataFrame:

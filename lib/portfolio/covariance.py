@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from sklearn.covariance import OAS, LedoitWolf
 
 from lib.market.errors import ModelError
 
@@ -55,6 +54,8 @@ def shrunk_covariance(
     ModelError
         Fewer than 20 rows, a missing return or an asset that does not move.
     """
+    from sklearn.covariance import OAS, LedoitWolf  # takes long to load: a run whose weights are kept does without
+
     values = returns.to_numpy()
     if len(values) < 20 or not np.isfinite(values).all():
         raise ModelError(

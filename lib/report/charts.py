@@ -132,6 +132,11 @@ def nav_chart(
     return figure
 
 
+def legend_above(axes: Axes, columns: int) -> None:
+    """Put the legend above the plot, where it hides nothing, in so many columns."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
+
+
 def label_ends(axes: Axes, lines: pd.DataFrame, labels: Mapping[str, str]) -> None:
     """Write each line's name at its last value, moved apart where they would touch."""
     last = lines.ffill().iloc[-1].sort_values()

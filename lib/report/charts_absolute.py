@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from lib.report.charts import legend_above
 from lib.report.style import PALETTE
 
 HATCHES = ("", "////", "....")
@@ -69,7 +70,7 @@ def class_history(classes: pd.DataFrame, words: Mapping[str, str]) -> Figure:
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.margins(x=0)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+    legend_above(axes, 3)
     return figure
 
 
@@ -82,7 +83,7 @@ def volatility_lines(table: pd.DataFrame, target: float, words: Mapping[str, str
     axes.axhline(target, color="#333333", linestyle=":", linewidth=1.0, label=words["target"])
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
+    legend_above(axes, 4)
     return figure
 
 
@@ -96,5 +97,5 @@ def return_and_risk(table: pd.DataFrame, labels: Sequence[str], words: Mapping[s
     axes.axvline(0, color="#444444", linewidth=0.8)
     axes.set_yticks(places, labels)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+    legend_above(axes, 3)
     return figure

@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from lib.report.charts import legend_above
+
 
 def nav_band(nav: pd.DataFrame, words: dict[str, str]) -> Figure:
     """Draw strategy, net and benchmark NAV with the seeds' band, and the drawdown below.
@@ -26,7 +28,7 @@ def nav_band(nav: pd.DataFrame, words: dict[str, str]) -> Figure:
     band.set_color(lines["strategy"].get_color())
     band.set_alpha(0.2)
     top.set_ylabel(words["nav"])
-    top.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
+    legend_above(top, 4)
     for column in ("strategy", "benchmark"):
         fall = nav[column] / nav[column].cummax() - 1
         bottom.plot(nav.index, fall, lines[column].get_linestyle(), color=lines[column].get_color(), linewidth=1.2)
@@ -51,7 +53,7 @@ def quarter_bars(table: pd.DataFrame, words: dict[str, str]) -> Figure:
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set_ylabel(words["rank_ic"])
     axes.tick_params(axis="x", rotation=60)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+    legend_above(axes, 2)
     return figure
 
 
@@ -79,7 +81,7 @@ def cost_line(table: pd.DataFrame, break_even: float, chosen: float, words: dict
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel(words["cost"])
     axes.set_ylabel(words["excess"])
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+    legend_above(axes, 2)
     return figure
 
 
@@ -102,5 +104,5 @@ def null_points(table: pd.DataFrame, words: dict[str, str]) -> Figure:
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_xlabel(words["rank_ic"])
     axes.set_ylabel(words["excess"])
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+    legend_above(axes, 2)
     return figure

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -64,11 +65,7 @@ def rates_with_intervals(table: pd.DataFrame, labels: Sequence[str], xlabel: str
     axes.hlines(places, table["low"], table["high"], linewidth=2.2)
     axes.scatter(table["hit_rate"], places, s=52, zorder=3)
     axes.axvline(0.5, color="#444444", linewidth=0.9, linestyle="--")
-    axes.set_yticks(places, labels)
-    axes.set_ylim(-0.6, len(table) - 0.4)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_xlabel(xlabel)
-    axes.grid(axis="y", visible=False)
+    _name_rows(axes, places, labels, xlabel)
     return figure
 
 
@@ -77,9 +74,14 @@ def shares(values: pd.Series, labels: Sequence[str], xlabel: str) -> Figure:
     places = np.arange(len(values))[::-1]
     figure, axes = plt.subplots(figsize=(7.2, 0.26 * len(values) + 0.9), layout="constrained")
     axes.barh(places, values, height=0.7)
+    _name_rows(axes, places, labels, xlabel)
+    return figure
+
+
+def _name_rows(axes: Axes, places: np.ndarray, labels: Sequence[str], xlabel: str) -> None:
+    """Write a name at each row of a chart of shares."""
     axes.set_yticks(places, labels)
-    axes.set_ylim(-0.6, len(values) - 0.4)
+    axes.set_ylim(-0.6, len(places) - 0.4)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_xlabel(xlabel)
     axes.grid(axis="y", visible=False)
-    return figure

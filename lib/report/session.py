@@ -116,6 +116,7 @@ class Run:
         figure: Figure | None = None,
         *,
         formats: Mapping[str, str] | None = None,
+        words: Mapping[str, str] | None = None,
         data_date=None,
         notes: Iterable[str] = (),
         values: Mapping[str, object] | None = None,
@@ -135,6 +136,8 @@ class Run:
             Its PNG; it is closed.
         formats : mapping, optional
             How the table shows a column, a key of ``lib.report.tables.FORMATS``.
+        words : mapping, optional
+            What the table shows for a symbol or another identifier of its CSV, as a heading or in a cell.
         data_date : date, optional
             The last date of its data; the run's session by default.
         notes : iterable of str
@@ -153,6 +156,7 @@ class Run:
         if table is None and figure is None:
             raise RunError(f"exhibit {number} has neither table nor figure", remedy="pass table=, figure= or both")
         record = self._record(number, slug, stem, data_date, list(notes), dict(formats or {}), values or {})
+        record["words"] = dict(words or {})
         record["show_table"] = show_table or (figure is None and len(table) <= FOLDED)
         if table is not None:
             path = self._place("tables", f"{stem}.csv")

@@ -36,9 +36,10 @@ def table_html(path: Path, exhibit: dict, language: str) -> str:
     path : Path
         Its CSV.
     exhibit : dict
-        Its record: ``notebook``, ``number`` and ``formats``, a key of ``FORMATS`` by column; a column may instead name
-        another column whose words say it row by row, by ``ROW_FORMATS`` or as keys of ``FORMATS``. A table of more
-        than ``LONGEST`` rows shows its last ones and names the CSV.
+        Its record: ``notebook``, ``number``, ``formats``, a key of ``FORMATS`` by column, and ``words``, what stands
+        for a heading or a word of the CSV before the catalogue is asked. A format may instead name another column
+        whose words say it row by row, by ``ROW_FORMATS`` or as keys of ``FORMATS``. A table of more than ``LONGEST``
+        rows shows its last ones and names the CSV.
     language : str
         Of ``name`` and ``name_en`` only the one in this language is shown; headings come from the catalogue.
     """
@@ -51,7 +52,8 @@ def table_html(path: Path, exhibit: dict, language: str) -> str:
 
 
 def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> GT:
-    formats = exhibit.get("formats", {})
+    formats, words = exhibit.get("formats", {}), exhibit.get("words", {})
+    table = table.replace(words)
     shown, numeric = pd.DataFrame(index=table.index), []
     for column in table.columns:
         # a column called format only tells how the others are shown
@@ -60,13 +62,13 @@ def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> GT:
         if column in formats or pd.api.types.is_numeric_dtype(table[column]):
             numeric.append(column)
         shown[column] = _cells(table, column, formats.get(column), exhibit["notebook"], text)
-    labels = {column: _heading(column, exhibit["notebook"], text) for column in shown}
-    words = [column for column in shown if column not in numeric]
+    labels = {column: words.get(column) or _heading(column, exhibit["notebook"], text) for column in shown}
+    textual = [column for column in shown if column not in numeric]
     return (
         GT(shown, id=f"table-{exhibit['number']}")
         .cols_label(labels)
         .cols_align("right", numeric)
-        .cols_align("left", words)
+        .cols_align("left", textual)
         .tab_style(style.text(weight="bold"), loc.column_labels())
         .tab_options(table_font_size="13px", data_row_padding="4px", table_margin_left="0px")
     )

@@ -27,8 +27,6 @@ SIZES = ((5, 8.5), (7, 8.0), (9, 7.0), (12, 6.0), (16, 5.0))
 WIDEST = SIZES[-1][0]
 #: a picture of so many pixels is as wide as the page
 PAGE_PIXELS = 860
-#: a table of up to so many rows stays on one page
-UNBROKEN = 24
 #: a cell that spans more rows is cut into them
 LONGEST_SPAN = 12
 #: a word longer than this may be broken after a sign
@@ -232,8 +230,6 @@ def _fit(table: Tag, t: Catalogue) -> None:
         _loosen(cell)
     size = next(size for most, size in SIZES if columns <= most)
     table.attrs = {"class": "typst:no-figure", "data-typst:text:size": f"{size}pt"}
-    if len(rows) <= UNBROKEN:
-        table.wrap(Tag(name="div", attrs={"class": ["together"], "data-typst:breakable": "false"}))
     for cell in table.find_all(["td", "th"]):
         right = {"gt_right", "number"} & set(cell.get("class", [])) or "right" in cell.get("style", "")
         spans = {key: cell[key] for key in ("rowspan", "colspan") if key in cell.attrs}
@@ -272,7 +268,7 @@ def _settle_targets(main: Tag) -> None:
 def _unwrap(main: Tag) -> None:
     """Take away the boxes of the page, which Typst would keep as boxes that cannot hold a new page."""
     for tag in main.find_all(["div", "section", "article", "header"]):
-        if {"gap", "together"} & set(tag.get("class", [])):
+        if "gap" in tag.get("class", []):
             continue
         if tag.find(BLOCKS):
             tag.unwrap()
