@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("akshare", reason="the live clients are not installed: pip install -r requirements-live.txt")
 pytest.importorskip("baostock", reason="the live clients are not installed: pip install -r requirements-live.txt")
 
+import requests
 from fake_providers import Fake
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -218,10 +219,11 @@ def test_the_self_test_tells_who_answers(fake, hurried, monkeypatch, tmp_path, c
     said = capsys.readouterr().out
     assert status == 0, said
     assert said.count(" answers ") == len(ROUTES)
+    assert f"{len(ROUTES)} of {len(ROUTES)} provider functions answer" in said
     # a past day is not asked of pages that know only today or the last month end
     assert command.main(["--check", "--until", "2025-04-30", "--store", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "sector_members" not in said and "csi_weights" not in said
+    assert said.splitlines()[-1].endswith("akshare.csi_weights, akshare.sector_members")
     fake.faults["finance.sina.com.cn"] = lambda url, content: b"<html>"
     fake.lies["csindex.com.cn"] = lambda symbol, rows: rows.assign(close=-1.0)
     assert command.main(asked) == 1
@@ -245,3 +247,16 @@ def test_the_command_fills_the_store_that_a_run_opens(fake, hurried, tmp_path, c
     stale = open_market("store", "2025-06-30", store_dir=tmp_path, allow_stale=True)
     assert stale.as_of == FRIDAY and stale.stale_sessions > 5
     assert len(fake.hits) == hits  # reading fetches nothing
+
+
+def test_a_first_update_without_a_network_says_so_and_fails(fake, hurried, tmp_path, capsys):
+    def dead(url, content):
+        raise requests.ConnectionError("no route")
+
+    fake.faults |= {"": dead, "baostock.com": lambda url, content: b""}  # every host; no answer hangs up
+    assert command.main(["--until", "2025-06-06", "--store", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "got nothing: " in said.out and "801010.SI" in said.out
+    assert "CHECK=1" in said.err
+    fake.faults.clear()
+    assert command.main(["--until", "2025-06-06", "--store", str(tmp_path)]) == 0

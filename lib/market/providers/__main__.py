@@ -14,14 +14,17 @@ from lib.market.errors import SuiteError
 from lib.market.ingest import STORES
 from lib.market.pointintime import last_day_that_is_over
 from lib.market.providers.client import Client, blacken
-from lib.market.providers.routes import Providers, read_providers
+from lib.market.providers.routes import ROUTES, Providers, read_providers
 from lib.market.providers.selftest import self_test
 from lib.market.providers.told import summary
 from lib.market.providers.update import update
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return the exit status: 0, 1 after an error or a failed self-test, 130 after Ctrl-C."""
+    """Run the command; return the exit status.
+
+    0; 1 after an error, a failed self-test, or when nothing came; 130 after Ctrl-C.
+    """
     command = argparse.ArgumentParser(prog="make data", description="Fill the live store from free public sources.")
     command.add_argument("--until", default="latest", help="last day to fetch, as 2025-06-13 (default: latest)")
     command.add_argument("--check", action="store_true", help="only test which provider functions answer")
@@ -38,12 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
         raw = options.store / "live" / "raw" / f"{pd.Timestamp.now():%Y-%m-%d}"
         client = client_of(settings, raw)
         if options.check:
-            client.attempts = 1  # it asks who answers, not who answers in the end
+            # it asks who answers at once, and a host that fails one function may answer another
+            client.attempts, client.patience = 1, len(ROUTES)
             lines = self_test(settings, client, day)
             for line in lines.itertuples():
                 words = f"{line.function:32} {line.verdict:8} {line.rows:6} rows  {line.last:10}  {line.detail[:120]}"
                 print(words.rstrip())
-            return int((lines["verdict"] != "answers").any())
+            answering = lines["verdict"] == "answers"
+            print(f"{answering.sum()} of {len(lines)} provider functions answer as documented")
+            if left_out := sorted(set(ROUTES) - set(lines["function"])):
+                print(f"not asked, for want of a token or about a past day: {', '.join(left_out)}")
+            return int(not answering.all())
         with tqdm(unit=" calls", disable=None) as bar:
             report = update(
                 settings,
@@ -54,6 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
                 step=lambda left, what: _show(bar, left, what),
             )
         print(summary(report))
+        if report.failures and not report.rows:
+            print("nothing was fetched: see who answers with make data CHECK=1", file=sys.stderr)
+            return 1
     except SuiteError as error:
         print(blacken(str(error)), file=sys.stderr)
         return 1

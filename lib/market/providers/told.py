@@ -22,7 +22,7 @@ def summary(report: Report) -> str:
         "answers set aside whole, stored rows kept",
         [f"{note['symbols'][0]} from {note['provider']}: {'; '.join(note['reasons'])}" for note in report.refused],
     )
-    lines += _list("got nothing", [f"{symbol}: {said[-1]}" for symbol, said in sorted(report.failures.items())])
+    lines += _failures(report.failures)
     lines += _list("comparisons not made", report.unasked)
     lines += _list(
         "stale",
@@ -32,6 +32,18 @@ def summary(report: Report) -> str:
         lines.append(f"not asked for without a token in {variable}: {len(symbols)} ({', '.join(symbols[:3])}...)")
     lines += _list("no provider; bring them through a folder (docs/data_sources.md)", report.unserved)
     return "\n".join(lines)
+
+
+def _failures(failures: dict[str, list[str]]) -> list[str]:
+    """Say what got nothing, once for each reason: when a host is down, all of its symbols have the same."""
+    symbols: dict[str, list[str]] = {}
+    for symbol, said in sorted(failures.items()):
+        symbols.setdefault(said[-1], []).append(symbol)
+    told = [
+        f"{', '.join(some[:3])}{f' and {len(some) - 3} more' if len(some) > 3 else ''}: {reason}"
+        for reason, some in symbols.items()
+    ]
+    return [f"got nothing: {len(failures)}", *_list("", told)[1:]] if failures else []
 
 
 def _list(title: str, entries: list[str]) -> list[str]:

@@ -179,7 +179,10 @@ class _Update:
         named = pd.concat([part[["index_symbol", "as_of", "symbol"]] for part in lists])
         kinds = named["index_symbol"].map(self.known.set_index("symbol")["kind"])
         followed = named["symbol"][kinds.isin(self.settings.shares)]
-        shares = pd.DataFrame({"symbol": sorted(set(followed) - set(self.instruments["symbol"])), "kind": "stock"})
+        members = sorted(set(followed) - set(self.instruments["symbol"]))
+        if not members:
+            return
+        shares = pd.DataFrame({"symbol": members, "kind": "stock"})
         sectors = named[kinds == "sector"].sort_values("as_of").drop_duplicates("symbol", keep="last")
         names = self.names[~self.names.index.duplicated(keep="last")]
         shares = shares.join(names, on="symbol").join(
