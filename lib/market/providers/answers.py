@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
 
@@ -121,7 +121,7 @@ def take(table: pd.DataFrame | None, columns: dict[str, str], name: str) -> pd.D
             f"{name} lacks the column {missing[0]}; it has {', '.join(map(str, table.columns))}",
             remedy="the provider has changed; the next in the list is asked",
         )
-    return pd.DataFrame({ours: table[theirs] for theirs, ours in columns.items()})
+    return table[list(columns)].set_axis(list(columns.values()), axis=1)
 
 
 def bars(rows: pd.DataFrame, symbol: str, scale: dict[str, float] | None = None) -> pd.DataFrame:
@@ -148,6 +148,8 @@ def numbers(column: pd.Series) -> pd.Series:
     """Read numbers that may come as text; empty text and dashes are NaN, other text is an error."""
     if column.dtype.kind in "fiu":
         return column.astype("float64")
+    with suppress(ValueError):  # numbers only, as nearly always
+        return pd.Series(np.asarray(column, dtype=object).astype("float64"), index=column.index)
     values = pd.to_numeric(column, errors="coerce").astype("float64")
     odd = (values.isna() & column.notna()).to_numpy()
     if odd.any():

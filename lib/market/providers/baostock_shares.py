@@ -81,7 +81,8 @@ def _query(want: Want, client: Client, adjustment: str) -> pd.DataFrame:
 
     address = f"tcp://{host}/{'/'.join(asked)}"
     table = client.send(address, None, call)
-    client.record(host, address, None, 200, table.to_csv(index=False).encode("utf-8"))
+    lines = [",".join(row) for row in (table.columns, *table.itertuples(index=False))]
+    client.record(host, address, None, 200, "\n".join(lines).encode("utf-8"))
     columns = {name: name for name in FIELDS.split(",") if name != "code"}
     return take(table, columns, "query_history_k_data_plus")
 

@@ -194,7 +194,7 @@ class Client:
         line = blacken(json.dumps(entry, ensure_ascii=False)) + "\n"
         # every line is a gzip member of its own, so a kill can harm the last one only
         with open(self.raw / f"{host}.jsonl.gz", "ab") as file:
-            file.write(gzip.compress(line.encode("utf-8"), compresslevel=5))
+            file.write(gzip.compress(line.encode("utf-8"), compresslevel=1))
 
 
 def blacken(text: str) -> str:

@@ -192,8 +192,7 @@ class _Update:
         self.instruments = pd.concat([self.instruments, self._served(shares.fillna(filled))], ignore_index=True)
 
     def _fill_all(self, tables: tuple[str, ...]) -> None:
-        kinds = self.instruments["kind"].unique()
-        stages = [stage for table in tables for kind in kinds for stage in self._stages(table, kind)]
+        stages = [stage for table in tables for stage in self._stages(table)]
         self.left = sum(len(stage.symbols) for stage in stages)
         for stage in stages:
             fill(stage, self.desk)
@@ -201,24 +200,23 @@ class _Update:
         if "constituents" in tables and not any(stage.failures for stage in stages if stage.table == "constituents"):
             self.asked["constituents"] = f"{self._month_end():%Y-%m-%d}"
 
-    def _stages(self, table: str, kind: str) -> list[Stage]:
-        """Return what is due of a kind: a stage for all symbols that the same providers serve in the same order."""
-        groups: dict[tuple[str, ...], list[str]] = {}
-        for symbol in self.instruments.loc[self.instruments["kind"] == kind, "symbol"]:
-            routes = tuple(r for r in self.settings.asked(table, kind, symbol) if self._open(r))
-            if routes:
-                groups.setdefault(routes, []).append(symbol)
-        return [self._stage(table, kind, routes, symbols) for routes, symbols in groups.items()]
-
-    def _stage(self, table: str, kind: str, routes: tuple[str, ...], symbols: list[str]) -> Stage:
-        stored = self._last_rows(table, symbols)
-        owner, known_on = KEYS[table][0], KNOWN_ON[table]
-        last = stored.groupby(owner)[known_on].max()
+    def _stages(self, table: str) -> list[Stage]:
+        """Return what is due: a stage for all symbols of a kind that the same providers serve in the same order."""
         enough = self.day if table != "constituents" else self._month_end()
-        due = [symbol for symbol in symbols if symbol not in last.index or last[symbol] < enough]
         if table == "constituents" and self.asked.get(table) == f"{enough:%Y-%m-%d}":
-            due = []
-        return Stage(table, kind, routes, due, stored[stored[owner].isin(due)])
+            return []
+        stored = self._last_rows(table, list(self.instruments["symbol"]))
+        owner = KEYS[table][0]
+        last = stored.groupby(owner)[KNOWN_ON[table]].max().to_dict()
+        due: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for symbol, kind in zip(self.instruments["symbol"], self.instruments["kind"], strict=True):
+            routes = tuple(route for route in self.settings.asked(table, kind, symbol) if self._open(route))
+            if routes and not last.get(symbol, pd.Timestamp.min) >= enough:
+                due.setdefault((kind, routes), []).append(symbol)
+        return [
+            Stage(table, kind, routes, symbols, stored[stored[owner].isin(symbols)])
+            for (kind, routes), symbols in due.items()
+        ]
 
     def _month_end(self) -> pd.Timestamp:
         """Return the last month end, the date of the newest weights."""
