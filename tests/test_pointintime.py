@@ -15,6 +15,7 @@ from lib.market.errors import DataError, StaleDataError, StoreError
 from lib.market.fingerprint import fingerprint
 from lib.market.folder import FolderSource
 from lib.market.ingest import ingest
+from lib.market.lookahead import sector_members
 from lib.market.pointintime import Market
 from lib.market.store import Store
 
@@ -119,6 +120,44 @@ def test_valuation_is_a_panel(market):
     np.testing.assert_allclose(valuation.frame("pe_ttm")["000300.SH"], index[valuation.dates] / 8)
     assert np.isnan(valuation.frame("pb")["510300.SH"]).all()
     assert valuation.mask[:, 0].all() and not valuation.mask[:, 1].any()
+
+
+class Lists:
+    """A market that knows lists of sectors by the date they carry."""
+
+    def __init__(self, lists, as_of="2025-06-13"):
+        columns = ["index_symbol", "as_of", "symbol", "weight"]
+        self.rows, self.as_of = pd.DataFrame(lists, columns=columns), pd.Timestamp(as_of)
+        self.rows["as_of"] = pd.to_datetime(self.rows["as_of"])
+        self.store = self
+
+    def instruments(self, kind, group):
+        return pd.DataFrame(index=pd.Index({"citic1": ["CI005001.WI"], "sw1": ["801010.SI"]}[group]))
+
+    def constituents(self, symbols):
+        return self.rows[self.rows["index_symbol"].isin(symbols) & (self.rows["as_of"] <= self.as_of)]
+
+    def query(self, sql, parameters):
+        assert "min(as_of)" in sql
+        return self.rows[self.rows["index_symbol"].isin(parameters[0])]
+
+
+CITIC, SHENWAN = "CI005001.WI", "801010.SI"
+
+
+@pytest.mark.parametrize(
+    "lists, chosen, later",
+    [
+        ([(CITIC, "2025-01-02", "A", 1.0), (SHENWAN, "2025-01-02", "B", 1.0)], "A", False),
+        ([(CITIC, "2026-01-02", "A", 1.0), (SHENWAN, "2025-01-02", "B", 1.0)], "B", False),
+        ([(SHENWAN, "2025-01-02", "B", 1.0)], "B", False),
+        ([(CITIC, "2026-01-02", "A", 1.0), (SHENWAN, "2026-01-02", "B", 1.0)], "A", True),
+        ([], None, False),
+    ],
+)
+def test_sectors_are_grouped_by_a_list_known_then_before_one_that_came_later(lists, chosen, later):
+    members, ahead = sector_members(Lists(lists), ("citic1", "sw1"))
+    assert (members["symbol"].tolist(), ahead) == ([chosen] if chosen else [], later)
 
 
 def test_the_list_of_constituents_is_the_latest_known(market):
