@@ -114,7 +114,6 @@ def _front(soup: BeautifulSoup, t: Catalogue, date: str, source: str) -> dict:
         "kicker": drawable(words(kicker)) if kicker else "",
         "facts": facts,
         "banners": banners,
-        "breaks": "appendix" not in soup.body.get("class", []),
         "contents": t("06_weekly_report.contents") if soup.select("nav.contents li") else "",
         "date": date,
         "source": drawable(source),
