@@ -1,5 +1,7 @@
 """The live store, end to end: the real provider libraries against stand-ins for their hosts."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -140,3 +142,23 @@ def test_a_week_adds_its_rows_and_a_second_run_asks_nothing(fake, settings, tabl
     again = bring(settings, tmp_path, NEXT)
     assert not fake.hits and not again.rows
     assert Market(Store(tmp_path / "live.duckdb"), NEXT).as_of == NEXT
+
+
+def test_lists_are_asked_for_until_the_new_month_can_be_out_and_a_new_index_at_once(fake, settings, tmp_path):
+    def lists(day):
+        fake.today = pd.Timestamp(day)
+        fake.hits.clear()
+        bring(settings, tmp_path, fake.today)
+        return sorted(hit.rsplit("/", 1)[1] for hit in fake.hits if "closeweight" in hit)
+
+    both = ["000300closeweight.xls", "931152closeweight.xls"]
+    assert lists("2025-06-06") == both
+    assert lists("2025-06-13") == []  # they carry the date of the last month end
+    fake.constituents = fake.constituents.assign(as_of=pd.Timestamp("2025-05-30"))
+    assert lists("2025-07-04") == both  # a new month, whose lists are not out
+    assert lists("2025-07-11") == both
+    assert lists("2025-07-18") == []  # by the eleventh they would have been
+    known = json.loads((tmp_path / "live" / "asked.json").read_text())
+    del known["lists"]["931152.CSI"]
+    (tmp_path / "live" / "asked.json").write_text(json.dumps(known))
+    assert lists("2025-07-25") == both[1:]

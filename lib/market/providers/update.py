@@ -25,6 +25,8 @@ from lib.market.schema import KEYS, KNOWN_ON, TABLES
 from lib.market.store import Store
 from lib.market.universe import FOLDER, universe
 
+#: days after a month end by which its lists are out
+PUBLISHED = pd.Timedelta(days=10)
 #: order of the stages: lists of constituents say which shares are needed
 TABLE_ORDER = ("constituents", "bars", "valuation")
 
@@ -197,30 +199,31 @@ class _Update:
         for stage in stages:
             fill(stage, self.desk)
             self._land(stage)
-        if "constituents" in tables and not any(stage.failures for stage in stages if stage.table == "constituents"):
-            self.asked["constituents"] = f"{self._month_end():%Y-%m-%d}"
+            if stage.table == "constituents":
+                answers = [answer for answers in stage.taken.values() for answer in answers]
+                lists = {symbol for answer in answers for symbol in answer["constituents"]["index_symbol"].unique()}
+                self.asked["lists"] = self.asked.get("lists", {}) | dict.fromkeys(sorted(lists), f"{self.day:%Y-%m-%d}")
 
     def _stages(self, table: str) -> list[Stage]:
         """Return what is due: a stage for all symbols of a kind that the same providers serve in the same order."""
-        enough = self.day if table != "constituents" else self._month_end()
-        if table == "constituents" and self.asked.get(table) == f"{enough:%Y-%m-%d}":
-            return []
+        enough, had = self.day, set()
+        if table == "constituents":
+            enough = self.sessions.month_ends(until=self.day)[-1]
+            # what came some days after the month end will not be newer now, whatever its date
+            asked = self.asked.get("lists", {}).items()
+            had = {symbol for symbol, day in asked if pd.Timestamp(day) >= enough + PUBLISHED}
         stored = self._last_rows(table, list(self.instruments["symbol"]))
         owner = KEYS[table][0]
         last = stored.groupby(owner)[KNOWN_ON[table]].max().to_dict()
         due: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for symbol, kind in zip(self.instruments["symbol"], self.instruments["kind"], strict=True):
             routes = tuple(route for route in self.settings.asked(table, kind, symbol) if self._open(route))
-            if routes and not last.get(symbol, pd.Timestamp.min) >= enough:
+            if routes and symbol not in had and not last.get(symbol, pd.Timestamp.min) >= enough:
                 due.setdefault((kind, routes), []).append(symbol)
         return [
             Stage(table, kind, routes, symbols, stored[stored[owner].isin(symbols)])
             for (kind, routes), symbols in due.items()
         ]
-
-    def _month_end(self) -> pd.Timestamp:
-        """Return the last month end, the date of the newest weights."""
-        return self.sessions.month_ends(until=self.day)[-1]
 
     def _last_rows(self, table: str, symbols: list[str]) -> pd.DataFrame:
         owner, known_on = KEYS[table][0], KNOWN_ON[table]
