@@ -123,6 +123,9 @@ def test_a_ratio_told_monthly_is_used_and_the_share_is_known():
     daily = Panel(panel.dates, panel.symbols, {**panel.fields, **ratios}, panel.mask)
     whole, thin = factor_inputs(daily), factor_inputs(told_monthly(daily))
     assert whole.carried == {"pe_ttm": 0.0, "pb": 0.0}
+    silent = {name: np.full_like(panel.fields["close"], np.nan) for name in ratios}
+    none = factor_inputs(Panel(panel.dates, panel.symbols, {**panel.fields, **silent}, panel.mask))
+    assert none.carried == {} and {"earnings_yield", "book_yield"} <= none.dropped.keys()
     assert thin.carried["pe_ttm"] == pytest.approx(20 / 21, abs=0.01)
     # earnings that grow by less than one percent a month are stale by no more
     np.testing.assert_allclose(thin.values["earnings_yield"], whole.values["earnings_yield"], rtol=0.01)

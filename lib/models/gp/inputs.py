@@ -38,7 +38,7 @@ class Inputs:
     dropped : dict of str to str
         Input -> why it is not there.
     carried : dict of str to float
-        Ratio -> share of its values that were rolled forward with the price.
+        Ratio -> share of its values that were rolled forward with the price, of the ratios that are told at all.
     """
 
     dates: pd.DatetimeIndex
@@ -102,9 +102,10 @@ def factor_inputs(panel: Panel) -> Inputs:
     close = fields["close"]
     carried = {}
     for name in [name for name in RATIOS if name in fields]:
-        known = np.isfinite(fields[name])
+        told = np.isfinite(fields[name]).sum()
         fields[name] = rolled_forward(fields[name], close)
-        carried[name] = 1.0 - known.sum() / max(np.isfinite(fields[name]).sum(), 1)
+        if told:
+            carried[name] = 1.0 - told / np.isfinite(fields[name]).sum()
     values, dropped = {}, {}
     for name, (needs, make) in RECIPES.items():
         missing = [field for field in needs if field not in fields or np.isnan(fields[field]).all()]
