@@ -162,3 +162,27 @@ def test_lists_are_asked_for_until_the_new_month_can_be_out_and_a_new_index_at_o
     del known["lists"]["931152.CSI"]
     (tmp_path / "live" / "asked.json").write_text(json.dumps(known))
     assert lists("2025-07-25") == both[1:]
+
+
+def test_a_token_opens_citic_sectors_and_a_third_source_of_indices(sample_store_dir, settings, tmp_path, monkeypatch):
+    symbols = ["CI005001.WI", "CI005002.WI", "000300.SH"]
+    store = Store(sample_store_dir / "sample.duckdb")
+    bars = store.query("SELECT * FROM bars WHERE symbol IN (SELECT unnest(?)) AND date >= '2024-01-01'", [symbols])
+    nothing = [store.query(f"SELECT * FROM {table} LIMIT 0") for table in ("valuation", "constituents", "macro")]
+    few = catalogue()
+    few = few[few["symbol"].isin(symbols)]
+    monkeypatch.setattr(module, "catalogue", lambda folder: few)
+    quiet = settings.model_copy(update={"macro": {}, "constituents": {}, "cross_checks": []})
+    with Fake(bars, *nothing, NEXT).listening(monkeypatch) as fake:
+        fake.faults |= {"eastmoney.com": lambda url, content: (403, b""), "baostock.com": lambda url, content: b""}
+        monkeypatch.delenv("TUSHARE_TOKEN", raising=False)
+        report = bring(quiet, tmp_path / "free", NEXT)
+        assert report.locked == {"TUSHARE_TOKEN": symbols[:2]} and "000300.SH" in report.failures
+        monkeypatch.setenv("TUSHARE_TOKEN", "a-secret-token")
+        report = bring(quiet, tmp_path / "open", NEXT)
+    assert not report.locked and not report.failures
+    assert report.providers["bars", "sector"] == {"tushare.citic_daily": 1}
+    assert report.providers["bars", "broad_index"] == {"tushare.index_daily": 1}
+    fields = ["open", "high", "low", "close", "volume", "amount"]
+    window = (bars["date"] >= FIRST) & (bars["date"] <= NEXT)
+    same_rows(rows_of(tmp_path / "open"), bars[window], ["symbol", "date"], fields)
