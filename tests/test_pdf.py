@@ -79,6 +79,14 @@ def test_formulas_tables_and_pictures_come_out():
     assert sum(len(part.images) for part in found.pages) == 1
 
 
+def test_notes_are_a_list_from_the_first_on():
+    found = reader('<h2>A</h2><ul class="notes"><li>Spot price.</li><li>Caps relaxed.</li></ul>')
+    said = text(found)
+    assert "- Spot" not in said
+    marks = [line.strip()[:1] for line in said.splitlines() if "Spot price." in line or "Caps relaxed." in line]
+    assert len(set(marks)) == 1, said
+
+
 @pytest.mark.parametrize(
     ("rows", "sentence", "broken"), [(18, "A reading of many words. " * 12, True), (18, "short", False)]
 )

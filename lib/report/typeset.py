@@ -34,6 +34,8 @@ LONG_WORD = 16
 BREAKS = re.compile(r"(?<=[_(),./=*+;|:-])(?=\w)")
 #: elements that stand for themselves, outside of a paragraph
 BLOCKS = ("p", "div", "section", "article", "table", "figure", "pre", "ul", "ol", "dl", "h1", "h2", "h3", "h4", "h5")
+#: pandoc writes the first item of a list on the line that styles it, where Typst sees no item
+STYLED_LIST = re.compile(r"^(#set text\(.*\);) ([-+] )", re.MULTILINE)
 #: stands for a piece while pandoc converts
 MARK = re.compile(r"PIECE[0-9]+ECEIP")
 REPLACEMENT = "□"
@@ -81,7 +83,7 @@ def typeset(main: Tag, folder: Path, t: Catalogue) -> Set:
         body = pypandoc.convert_text(main.decode_contents(), "typst", format="html", extra_args=["--wrap=none"])
     except RuntimeError as error:
         raise RunError(f"pandoc cannot convert the page: {error}", remedy="look for odd HTML in its cells") from error
-    return Set(body, pieces)
+    return Set(STYLED_LIST.sub(r"\1\n\2", body), pieces)
 
 
 def _prepare(main: Tag, folder: Path, t: Catalogue) -> dict[str, Piece]:
