@@ -256,6 +256,11 @@ def test_a_first_update_without_a_network_says_so_and_fails(fake, hurried, tmp_p
     fake.faults |= {"": dead, "baostock.com": lambda url, content: b""}  # every host; no answer hangs up
     assert command.main(["--until", "2025-06-06", "--store", str(tmp_path)]) == 1
     said = capsys.readouterr()
+    assert "no host answers" in said.err and "www.swsresearch.com" in said.err
+    # hosts that are there and refuse are something else
+    fake.faults[""] = lambda url, content: (403, b"")
+    assert command.main(["--until", "2025-06-06", "--store", str(tmp_path)]) == 1
+    said = capsys.readouterr()
     assert "got nothing: " in said.out and "801010.SI" in said.out
     assert "CHECK=1" in said.err
     fake.faults.clear()

@@ -32,6 +32,8 @@ SECRETS = (TOKEN,)
 TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 #: answers after which a host is left alone for the rest of the run
 REFUSALS = (401, 403)
+#: requests that failed, and their hosts, after which nobody is there: as long as none has answered
+SILENT_REQUESTS, SILENT_HOSTS = 5, 3
 
 
 class ProviderError(DataError):
@@ -91,6 +93,7 @@ class Client:
         self._last: dict[str, float] = {}
         self._failures: Counter = Counter()
         self._closed: dict[str, str] = {}
+        self._heard = False
 
     @contextmanager
     def attached(self) -> Iterator[Client]:
@@ -144,6 +147,20 @@ class Client:
         self._failures[host] = 0
         return response
 
+    def expect_a_network(self) -> None:
+        """Give up when several hosts have been asked and none has answered at all.
+
+        Raises
+        ------
+        ProviderError
+            There is no network, or nothing gets through it.
+        """
+        silent = +self._failures
+        if not self._heard and silent.total() >= SILENT_REQUESTS and len(silent) >= SILENT_HOSTS:
+            raise ProviderError(
+                f"no host answers; asked were {', '.join(silent)}", remedy="look at the network, or at its proxy"
+            )
+
     def _wait(self, state) -> float:
         asked = getattr(state.outcome.exception(), "wait", 0.0)
         return max(asked, wait_exponential_jitter(initial=self.backoff, max=120.0, jitter=self.backoff)(state))
@@ -155,6 +172,7 @@ class Client:
             response = call()
         except OSError as fault:  # time-outs, resets and name errors of sockets, requests and curl_cffi are among them
             raise _Passing(f"{type(fault).__name__}: {fault}") from fault
+        self._heard = True
         status = getattr(response, "status_code", 200)
         self.record(host, url, body, status, getattr(response, "content", b""))
         if status in REFUSALS:

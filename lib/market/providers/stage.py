@@ -131,6 +131,7 @@ def _fetch(route: str, served: dict[str, str], stage: Stage, desk: Desk) -> list
         desk.step(f"{stage.kind} {symbols[0]}" if len(symbols) == 1 else f"{stage.kind}, {len(symbols)} together")
         answer = kept.get(symbols)
         if answer is None:
+            desk.client.expect_a_network()
             try:
                 answer = ask(route, ROUTES[route].function, want, desk.client)
             except SuiteError as error:
