@@ -1,5 +1,7 @@
 """Parts of the live store: chained prices, parameters, the self-test, the command, the market it opens."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +21,7 @@ from lib.market.providers import __main__ as command
 from lib.market.providers import update as module
 from lib.market.providers.akshare_indices import exchange_symbol
 from lib.market.providers.akshare_macro import TITLE
+from lib.market.providers.answers import days
 from lib.market.providers.audit import faults
 from lib.market.providers.chain import chained
 from lib.market.providers.client import ProviderError
@@ -162,6 +165,25 @@ def test_yearly_changes_are_not_taken_for_monthly_ones():
 def test_titles_of_the_calendar(title, series):
     found = TITLE.match(title)
     assert (found and tuple(found.groups())) == series
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ["2025-06-12", "2025-06-13"],
+        ["2025-06-12 00:00:00", "2025-06-13"],
+        ["20250612", "20250613"],
+        [datetime.date(2025, 6, 12), datetime.date(2025, 6, 13)],
+        list(pd.to_datetime(["2025-06-12", "2025-06-13"])),
+    ],
+)
+def test_days_are_read_as_they_come(told):
+    for kind in (object, None):
+        got = days(pd.Series(told, dtype=kind))
+        assert got.dtype == "datetime64[ns]" and list(got.astype(str)) == [
+            f"2025-06-1{n}T00:00:00.000000000" for n in "23"
+        ]
+    assert np.isnat(days(pd.Series(["2025-06-12", None], dtype=object))[1])
 
 
 @pytest.mark.parametrize("code, symbol", [("600519", "600519.SH"), ("000001", "000001.SZ"), ("301236", "301236.SZ")])

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
+from datetime import date
 from io import StringIO
 
 import numpy as np
@@ -133,7 +134,7 @@ def bars(rows: pd.DataFrame, symbol: str, scale: dict[str, float] | None = None)
         Field -> what one unit of the answer is in shares or CNY. Pages in hundred millions give decimals that hold
         whole shares and fen, so that is what the numbers are rounded to.
     """
-    dates = pd.to_datetime(rows["date"]).to_numpy().astype("datetime64[ns]")
+    dates = days(rows["date"])
     columns = {"symbol": np.full(len(rows), symbol, dtype=object), "date": dates}
     for field in ("open", "high", "low", "close", "volume", "amount"):
         values = numbers(rows[field]).to_numpy() if field in rows else np.full(len(rows), np.nan)
@@ -142,6 +143,15 @@ def bars(rows: pd.DataFrame, symbol: str, scale: dict[str, float] | None = None)
         columns[field] = values
     order = np.argsort(dates, kind="stable")
     return pd.DataFrame({name: values[order] for name, values in columns.items()})
+
+
+def days(column: pd.Series) -> np.ndarray:
+    """Read days; dates and ISO texts, as nearly all are, without guessing the format of each column."""
+    first = column.iloc[0] if len(column) else None
+    if isinstance(first, date) or (isinstance(first, str) and first[4:5] == "-"):
+        with suppress(ValueError, TypeError):
+            return np.asarray(column, dtype=object).astype("datetime64[ns]")
+    return pd.to_datetime(column).to_numpy().astype("datetime64[ns]")
 
 
 def numbers(column: pd.Series) -> pd.Series:
