@@ -19,6 +19,7 @@ import pandas as pd
 from lib.market.ingest import STORES, open_market
 from lib.market.store import Store
 
+MONTH_END = pd.Timestamp("2025-05-30")
 FRIDAY, NEXT = pd.Timestamp("2025-06-06"), pd.Timestamp("2025-06-13")
 #: where the store begins; the increment does not depend on how long the history before it is
 FIRST = "2024-01-02"
@@ -35,6 +36,10 @@ def measure() -> list[dict]:
 
     open_market("sample", f"{NEXT:%Y-%m-%d}")
     hosts, _ = hosts_of(Store(STORES / "sample.duckdb"), NEXT)
+    # the sample has two lists a year, the CSI one a month, which the week before has brought
+    lists = hosts.constituents
+    lists = lists[lists["as_of"] == lists.groupby("index_symbol")["as_of"].transform("max")]
+    hosts.constituents = lists.assign(as_of=MONTH_END)
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as home:
         patch.delenv("TUSHARE_TOKEN", raising=False)
         with hosts.listening(patch) as fake:
