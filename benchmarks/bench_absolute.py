@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.measuring import beside_targets, warm_notebook
 from lib.market.ingest import open_market
 from lib.market.universe import universe
 from lib.models.assets import bond_value
@@ -16,8 +15,6 @@ from lib.models.dividend_timing import dividend_timing
 from lib.portfolio.absolute import Rules, decide
 from lib.portfolio.backtest import backtest
 from lib.portfolio.standins import with_standins
-from lib.report.kernels import execute
-from lib.report.run import NOTEBOOKS
 
 AS_OF = "2025-06-13"
 #: the week's notebook, on the sample
@@ -49,26 +46,14 @@ def whole_backtest() -> float:
     return time.perf_counter() - begin
 
 
-def warm_rerun() -> float:
-    """Seconds of the notebook, start of the kernel included, when its caches are filled."""
-    with tempfile.TemporaryDirectory() as folder:
-        parameters = {"as_of": AS_OF, "out": folder}
-        for _ in range(2):
-            begin = time.perf_counter()
-            error = execute(NOTEBOOKS / f"{NOTEBOOK}.ipynb", Path(folder) / "executed.ipynb", parameters)
-            spent = time.perf_counter() - begin
-            if error is not None:
-                raise RuntimeError(f"{NOTEBOOK} failed: {error}")
-    return spent
-
-
 def measure() -> list[dict]:
     """Return the rows of ``outputs/benchmarks.json``."""
-    rows = [("absolute.backtest_2016", whole_backtest(), 10.0), ("absolute.notebook_warm", warm_rerun(), 8.0)]
-    return [
-        {"name": name, "value": value, "unit": "s", "against": f"target {target:g} s", "ratio": value / target}
-        for name, value, target in rows
-    ]
+    return beside_targets(
+        [
+            ("absolute.backtest_2016", whole_backtest(), "s", 10.0),
+            ("absolute.notebook_warm", warm_notebook(NOTEBOOK, as_of=AS_OF), "s", 8.0),
+        ]
+    )
 
 
 if __name__ == "__main__":

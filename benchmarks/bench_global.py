@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pandas as pd
 
+from benchmarks.measuring import beside_targets
 from lib.market.ingest import open_market
 from lib.market.universe import universe
 from lib.models.assets import asset_values, values_on
@@ -56,15 +57,13 @@ def walk_forward() -> tuple[float, float]:
 def measure() -> list[dict]:
     """Return the rows of ``outputs/benchmarks.json``."""
     walk, trade = walk_forward()
-    rows = [
-        ("global.weight_vector_24", one_vector(), "ms", 5.0),
-        ("global.walk_forward_2005", walk, "s", 10.0),
-        ("global.backtest_2005", trade, "s", 1.0),
-    ]
-    return [
-        {"name": name, "value": value, "unit": unit, "against": f"target {target:g} {unit}", "ratio": value / target}
-        for name, value, unit, target in rows
-    ]
+    return beside_targets(
+        [
+            ("global.weight_vector_24", one_vector(), "ms", 5.0),
+            ("global.walk_forward_2005", walk, "s", 10.0),
+            ("global.backtest_2005", trade, "s", 1.0),
+        ]
+    )
 
 
 if __name__ == "__main__":

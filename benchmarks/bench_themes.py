@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import resource
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.measuring import beside_targets, warm_notebook
 from lib.market.panel import Panel
 from lib.models.themes.features import features
 from lib.models.themes.learners import Boosted
 from lib.models.themes.walkforward import Settings, blend, walk_forward
-from lib.report.kernels import execute
-from lib.report.run import NOTEBOOKS
 
 
 def made_up(stocks: int = 787, sessions: int = 2431, seed: int = 5) -> Panel:
@@ -59,35 +56,18 @@ def parts() -> tuple[float, float, float, float]:
     return built, fitted, time.perf_counter() - begin, memory
 
 
-def warm_notebook() -> float:
-    """Seconds of the notebook on the sample when its scores are already kept."""
-    with tempfile.TemporaryDirectory() as folder:
-        spent = []
-        for turn in ("cold", "warm"):
-            begin = time.perf_counter()
-            out = Path(folder) / turn
-            out.mkdir()
-            failed = execute(NOTEBOOKS / "02_ai_themes.ipynb", out / "executed.ipynb", {"out": str(out)})
-            if failed is not None:
-                raise RuntimeError(f"the notebook did not run: {failed}")
-            spent.append(time.perf_counter() - begin)
-    return spent[-1]
-
-
 def measure() -> list[dict]:
     """Return the rows of ``outputs/benchmarks.json``."""
     built, fitted, walked, memory = parts()
-    rows = [
-        ("themes.features_787x2431", built, "s", 20.0),
-        ("themes.features_memory", memory, "GiB", 4.0),
-        ("themes.one_boosted_fit", fitted, "s", 6.0),
-        ("themes.walk_forward_2019", walked, "s", 90.0),
-        ("themes.warm_notebook", warm_notebook(), "s", 10.0),
-    ]
-    return [
-        {"name": name, "value": value, "unit": unit, "against": f"target {target:g} {unit}", "ratio": value / target}
-        for name, value, unit, target in rows
-    ]
+    return beside_targets(
+        [
+            ("themes.features_787x2431", built, "s", 20.0),
+            ("themes.features_memory", memory, "GiB", 4.0),
+            ("themes.one_boosted_fit", fitted, "s", 6.0),
+            ("themes.walk_forward_2019", walked, "s", 90.0),
+            ("themes.warm_notebook", warm_notebook("02_ai_themes"), "s", 10.0),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""What the benchmarks share: figures beside their targets, and the warm run of a notebook."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from lib.report.kernels import execute
+from lib.report.run import NOTEBOOKS
+
+
+def beside_targets(rows: Iterable[tuple[str, float, str, float]]) -> list[dict]:
+    """Return rows of ``outputs/benchmarks.json`` from name, value, unit and target."""
+    return [
+        {"name": name, "value": value, "unit": unit, "against": f"target {target:g} {unit}", "ratio": value / target}
+        for name, value, unit, target in rows
+    ]
+
+
+def warm_notebook(name: str, **parameters) -> float:
+    """Return the seconds of a notebook, start of the kernel included, when its caches are filled."""
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(2):
+            begin = time.perf_counter()
+            executed = Path(folder) / "executed.ipynb"
+            failure = execute(NOTEBOOKS / f"{name}.ipynb", executed, parameters | {"out": folder})
+            spent = time.perf_counter() - begin
+            if failure is not None:
+                raise RuntimeError(f"{name} did not run: {failure}")
+    return spent
