@@ -66,14 +66,14 @@ def test_a_series_that_ends_too_early_is_named_or_refused(tmp_path, monkeypatch,
     assert (run.plan.stale_sessions, run.plan.stale_series) == (5, "print")
     # six sessions are too many by one; what the data do not hold is missing, which is told elsewhere
     assert list(run.stale([*LAST, "801050.SI"]).index) == ["801030.SI", "801040.SI"]
-    (note,) = run.stale_notes(LAST)
+    (note,) = run.stale_notes(run.stale(LAST))
     assert ("钢铁" if language == "zh" else "Steel") in note and run.t.date("2025-05-07") in note
-    assert run.stale_notes(["801010.SI"]) == []
+    assert run.stale_notes(run.stale(["801010.SI"])) == []
     strict = replace(run, plan=run.plan.model_copy(update={"stale_series": "refuse"}))
     with pytest.raises(StaleDataError, match="2 series end more than 5 sessions") as told:
-        strict.stale_notes(LAST)
+        strict.stale_notes(strict.stale(LAST))
     assert "801030.SI" in str(told.value) and "stale_series" in str(told.value)
-    assert strict.stale_notes(["801010.SI"]) == []
+    assert strict.stale_notes(strict.stale(["801010.SI"])) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

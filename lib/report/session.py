@@ -99,9 +99,8 @@ class Run:
             )
         return old
 
-    def stale_notes(self, symbols: Iterable[str]) -> list[str]:
-        """Return a note that names the stale series, none when all are fresh; raises as ``stale`` does."""
-        old = self.stale(symbols)
+    def stale_notes(self, old: pd.Series) -> list[str]:
+        """Return a note that names the series that ``stale`` found, none when all are fresh."""
         if not len(old):
             return []
         names = self.names(self.market.instruments().loc[old.index])
