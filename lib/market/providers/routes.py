@@ -137,10 +137,13 @@ class Providers(_File):
         Symbol -> functions to be asked for its bars, in order, of the symbols whose list says so.
     codes : dict
         Function -> symbol -> the provider's name.
+    names : dict
+        Symbol -> its names in Chinese and English, in the list that says so.
     """
 
     orders: dict[str, tuple[str, ...]]
     codes: dict[str, dict[str, str]]
+    names: dict[str, tuple[str, str]]
 
     def begin(self, kind: str) -> pd.Timestamp:
         """Return the first day to ask for of a kind."""
@@ -178,14 +181,13 @@ def read_providers(path: Path = PARAMS, universes: Path = FOLDER) -> Providers:
     named = [name for table in tables for names in table.values() for name in names]
     for name in (*named, *(check.provider for check in file.cross_checks)):
         _known(name, path)
-    orders, codes = _listed(Path(universes))
-    return Providers(**dict(file), orders=orders, codes=codes)
+    return Providers(**dict(file), **_listed(Path(universes)))
 
 
-def _listed(folder: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, str]]]:
-    """Return what the universe lists say: the order of the functions by symbol, and the names by function."""
+def _listed(folder: Path) -> dict[str, dict]:
+    """Return what the universe lists say: the orders, codes and names of ``Providers``."""
     said: dict[str, tuple[str, Path]] = {}
-    orders, codes = {}, {}
+    orders, codes, names = {}, {}, {}
     for path in sorted(folder.glob("*.csv")):
         table = universe(path.stem, folder)
         for symbol, cell in table.get("providers", pd.Series(dtype=str)).items():
@@ -200,6 +202,7 @@ def _listed(folder: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[st
                     remedy="say it once, or the same in both",
                 )
             parts = [part.partition(":") for part in cell.split()]
+            names[symbol] = (table.loc[symbol, "name_zh"], table.loc[symbol, "name_en"])
             orders[symbol] = tuple(_known(name, path) for name, _, _ in parts)
             for name, _, code in parts:
                 if code:
@@ -211,7 +214,7 @@ def _listed(folder: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[st
                         symbol=symbol,
                         remedy=f"write {name}:<the provider's name>",
                     )
-    return orders, codes
+    return {"orders": orders, "codes": codes, "names": names}
 
 
 def _known(name: str, path: Path) -> str:

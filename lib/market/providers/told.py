@@ -43,11 +43,11 @@ def _failures(failures: dict[str, list[str]]) -> list[str]:
         f"{', '.join(some[:3])}{f' and {len(some) - 3} more' if len(some) > 3 else ''}: {reason}"
         for reason, some in symbols.items()
     ]
-    return [f"got nothing: {len(failures)}", *_list("", told)[1:]] if failures else []
+    return _list("got nothing", told, len(failures))
 
 
-def _list(title: str, entries: list[str]) -> list[str]:
+def _list(title: str, entries: list[str], count: int = 0) -> list[str]:
     if not entries:
         return []
     more = [f"  and {len(entries) - SHOWN} more"] if len(entries) > SHOWN else []
-    return [f"{title}: {len(entries)}", *(f"  {entry}" for entry in entries[:SHOWN]), *more]
+    return [f"{title}: {count or len(entries)}", *(f"  {entry}" for entry in entries[:SHOWN]), *more]

@@ -23,7 +23,7 @@ from lib.market.providers.stage import Desk, Stage, fill, refuse
 from lib.market.sample.catalogue import catalogue
 from lib.market.schema import KEYS, KNOWN_ON, TABLES
 from lib.market.store import Store
-from lib.market.universe import FOLDER, universe
+from lib.market.universe import FOLDER
 
 #: days after a month end by which its lists are out
 PUBLISHED = pd.Timedelta(days=10)
@@ -126,7 +126,7 @@ class _Update:
         #: what was asked for when, for tables that have no row for every day
         self.asked = _read(folder / "asked.json")
         self.source = LiveSource(folder, settings.folder)
-        self.known = _renamed(catalogue(universes), Path(universes))
+        self.known = _renamed(catalogue(universes), settings.names)
         self.instruments, self.left, self.landed = self._served(self.known), 0, []
         #: names of the shares, as the lists of constituents tell them
         self.names = _names(folder / "instruments.csv")
@@ -370,14 +370,11 @@ def _read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def _renamed(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+def _renamed(table: pd.DataFrame, names: dict[str, tuple[str, str]]) -> pd.DataFrame:
     """Name instruments as the list does that says who provides them: a future is not the spot of the catalogue."""
-    table = table.set_index("symbol", drop=False)
-    for path in sorted(folder.glob("*.csv")):
-        rows = universe(path.stem, folder)
-        said = rows[rows.get("providers", pd.Series("", index=rows.index)).ne("") & rows.index.isin(table.index)]
-        table.loc[said.index, ["name", "name_en"]] = said[["name_zh", "name_en"]].to_numpy()
-    return table.reset_index(drop=True)
+    own = zip(table["symbol"], table["name"], table["name_en"], strict=True)
+    told = [names.get(symbol, (name, name_en)) for symbol, name, name_en in own]
+    return table.assign(name=[name for name, _ in told], name_en=[name_en for _, name_en in told])
 
 
 def _names(path: Path) -> pd.DataFrame:
