@@ -75,6 +75,15 @@ def test_a_write_that_raises_leaves_every_byte_as_it_was(store, error):
     assert not store.path.with_suffix(".building").exists()
 
 
+def test_an_interrupt_that_duckdb_reports_as_an_error_is_ctrl_c(store):
+    with pytest.raises(KeyboardInterrupt), store.write():
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(KeyboardInterrupt), store.read():
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="another"), store.read():
+        raise RuntimeError("another")
+
+
 def test_a_killed_write_leaves_the_store_and_does_not_hinder_the_next(store):
     before = store.path.read_bytes()
     process = child(
@@ -97,15 +106,22 @@ def test_a_killed_write_leaves_the_store_and_does_not_hinder_the_next(store):
     assert symbols(store) == ["159915", "510300"]
 
 
-def test_ctrl_c_leaves_the_store(store):
+BETWEEN_QUERIES = "while True: connection.execute(\"INSERT INTO bars (symbol, close) VALUES ('x', random())\")"
+WITHIN_A_QUERY = (
+    "connection.execute('SELECT count(*) FROM range(100000) a, range(3000) b"
+    " WHERE hash(a.range) % 3 > b.range % 2').fetchall()"
+)
+
+
+@pytest.mark.parametrize("work", [BETWEEN_QUERIES, WITHIN_A_QUERY], ids=["between queries", "within a query"])
+def test_ctrl_c_leaves_the_store(store, work):
     before = store.path.read_bytes()
     process = child(
-        """
+        f"""
         try:
             with Store(path).write() as connection:
                 print("started", flush=True)
-                while True:
-                    connection.execute("INSERT INTO bars (symbol, close) SELECT 'x', random() FROM range(10000)")
+                {work}
         except KeyboardInterrupt:
             print("interrupted", flush=True)
         """,

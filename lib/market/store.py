@@ -91,8 +91,9 @@ class Store:
             raise StoreError("there is no store yet", file=self.path, remedy="ingest a source first: make report")
         connection = self._connect(self.path, read_only=True)
         try:
-            self._check_version(connection)
-            yield connection
+            with _interrupts():
+                self._check_version(connection)
+                yield connection
         except duckdb.Error as error:
             raise self._explain(error) from error
         finally:
@@ -115,10 +116,11 @@ class Store:
                             shutil.copyfile(_log_of(self.path), _log_of(aside))
                 connection = self._connect(aside, read_only=False)
                 try:
-                    connection.execute(f"SET memory_limit = '{MEMORY}'")
-                    self._create(connection)
-                    yield connection
-                    connection.execute("CHECKPOINT")
+                    with _interrupts():
+                        connection.execute(f"SET memory_limit = '{MEMORY}'")
+                        self._create(connection)
+                        yield connection
+                        connection.execute("CHECKPOINT")
                 finally:
                     connection.close()
                 _log_of(self.path).unlink(missing_ok=True)
@@ -219,6 +221,17 @@ def frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     for column in table.columns[[kind.kind == "M" for kind in table.dtypes]]:
         table[column] = table[column].astype("datetime64[ns]")
     return table
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Turn Ctrl-C within a query, a plain RuntimeError to DuckDB, into the KeyboardInterrupt that it is elsewhere."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from error
 
 
 def _held(error: Exception) -> bool:
