@@ -26,12 +26,22 @@ def symbols(store):
     return store.query("SELECT symbol FROM instruments ORDER BY symbol")["symbol"].tolist()
 
 
-def child(code, path, **kwargs):
-    """Start a process that runs ``code`` with the store's path as its argument."""
-    program = "import sys\nfrom lib.market.store import Store\npath = sys.argv[1]\n" + textwrap.dedent(code)
-    return subprocess.Popen(
-        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs
-    )
+@pytest.fixture
+def child():
+    """Start a process that runs some code with the store's path as its argument; it ends with the test."""
+    processes = []
+
+    def start(code, path, **kwargs):
+        program = "import sys\nfrom lib.market.store import Store\npath = sys.argv[1]\n" + textwrap.dedent(code)
+        command = [sys.executable, "-c", program, str(path)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | kwargs
+        processes.append(subprocess.Popen(command, text=True, **pipes))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
@@ -84,7 +94,7 @@ def test_an_interrupt_that_duckdb_reports_as_an_error_is_ctrl_c(store):
         raise RuntimeError("another")
 
 
-def test_a_killed_write_leaves_the_store_and_does_not_hinder_the_next(store):
+def test_a_killed_write_leaves_the_store_and_does_not_hinder_the_next(store, child):
     before = store.path.read_bytes()
     process = child(
         """
@@ -114,7 +124,7 @@ WITHIN_A_QUERY = (
 
 
 @pytest.mark.parametrize("work", [BETWEEN_QUERIES, WITHIN_A_QUERY], ids=["between queries", "within a query"])
-def test_ctrl_c_leaves_the_store(store, work):
+def test_ctrl_c_leaves_the_store(store, work, child):
     before = store.path.read_bytes()
     process = child(
         f"""
@@ -134,7 +144,7 @@ def test_ctrl_c_leaves_the_store(store, work):
     assert store.path.read_bytes() == before
 
 
-def test_a_full_disk_leaves_the_store_and_says_so(store):
+def test_a_full_disk_leaves_the_store_and_says_so(store, child):
     before = store.path.read_bytes()
     process = child(
         """
@@ -154,7 +164,7 @@ def test_a_full_disk_leaves_the_store_and_says_so(store):
     assert store.path.read_bytes() == before
 
 
-def test_a_store_that_another_process_holds_is_named_with_the_remedy(store):
+def test_a_store_that_another_process_holds_is_named_with_the_remedy(store, child):
     process = child(
         """
         import duckdb
@@ -176,7 +186,7 @@ def test_a_store_that_another_process_holds_is_named_with_the_remedy(store):
     assert symbols(store) == ["510300"], "it opens again once the other process is gone"
 
 
-def test_a_reader_waits_for_a_short_lock(store):
+def test_a_reader_waits_for_a_short_lock(store, child):
     patient = Store(store.path, patience=30)
     process = child(
         """
@@ -192,7 +202,7 @@ def test_a_reader_waits_for_a_short_lock(store):
     process.wait()
 
 
-def test_an_open_reader_in_another_process_does_not_hinder_a_write(store):
+def test_an_open_reader_in_another_process_does_not_hinder_a_write(store, child):
     process = child(
         """
         with Store(path).read() as connection:
@@ -210,7 +220,7 @@ def test_an_open_reader_in_another_process_does_not_hinder_a_write(store):
     assert symbols(store) == ["159915", "510300"]
 
 
-def test_two_writers_take_turns(store):
+def test_two_writers_take_turns(store, child):
     code = """
         with Store(path).write() as connection:
             count = connection.execute("SELECT count(*) FROM instruments").fetchone()[0]
@@ -221,7 +231,7 @@ def test_two_writers_take_turns(store):
     assert symbols(store) == ["510300", "n1", "n2", "n3"]
 
 
-def test_a_writer_that_waits_too_long_says_for_whom(store):
+def test_a_writer_that_waits_too_long_says_for_whom(store, child):
     process = child(
         """
         with Store(path).write():
@@ -269,7 +279,7 @@ def test_a_file_that_is_no_store_is_refused(tmp_path):
         Store(path).query("SELECT 1")
 
 
-def test_the_log_of_a_killed_foreign_writer_is_replayed_then_retired(store):
+def test_the_log_of_a_killed_foreign_writer_is_replayed_then_retired(store, child):
     process = child(
         """
         import duckdb, os
