@@ -14,6 +14,11 @@ REAL_MARKET = ROOT.parent / "shared" / "market"
 PUBLISHED_WEEK = "2025-06-13"
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the file that takes longest, so that the other worker has something to do until its end."""
+    items.sort(key=lambda item: item.path.stem != "test_notebooks")
+
+
 @pytest.fixture(scope="session")
 def sample_store_dir():
     """The folder of stores with the sample in it, the suite's own: filled once, then reused while unchanged."""
