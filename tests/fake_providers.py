@@ -98,14 +98,16 @@ class Fake:
         parts = urlsplit(url)
         query = {key: values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
         self.hits.append(parts.netloc + parts.path)
-        content = self._route(parts.netloc, parts.path, query, body)
+        content, status = self._route(parts.netloc, parts.path, query, body), 200
+        if isinstance(content, tuple):
+            status, content = content
         if not isinstance(content, bytes):  # JSON knows no NaN
             content = json.dumps(content, ensure_ascii=False).replace("NaN", "null").encode()
         for ending, fault in self.faults.items():
             if parts.netloc.endswith(ending):
                 content = fault(url, content)
                 return content if isinstance(content, tuple) else (200, content)
-        return 200, content
+        return status, content
 
     def _route(self, host, path, query, body):
         if path == "/api/qt/stock/kline/get":
@@ -146,6 +148,8 @@ class Fake:
             return self._tushare(host, json.loads(body))
         if "/v8/finance/chart/" in path:
             return self._yahoo(host, unquote(path.rsplit("/", 1)[1]), query)
+        if host == "fc.yahoo.com":  # it only gives a cookie
+            return 404, b"not found"
         if host.endswith("yahoo.com"):
             return b"crumb"
         raise AssertionError(f"nothing answers {host}{path}")

@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pandas as pd
@@ -15,8 +17,9 @@ import requests
 from fake_providers import Fake
 
 from lib.market.providers import update as module
+from lib.market.providers.answers import Want, ask
 from lib.market.providers.client import Client
-from lib.market.providers.routes import read_providers
+from lib.market.providers.routes import ROUTES, read_providers
 from lib.market.providers.told import summary
 from lib.market.providers.update import update
 from lib.market.sample.catalogue import catalogue
@@ -260,6 +263,47 @@ def test_requests_to_a_host_keep_their_distance():
     assert waits == [2.0]
 
 
+def test_an_answer_that_is_cut_short_is_asked_for_again():
+    told = []
+
+    class Cut(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            told.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", "4")
+            self.end_headers()
+            self.wfile.write(b"{}" if len(told) < 3 else b"full")
+            self.close_connection = True
+
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Cut) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = Client(sleep=lambda s: None, clock=lambda: 0.0, timeout=5.0)
+        with client.attached():
+            assert requests.get(f"http://127.0.0.1:{server.server_port}/bars").content == b"full"
+        server.shutdown()
+    assert len(told) == 3 and client.requests["127.0.0.1"] == 3
+
+
+@pytest.mark.parametrize("fault", [(404, b"not found"), (502, b"bad gateway"), (429, b"slow down"), (403, b"no")])
+@pytest.mark.parametrize("page", ["fc.yahoo.com", "query1.finance.yahoo.com"])
+def test_prices_of_yahoo_come_without_its_cookie_and_key(fake, tables, page, fault):
+    from yfinance.data import SingletonMeta
+
+    SingletonMeta._instances.clear()  # it keeps cookie and key
+    fake.bars["SPX"] = fake.bars["000300.SH"]
+    fake.faults[page] = lambda url, content: fault
+    want = Want("global_index", ("SPX",), {"SPX": "^GSPC"}, FRIDAY - pd.Timedelta(days=30), FRIDAY, tables[0].iloc[:0])
+    client = Client(sleep=lambda s: None, clock=lambda: 0.0, timeout=5.0)
+    with client.attached():
+        assert len(ask("yfinance.bars", ROUTES["yfinance.bars"].function, want, client)["bars"]) > 15
+    assert client.requests[page]
+
+
 @pytest.mark.parametrize("how", ["Ctrl-C", "kill"])
 def test_an_update_goes_on_where_it_was_stopped(filled, settings, tmp_path, how):
     before = sectors_of(tmp_path)
@@ -290,7 +334,7 @@ def test_an_update_goes_on_where_it_was_stopped(filled, settings, tmp_path, how)
 
 
 def test_secrets_are_nowhere(filled, settings, tmp_path, monkeypatch, capfd):
-    monkeypatch.setenv("TUSHARE_TOKEN", "a-wrong-secret")
+    monkeypatch.setenv("TUSHARE_TOKEN", " a-wrong-secret\r")  # as a file with Windows line ends gives it
     filled.faults[HOST] = timeout
     refused = bring(settings, tmp_path, NEXT)
     assert any("***" in said for said in refused.failures["801010.SI"])  # tushare repeats the token in its answer

@@ -88,7 +88,8 @@ class Batch:
     kind : str or None
         The instruments' kind, for bars.
     increment : bool
-        The rows continue what is stored; fewer rows than the store holds are no loss then.
+        The rows continue what is stored: fewer rows than the store holds are no loss then, and prices of funds have
+        been made total returns already.
     """
 
     table: str

@@ -29,7 +29,7 @@ def check_bars(ledger: Ledger, sessions: Sessions, instruments: pd.DataFrame) ->
     ledger.quarantine(np.isinf(ledger.rows[list(PRICES)]).any(axis=1), "infinite", "a price is infinite", "correct it")
     if ledger.batch.table == "bars" and kind in ("stock", "etf"):
         _repair_lots(ledger)
-    if ledger.batch.table == "bars" and kind == "etf":
+    if ledger.batch.table == "bars" and kind == "etf" and not ledger.batch.increment:
         _repair_subtracted(ledger)
     _check_signs(ledger, kind)
     _check_shape(ledger)

@@ -38,17 +38,17 @@ def fund_bars(want: Want, client: Client) -> Answer:
     """Total-return bars of a fund, chained from raw prices and the days on which the adjusted ones take a step."""
     import akshare
 
-    return _pair(akshare.fund_etf_hist_em, "fund_etf_hist_em", want)
+    return _pair(akshare.fund_etf_hist_em, "fund_etf_hist_em", want, merges=True)
 
 
 def share_bars(want: Want, client: Client) -> Answer:
     """Total-return bars of a share, made as those of funds."""
     import akshare
 
-    return _pair(akshare.stock_zh_a_hist, "stock_zh_a_hist", want)
+    return _pair(akshare.stock_zh_a_hist, "stock_zh_a_hist", want, merges=False)
 
 
-def _pair(function: Callable, name: str, want: Want) -> Answer:
+def _pair(function: Callable, name: str, want: Want, merges: bool) -> Answer:
     asked = dict(symbol=want.code, period="daily", start_date=f"{want.start:%Y%m%d}", end_date=f"{want.end:%Y%m%d}")
     raw = bars(take(function(**asked, adjust=""), CHINESE, name), want.symbol, {"volume": 100.0})
     later = bars(take(function(**asked, adjust="hfq"), CHINESE, name), want.symbol)
@@ -56,4 +56,4 @@ def _pair(function: Callable, name: str, want: Want) -> Answer:
         raise ProviderError(
             "raw and adjusted prices have different days", symbol=want.symbol, remedy="the next provider is asked"
         )
-    return {"bars": chained(raw, later["close"], want.base, want.symbol)}
+    return {"bars": chained(raw, later["close"], want.base, want.symbol, merges)}

@@ -16,7 +16,8 @@ from lib.market.providers.client import Client, ProviderError
 #: days of sector PE and PB up to which the daily report is asked for; before them, month by month
 DAILY_REPORT = pd.Timedelta(days=45)
 OHLC = {"开盘": "open", "最高": "high", "最低": "low", "收盘": "close"}
-EASTMONEY = re.compile(r"^(\d{6})\.(SH|SZ)$")
+#: indices of the two exchanges; codes of listed funds are none, and would come without their dividends
+LISTED = re.compile(r"^(?!1[56]|5)(\d{6})\.(SH|SZ)$")
 #: codes that the CSI publishes under their number, those of the Shanghai exchange included
 CSI = re.compile(r"^([0-9H]\d{5})\.CSI$|^(000\d{3})\.SH$")
 CNI = re.compile(r"^(399\d{3}|98\d{4})\.(SZ|CNI)$")
@@ -46,10 +47,14 @@ def sector_valuation(want: Want, client: Client) -> Answer:
 
     recent = max(want.start, want.end - DAILY_REPORT)
     frames = [akshare.index_analysis_daily_sw("一级行业", f"{recent:%Y%m%d}", f"{want.end:%Y%m%d}")]
+    stored = want.base["date"][want.base["date"] < recent]
+    if len(stored):  # to be compared with
+        days = f"{stored.min():%Y%m%d}", f"{stored.max():%Y%m%d}"
+        frames.append(akshare.index_analysis_daily_sw("一级行业", *days))
     if want.start < recent:
         known = take(akshare.index_analysis_week_month_sw("month"), {"date": "date"}, "index_analysis_week_month_sw")
         dates = pd.DatetimeIndex(pd.to_datetime(known["date"]))
-        dates = dates[(dates >= want.start) & (dates < recent)].sort_values()
+        dates = dates[(dates >= want.start) & (dates < recent) & ~dates.isin(stored)].sort_values()
         frames += [akshare.index_analysis_monthly_sw("一级行业", f"{date:%Y%m%d}") for date in dates]
     columns = {"指数代码": "code", "发布日期": "date", "市盈率": "pe_ttm", "市净率": "pb"}
     rows = take(pd.concat(frames, ignore_index=True), columns, "index_analysis_daily_sw")
@@ -151,7 +156,7 @@ def cni_bars(want: Want, client: Client) -> Answer:
 
 def eastmoney_code(symbol: str) -> str | None:
     """Return Eastmoney's name of an index listed in Shanghai or Shenzhen, or published by the CSI."""
-    found = EASTMONEY.match(symbol)
+    found = LISTED.match(symbol)
     if found:
         return found[2].lower() + found[1]
     return f"csi{digits(symbol)}" if symbol.endswith(".CSI") else None

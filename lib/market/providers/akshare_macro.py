@@ -27,7 +27,7 @@ TITLE = re.compile(
     r"^(?:美国)?(?P<month>\d{1,2})月(?:未季调(?=.*同比))?(?P<core>核心)?(?P<index>CPI|PPI)(?P<rate>同比|环比)(?:\(%\))?$"
 )
 COUNTRY = "美国"
-#: days whose calendar is asked for in one update; one request each
+#: days whose calendar a first update asks for; one request each
 CALENDAR_DAYS = 45
 #: share of these days that may have no entries at all: holidays everywhere
 IDLE = 0.2
@@ -59,12 +59,11 @@ def calendar_code(symbol: str) -> str | None:
 
 
 def wallstreetcn_calendar(want: Want, client: Client) -> Answer:
-    """Releases of the days wanted, at most the last ``CALENDAR_DAYS``, on weekdays."""
+    """Releases of the days wanted, on weekdays; a request each."""
     import akshare
 
     frames = [pd.DataFrame(columns=["series", "period", "release_date", "actual", "consensus", "previous"])]
-    first = max(want.start, want.end - pd.Timedelta(days=CALENDAR_DAYS))
-    days, idle = pd.bdate_range(first, want.end), 0
+    days, idle = pd.bdate_range(want.start, want.end), 0
     columns = {
         "时间": "time",
         "地区": "country",
@@ -101,7 +100,12 @@ def wallstreetcn_calendar(want: Want, client: Client) -> Answer:
 
 
 def _month_before(released: pd.Series) -> pd.Series:
-    return (released.dt.to_period("M") - 1).dt.to_timestamp().astype("datetime64[ns]")
+    """Return the months that were released: the one before; of two in a month, the first made up for a delay."""
+    months = released.dt.to_period("M") - 1
+    late = months.mask(released.isna()).groupby(months).transform("size").gt(1) & (
+        released.groupby(months).transform("max") != released
+    )
+    return months.where(~late, months - 1).dt.to_timestamp().astype("datetime64[ns]")
 
 
 def _period(day: pd.Timestamp, month: int) -> pd.Timestamp:

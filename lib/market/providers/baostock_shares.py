@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import pandas as pd
 
 from lib.market.providers.akshare_funds import SHARE
-from lib.market.providers.akshare_indices import EASTMONEY
+from lib.market.providers.akshare_indices import LISTED
 from lib.market.providers.answers import Answer, Want, bars, digits, take
-from lib.market.providers.chain import chained
+from lib.market.providers.chain import continued
 from lib.market.providers.client import Client, ProviderError
 
 FIELDS = "date,code,open,high,low,close,volume,amount,tradestatus"
@@ -31,7 +31,7 @@ def share_code(symbol: str) -> str | None:
 
 def index_code(symbol: str) -> str | None:
     """Return baostock's name of an index listed in Shanghai or Shenzhen."""
-    return _dotted(symbol) if EASTMONEY.match(symbol) else None
+    return _dotted(symbol) if LISTED.match(symbol) else None
 
 
 def share_bars(want: Want, client: Client) -> Answer:
@@ -40,9 +40,8 @@ def share_bars(want: Want, client: Client) -> Answer:
     rows = rows[rows["tradestatus"] == "1"]
     if not len(rows):
         return {"bars": bars(rows, want.symbol)}
-    made = bars(rows, want.symbol)
     # scaled by the provider itself: only the level has to meet the stored one
-    return {"bars": chained(made, made["close"], want.base, want.symbol)}
+    return {"bars": continued(bars(rows, want.symbol), want.base)}
 
 
 def index_bars(want: Want, client: Client) -> Answer:

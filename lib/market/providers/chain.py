@@ -19,7 +19,9 @@ TICK = 0.001
 SPLIT = 0.45
 
 
-def chained(raw: pd.DataFrame, adjusted: pd.Series, base: pd.DataFrame, symbol: str) -> pd.DataFrame:
+def chained(
+    raw: pd.DataFrame, adjusted: pd.Series, base: pd.DataFrame, symbol: str, merges: bool = True
+) -> pd.DataFrame:
     r"""Turn raw bars into total-return bars that continue the stored ones.
 
     With raw closes :math:`P_t`, adjusted closes :math:`A_t` and steps :math:`D_t = \Delta(A_t - P_t)` (additive) or
@@ -34,6 +36,9 @@ def chained(raw: pd.DataFrame, adjusted: pd.Series, base: pd.DataFrame, symbol: 
         Adjusted closes of the same rows.
     base : DataFrame
         Stored bars of the symbol; the factor is set so that the closes agree with them, or to 1 at the first row.
+    merges : bool
+        Units may be merged, so that a rise without an adjustment may be one that was left out. Shares are not merged,
+        and rise by as much when trading resumes without a limit.
 
     Raises
     ------
@@ -44,7 +49,8 @@ def chained(raw: pd.DataFrame, adjusted: pd.Series, base: pd.DataFrame, symbol: 
     growth = np.ones(len(close))
     if len(close) > 1:
         growth[1:] = _steps(close, other, symbol)
-    moved = np.abs(close[1:] * growth[1:] / close[:-1] - 1.0) > SPLIT
+    change = close[1:] * growth[1:] / close[:-1] - 1.0
+    moved = np.abs(change if merges else np.minimum(change, 0.0)) > SPLIT
     if moved.any():
         date = raw["date"].iloc[1 + int(np.flatnonzero(moved)[0])]
         raise ProviderError(
@@ -54,8 +60,13 @@ def chained(raw: pd.DataFrame, adjusted: pd.Series, base: pd.DataFrame, symbol: 
             remedy="the next provider is asked; or bring the series through a folder",
         )
     factor = np.cumprod(growth)
-    factor *= _anchor(raw, factor, base)
-    return raw.assign(**{field: raw[field] * factor for field in PRICES})
+    return continued(raw.assign(**{field: raw[field] * factor for field in PRICES}), base)
+
+
+def continued(made: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
+    """Bring total-return bars of a symbol to the level of the stored ones, by the median over the days of both."""
+    level = _level(made, base)
+    return made.assign(**{field: made[field] * level for field in PRICES})
 
 
 def _steps(close: np.ndarray, other: np.ndarray, symbol: str) -> np.ndarray:
@@ -73,12 +84,11 @@ def _steps(close: np.ndarray, other: np.ndarray, symbol: str) -> np.ndarray:
     )
 
 
-def _anchor(raw: pd.DataFrame, factor: np.ndarray, base: pd.DataFrame) -> float:
-    """Return the level that makes the closes agree with the stored ones."""
+def _level(made: pd.DataFrame, base: pd.DataFrame) -> float:
     if not len(base):
         return 1.0
-    _, here, there = np.intersect1d(raw["date"].to_numpy(), base["date"].to_numpy(), return_indices=True)
-    quotient = base["close"].to_numpy()[there] / (raw["close"].to_numpy() * factor)[here]
+    _, here, there = np.intersect1d(made["date"].to_numpy(), base["date"].to_numpy(), return_indices=True)
+    quotient = base["close"].to_numpy()[there] / made["close"].to_numpy()[here]
     quotient = quotient[np.isfinite(quotient)]
     if not len(quotient):
         return 1.0

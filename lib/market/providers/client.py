@@ -66,8 +66,8 @@ class Client:
         Seconds before the second try; doubles with each further one, plus a random part.
     patience : int
         Failed requests in a row after which a host is left alone for the rest of the run.
-    sleep, clock, today : callable
-        Waits some seconds, tells the seconds and the day; the computer's own by default.
+    sleep, clock, today, now : callable
+        Waits some seconds, tells the seconds, the day and the moment; the computer's own by default.
 
     Attributes
     ----------
@@ -86,6 +86,7 @@ class Client:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     today: Callable[[], pd.Timestamp] = lambda: pd.Timestamp.now().normalize()
+    now: Callable[[], pd.Timestamp] = lambda: pd.Timestamp.now("UTC")
     requests: Counter = field(default_factory=Counter)
     sessions: dict = field(default_factory=dict)
 
@@ -113,8 +114,10 @@ class Client:
                 session.close()
             self.sessions.clear()
 
-    def send(self, url: str, body, call: Callable):
+    def send(self, url: str, body, call: Callable, judged: bool = True):
         """Make one request with all manners; ``call`` returns a response of requests or of curl_cffi.
+
+        Without ``judged`` any status is an answer, for libraries that read it themselves.
 
         Raises
         ------
@@ -134,7 +137,7 @@ class Client:
             reraise=True,
         )
         try:
-            response = retrying(self._once, host, url, body, call)
+            response = retrying(self._once, host, url, body, call, judged)
         except _Passing as fault:
             self._failures[host] += 1
             if self._failures[host] >= self.patience:
@@ -165,16 +168,19 @@ class Client:
         asked = getattr(state.outcome.exception(), "wait", 0.0)
         return max(asked, wait_exponential_jitter(initial=self.backoff, max=120.0, jitter=self.backoff)(state))
 
-    def _once(self, host: str, url: str, body, call: Callable):
+    def _once(self, host: str, url: str, body, call: Callable, judged: bool):
         self._throttle(host)
         self.requests[host] += 1
         try:
             response = call()
+            content = getattr(response, "content", b"")  # requests reads it here, so a cut within it shows here too
         except OSError as fault:  # time-outs, resets and name errors of sockets, requests and curl_cffi are among them
             raise _Passing(f"{type(fault).__name__}: {fault}") from fault
         self._heard = True
         status = getattr(response, "status_code", 200)
-        self.record(host, url, body, status, getattr(response, "content", b""))
+        self.record(host, url, body, status, content)
+        if not judged:
+            return response
         if status in REFUSALS:
             self._closed[host] = f"it answered {status}"
             raise ProviderError(
@@ -218,7 +224,7 @@ class Client:
 def blacken(text: str) -> str:
     """Replace the values of secrets by stars."""
     for name in SECRETS:
-        value = os.environ.get(name, "")
+        value = os.environ.get(name, "").strip()  # as it is sent
         if value:
             text = text.replace(value, "***")
     return text

@@ -1,7 +1,8 @@
 """Where answers lie before and after they are taken.
 
 ``pending/<day>/`` holds what this update has fetched so far: a run that was stopped goes on from it. ``landed/`` holds
-one Parquet file per update, table and kind, never changed afterwards; the live store can be made anew from them.
+Parquet files by update, table and kind, all of an update put there at its end and never changed afterwards; the live
+store can be made anew from them.
 ``quarantine/<day>/`` holds what was refused, with the reason beside it. ``raw/<day>/`` holds the answers as they came.
 """
 
@@ -40,6 +41,7 @@ class Landing:
         self.home, self.day = Path(home), day
         self.pending = self.home / "pending" / f"{day:%Y-%m-%d}"
         self.quarantine = self.home / "quarantine" / f"{day:%Y-%m-%d}"
+        self.new = self.pending / "new"
 
     def keep(self, stage: str, symbols: tuple[str, ...], answer: dict[str, pd.DataFrame]) -> None:
         """Append one answer to those that a stage has from a provider."""
@@ -66,16 +68,33 @@ class Landing:
             rows.to_parquet(folder / f"{table}.parquet", index=False)
         _write(folder / "note.json", note)
 
-    def land(self, table: str, kind: str, rows: pd.DataFrame) -> Path:
-        """Write the rows of an update for good; the file's name carries its day and a number."""
-        folder = self.home / "landed" / table / kind
+    def begin(self) -> None:
+        """Forget the new rows of an update that was stopped: its answers are kept, and judged again together."""
+        shutil.rmtree(self.new, ignore_errors=True)
+
+    def keep_new(self, table: str, kind: str, rows: pd.DataFrame) -> Path:
+        """Write new rows of this update aside."""
+        folder = self.new / table / kind
         folder.mkdir(parents=True, exist_ok=True)
-        number = 1 + len(list(folder.glob(f"{self.day:%Y-%m-%d}-*.parquet")))
-        path = folder / f"{self.day:%Y-%m-%d}-{number:02d}.parquet"
-        aside = path.with_suffix(".building")
-        rows.to_parquet(aside, index=False)
-        os.replace(aside, path)
+        path = folder / f"{1 + len(list(folder.iterdir())):02d}.parquet"
+        rows.to_parquet(path, index=False)
         return path
+
+    def land(self) -> list[Path]:
+        """Put the new rows of this update where they stay; a file's name carries the update's day and a number."""
+        landed = []
+        for path in sorted(self.new.glob("*/*/*.parquet")):
+            folder = self.home / "landed" / path.parent.relative_to(self.new)
+            folder.mkdir(parents=True, exist_ok=True)
+            number = 1 + len(list(folder.glob(f"{self.day:%Y-%m-%d}-*.parquet")))
+            landed.append(folder / f"{self.day:%Y-%m-%d}-{number:02d}.parquet")
+            os.replace(path, landed[-1])
+        return landed
+
+    def waiting(self, stored: set[str]) -> list[Path]:
+        """Return the landed files that are not among the labels of those stored."""
+        landed = self.home / "landed"
+        return [path for path in sorted(landed.glob("*/*/*.parquet")) if _label(path, landed) not in stored]
 
     def withdraw(self, path: Path) -> None:
         """Move a landed file that the store refused to the quarantine."""
@@ -120,13 +139,18 @@ class LiveSource:
         for table in ("bars", "valuation", "constituents", "macro"):
             for path in sorted(landed.glob(f"{table}/*/*.parquet"), key=lambda path: (path.name, path.parent.name)):
                 kind = path.parent.name if table == "bars" else None
-                label = f"live/{path.relative_to(landed).as_posix()}"
-                yield Batch(table, label, file_fingerprint(path), _reader(path, table), kind, increment=True)
+                content, read = file_fingerprint(path), _reader(path, table)
+                yield Batch(table, _label(path, landed), content, read, kind, increment=True)
         yield from (batch for batch in self.extra if batch.table != "instruments")
 
 
 def _reader(path: Path, table: str = "instruments"):
     return lambda: read_table(path, table)
+
+
+def _label(path: Path, landed: Path) -> str:
+    """Return what the store calls a landed file."""
+    return f"live/{path.relative_to(landed).as_posix()}"
 
 
 def _safe(name: str) -> str:

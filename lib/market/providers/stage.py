@@ -11,6 +11,7 @@ import pandas as pd
 
 from lib.market.calendar import Sessions
 from lib.market.errors import SuiteError
+from lib.market.providers.akshare_funds import FUND
 from lib.market.providers.answers import Answer, Want, ask, typed
 from lib.market.providers.audit import Faults, faults
 from lib.market.providers.client import Client, ProviderError, blacken
@@ -20,6 +21,8 @@ from lib.market.schema import KEYS, KNOWN_ON
 
 #: kinds with a row on every session; of the others a last row some days back is no fault
 PUNCTUAL = ("sector", "theme", "broad_index", "etf")
+#: kinds that trade when Shanghai has closed, the last of them until the end of the day in UTC
+ABROAD = ("global_index", "commodity", "fx")
 #: days over which two providers are compared
 COMPARED = pd.Timedelta(days=45)
 
@@ -45,6 +48,8 @@ class Stage:
         Symbol -> what its providers said instead of an answer.
     unasked : list of str
         Comparisons that could not be made.
+    trading : set of str
+        Symbols whose last day was not over and was left out.
     disputed : bool
         Two providers disagree: nobody knows which is right, so neither is taken.
     """
@@ -58,6 +63,7 @@ class Stage:
     refused: list[dict] = field(default_factory=list)
     failures: dict[str, list[str]] = field(default_factory=dict)
     unasked: list[str] = field(default_factory=list)
+    trading: set[str] = field(default_factory=set)
     disputed: bool = False
 
     @cached_property
@@ -101,7 +107,9 @@ def _complete(answer: Answer, kind: str, stage: Stage, desk: Desk) -> list[str]:
     rows = answer[stage.table]
     last = rows.groupby(KEYS[stage.table][0])[KNOWN_ON[stage.table]].max()
     if stage.table == "bars" and kind in PUNCTUAL:
-        last = last[last >= desk.day]
+        # levels of two providers meet at stored rows; where there are none, the second one waits for the next update
+        chained = last.index.str.match(FUND) & ~last.index.isin(list(stage.places))
+        last = last[(last >= desk.day) | chained]
     return list(last.index)
 
 
@@ -138,9 +146,20 @@ def _fetch(route: str, served: dict[str, str], stage: Stage, desk: Desk) -> list
                 for symbol in symbols:
                     stage.failures.setdefault(symbol, []).append(f"{route}: {blacken(error.message)}")
                 continue
+            answer = _over(answer, stage, desk.client)
             desk.landing.keep(name, symbols, answer)
         answers.append((want, answer))
     return answers
+
+
+def _over(answer: Answer, stage: Stage, client: Client) -> Answer:
+    """Leave out days that are not over where such markets trade: their last price is no close yet."""
+    if stage.kind not in ABROAD:
+        return answer
+    today = client.now().tz_convert("UTC").tz_localize(None).normalize()
+    for rows in answer.values():
+        stage.trading |= set(rows.loc[rows["date"] >= today, "symbol"])
+    return {table: rows[~(rows["date"] >= today)] for table, rows in answer.items()}
 
 
 def _faults(answers: list[tuple[Want, Answer]], stage: Stage, desk: Desk) -> Faults:
@@ -186,7 +205,7 @@ def _judge(route: str, answers: list[tuple[Want, Answer]], stage: Stage, desk: D
         else:
             sound.append((want, answer))
     bad, reasons = len(answers) - len(sound), []
-    if bad and bad / len(answers) > desk.settings.bad_share:
+    if bad > 1 and bad / len(answers) > desk.settings.bad_share:
         reasons.append(f"{bad} of {len(answers)} answers of {route} were refused")
     else:
         for want, answer in sound:
@@ -212,6 +231,11 @@ def _cross_check(route: str, want: Want, answer: Answer, stage: Stage, desk: Des
             other = ask(check.provider, ROUTES[check.provider].function, second, desk.client)["bars"]
         except ProviderError as error:
             stage.unasked.append(f"{check.symbol} against {check.provider}: {blacken(error.message)}")
+            continue
+        wrong = faults("bars", want.kind, typed("bars", other), second.base, desk.sessions)
+        if wrong:
+            said = "; ".join(line for lines in wrong.values() for line in lines)
+            stage.unasked.append(f"{check.symbol} against {check.provider}: its answer is no measure: {said}")
             continue
         mine = answer["bars"].loc[answer["bars"]["symbol"] == check.symbol].set_index("date")["close"]
         pair = pd.concat([mine, other.set_index("date")["close"]], axis=1, join="inner", keys=["mine", "other"])

@@ -24,6 +24,8 @@ def summary(report: Report) -> str:
     )
     lines += _failures(report.failures)
     lines += _list("comparisons not made", report.unasked)
+    if names := sorted(report.trading):
+        lines.append(f"a day that is not over was left out: {len(names)} series ({', '.join(names[:3])}...)")
     lines += _list(
         "stale",
         [f"{row.symbol}: {row.sessions} sessions, last {row.last:%Y-%m-%d}" for row in report.stale.itertuples()],

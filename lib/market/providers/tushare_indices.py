@@ -11,6 +11,7 @@ import os
 
 import pandas as pd
 
+from lib.market.providers.akshare_indices import LISTED
 from lib.market.providers.answers import Answer, Want, bars, numbers, take
 from lib.market.providers.client import TOKEN, Client, ProviderError
 
@@ -44,7 +45,7 @@ def citic_daily(want: Want, client: Client) -> Answer:
 
 def index_code(symbol: str) -> str | None:
     """Return tushare's code of an index of an exchange or the CSI."""
-    return symbol if symbol.endswith((".SH", ".SZ", ".CSI")) else None
+    return symbol if symbol.endswith(".CSI") or LISTED.match(symbol) else None
 
 
 def index_daily(want: Want, client: Client) -> Answer:

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from lib.market.calendar import Sessions
 from lib.market.errors import StoreError, SuiteError
 from lib.market.ingest import IngestReport, ingest
+from lib.market.providers.akshare_macro import CALENDAR_DAYS
 from lib.market.providers.answers import Want, ask, typed
 from lib.market.providers.audit import faults
 from lib.market.providers.client import Client, blacken
@@ -27,6 +28,8 @@ from lib.market.universe import FOLDER
 
 #: days after a month end by which its lists are out
 PUBLISHED = pd.Timedelta(days=10)
+#: how far back the first calendar reaches, and how often a history is asked for again
+CALENDAR = pd.Timedelta(days=CALENDAR_DAYS)
 #: order of the stages: lists of constituents say which shares are needed
 TABLE_ORDER = ("constituents", "bars", "valuation")
 
@@ -52,6 +55,8 @@ class Report:
         Environment variable that is not set -> symbols that only its token opens.
     unasked : list of str
         Cross-checks that could not be made.
+    trading : set of str
+        Symbols whose last day was not over and was left out.
     stale : DataFrame
         Symbols whose last row lies too many sessions back: symbol, last, sessions.
     requests : dict
@@ -67,6 +72,7 @@ class Report:
     unserved: list[str] = field(default_factory=list)
     locked: dict[str, list[str]] = field(default_factory=dict)
     unasked: list[str] = field(default_factory=list)
+    trading: set[str] = field(default_factory=set)
     stale: pd.DataFrame = field(default_factory=pd.DataFrame)
     requests: dict[str, int] = field(default_factory=dict)
     ingest: IngestReport = field(default_factory=IngestReport)
@@ -127,11 +133,14 @@ class _Update:
         self.asked = _read(folder / "asked.json")
         self.source = LiveSource(folder, settings.folder)
         self.known = _renamed(catalogue(universes), settings.names)
-        self.instruments, self.left, self.landed = self._served(self.known), 0, []
+        self.instruments, self.left = self._served(self.known), 0
+        self.new: list[Path] = []
         #: names of the shares, as the lists of constituents tell them
         self.names = _names(folder / "instruments.csv")
 
     def run(self) -> Report:
+        self.landing.begin()
+        self._take_up()
         if self.settings.shares:
             self._fill_all(("constituents",))
             self._add_shares()
@@ -140,18 +149,28 @@ class _Update:
             self._fill_all(TABLE_ORDER)
         self._fill_macro()
         self._write_instruments()
-        try:
-            self.report.ingest = ingest(self.source, self.store, accept_revisions=self.accept_revisions)
-        except SuiteError:
-            for path in self.landed:
-                self.landing.withdraw(path)
-            raise
+        self.report.ingest = self._ingest(self.landing.land(), self.accept_revisions)
         self._note_refusals()
         self.landing.done()
         _replace(self.folder / "asked.json", json.dumps(self.asked))
         self.report.stale = self._stale()
         self.report.requests = dict(self.client.requests.most_common())
         return self.report
+
+    def _take_up(self) -> None:
+        """Store what has landed and is not stored: an update was stopped at its very end, or the store is gone."""
+        logged = set(self._query("SELECT DISTINCT file FROM ingest_log")["file"]) if self.store.exists() else set()
+        if waiting := self.landing.waiting(logged):
+            anew = not logged  # then the files tell the whole story, with what was revised in it
+            self._ingest([] if anew else waiting, accept_revisions=anew or self.accept_revisions)
+
+    def _ingest(self, landed: list[Path], accept_revisions: bool) -> IngestReport:
+        try:
+            return ingest(self.source, self.store, accept_revisions=accept_revisions)
+        except SuiteError:
+            for path in landed:
+                self.landing.withdraw(path)
+            raise
 
     def _step(self, what: str) -> None:
         self.left = max(self.left - 1, 0)
@@ -176,7 +195,7 @@ class _Update:
     def _add_shares(self) -> None:
         """Add the members of all lists of the kinds named, those of this update and of the user's folder included."""
         lists = [self._query("SELECT DISTINCT index_symbol, as_of, symbol FROM constituents")]
-        lists += [pd.read_parquet(path) for path in self.landed if path.parent.parent.name == "constituents"]
+        lists += [pd.read_parquet(path) for path in self.new if path.parent.parent.name == "constituents"]
         lists += [batch.load() for batch in self.source.extra if batch.table == "constituents"]
         named = pd.concat([part[["index_symbol", "as_of", "symbol"]] for part in lists])
         kinds = named["index_symbol"].map(self.known.set_index("symbol")["kind"])
@@ -262,6 +281,7 @@ class _Update:
             self._keep_new(table, stage.kind, rows, stored)
         self.report.refused += stage.refused
         self.report.unasked += stage.unasked
+        self.report.trading |= stage.trading
         got = {symbol for frames in parts.values() for rows in frames for symbol in rows.iloc[:, 0].unique()}
         self.report.failures |= {symbol: said for symbol, said in stage.failures.items() if symbol not in got}
 
@@ -279,52 +299,59 @@ class _Update:
         self.report.rows[table, kind] = self.report.rows.get((table, kind), 0) + len(new)
         before = stored[stored[keys[0]].isin(new[keys[0]].unique())] if table == "bars" else stored.iloc[:0]
         frame = pd.concat([part for part in (before, new) if len(part)], ignore_index=True)
-        self.landed.append(self.landing.land(table, kind, frame.sort_values(keys, kind="stable")))
+        self.new.append(self.landing.keep_new(table, kind, frame.sort_values(keys, kind="stable")))
 
     def _fill_macro(self) -> None:
-        """Ask for releases: the history of series that have none, then the days since the last update."""
+        """Ask for releases: the calendar for the days since it last answered, a history now and then."""
         series = ["US_" + core + index + rate for core in ("", "CORE_") for index in ("CPI", "PPI") for rate in RATES]
-        frames, started = [], pd.Timestamp(self.asked.get("macro", self.settings.begin("macro")))
         stored = self._query(f"SELECT {', '.join(TABLES['macro'])} FROM macro", table="macro")
-        if started >= self.day:
-            return
-        answered = True
+        asked = self.asked.setdefault("releases", {})
+        calendars, histories = [], []
         for route in (name for names in self.settings.macro.values() for name in names):
             codes = {symbol: code for symbol in series if (code := self.settings.code(route, symbol))}
             history = ROUTES[route].function is ROUTES["akshare.jin10_history"].function
-            if history:
-                codes = {symbol: code for symbol, code in codes.items() if symbol not in set(stored["series"])}
-            if not codes:
+            last = pd.Timestamp(asked[route]) if route in asked else self.day - CALENDAR
+            if not codes or last >= self.day or (history and last > self.day - CALENDAR):
                 continue
-            start = pd.Timestamp("1970-01-01") if history else started - pd.Timedelta(days=2)
-            base = stored[stored["series"].isin(codes) & (pd.to_datetime(stored["release_date"]) >= start)]
-            want = Want("macro", tuple(codes), codes, start, self.day, base)
-            stage = Stage("macro", "inflation", (route,), list(codes), base)
-            self._step("inflation")
-            try:
-                rows = ask(route, ROUTES[route].function, want, self.client)["macro"]
-            except SuiteError as error:
-                self.report.failures |= {symbol: [f"{route}: {blacken(error.message)}"] for symbol in codes}
-                answered = False
-                continue
-            rows = typed("macro", rows)
-            wrong = faults("macro", "macro", rows, base, self.sessions)
-            if wrong:
-                said = [f"{symbol}: {'; '.join(lines)}" for symbol, lines in wrong.items()]
-                refuse(stage, self.desk, route, want, {"macro": rows}, said)
-                self.report.refused += stage.refused
-                answered = False
-                continue
-            frames.append(rows)
-        if frames:
-            rows = pd.concat(frames, ignore_index=True).drop_duplicates(["series", "period"])
-            known = pd.MultiIndex.from_frame(stored[["series", "period"]])
-            rows = rows[~pd.MultiIndex.from_frame(rows[["series", "period"]]).isin(known)]
-            if len(rows):
-                self.report.rows["macro", "inflation"] = len(rows)
-                self.landed.append(self.landing.land("macro", "inflation", rows))
-        if answered:
-            self.asked["macro"] = f"{self.day:%Y-%m-%d}"
+            start = pd.Timestamp("1970-01-01") if history else last - pd.Timedelta(days=2)
+            rows = self._releases(route, Want("macro", tuple(codes), codes, start, self.day, stored), history)
+            if rows is not None:
+                (histories if history else calendars).append(rows)
+                asked[route] = f"{self.day:%Y-%m-%d}"
+        # a history does not say which month was released: the calendar does, and comes first
+        keys, times = ["series", "period"], ["series", "release_date"]
+        told = pd.MultiIndex.from_frame(pd.concat([stored, *calendars])[times])
+        histories = [rows[~pd.MultiIndex.from_frame(rows[times]).isin(told)] for rows in histories]
+        rows = pd.concat([stored.iloc[:0], *calendars, *histories], ignore_index=True).drop_duplicates(keys)
+        if not self.accept_revisions:
+            known = pd.MultiIndex.from_frame(stored[keys])
+            rows = rows[~pd.MultiIndex.from_frame(rows[keys]).isin(known)]
+        if len(rows):
+            self.report.rows["macro", "inflation"] = len(rows)
+            self.new.append(self.landing.keep_new("macro", "inflation", rows))
+
+    def _releases(self, route: str, want: Want, history: bool) -> pd.DataFrame | None:
+        """Return the releases that a provider tells; None, with the reason in the report, when they are not sound."""
+        self._step("inflation")
+        try:
+            rows = typed("macro", ask(route, ROUTES[route].function, want, self.client)["macro"])
+        except SuiteError as error:
+            self.report.failures |= {symbol: [f"{route}: {blacken(error.message)}"] for symbol in want.codes}
+            return None
+        days = pd.to_datetime(want.base["release_date"])
+        base = want.base[want.base["series"].isin(want.codes) & (days >= want.start) & (days <= want.end)]
+        if history:  # what the calendar alone has told is no loss
+            keys = ["series", "period", "release_date"]
+            base = base[pd.MultiIndex.from_frame(base[keys]).isin(pd.MultiIndex.from_frame(rows[keys]))]
+        base = base.iloc[:0] if self.accept_revisions else base
+        wrong = faults("macro", "macro", rows, base, self.sessions)
+        if not wrong:
+            return rows
+        said = [f"{symbol}: {'; '.join(lines)}" for symbol, lines in wrong.items()]
+        stage = Stage("macro", "inflation", (route,), list(want.codes), base)
+        refuse(stage, self.desk, route, want, {"macro": rows}, said)
+        self.report.refused += stage.refused
+        return None
 
     def _write_instruments(self) -> None:
         table = self.instruments.sort_values("symbol").reset_index(drop=True)

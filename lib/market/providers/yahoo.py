@@ -17,6 +17,9 @@ from lib.market.providers.answers import Answer, Want, bars, digits, take
 from lib.market.providers.chain import chained
 from lib.market.providers.client import Client, ProviderError
 
+#: what the address of prices holds. The others, which give a cookie (from a page that answers 404) and a key to it, are
+#: not needed for prices: yfinance does without when they fail
+PRICES = "/v8/finance/chart"
 COLUMNS = {"Date": "date", "Open": "open", "High": "high", "Low": "low", "Close": "close"}
 
 
@@ -81,7 +84,15 @@ def _polite_type():
 
         def request(self, method, url, *args, **options):
             options["timeout"] = options.get("timeout") or self.client.timeout
-            return self.client.send(url, None, lambda: super(Polite, self).request(method, url, *args, **options))
+            prices = PRICES in url
+            try:
+                return self.client.send(
+                    url, None, lambda: super(Polite, self).request(method, url, *args, **options), judged=prices
+                )
+            except ProviderError as error:
+                if prices:
+                    raise
+                raise ConnectionError(error.message) from error  # which yfinance knows to do without
 
     return Polite
 

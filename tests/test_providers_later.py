@@ -1,0 +1,321 @@
+"""A live store in its later weeks: splits, new lists, gaps between updates, days that are not over."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("akshare", reason="the live clients are not installed: pip install -r requirements-live.txt")
+pytest.importorskip("baostock", reason="the live clients are not installed: pip install -r requirements-live.txt")
+
+from fake_providers import Fake
+
+from lib.market.calendar import Sessions
+from lib.market.providers import update as module
+from lib.market.providers.akshare_macro import jin10_history
+from lib.market.providers.answers import Want, typed
+from lib.market.providers.client import Client
+from lib.market.providers.routes import ROUTES, read_providers
+from lib.market.providers.told import summary
+from lib.market.providers.update import update
+from lib.market.sample.catalogue import catalogue
+from lib.market.schema import PRICES, TABLES
+from lib.market.store import Store
+
+FIRST, LAST = pd.Timestamp("2025-01-02"), pd.Timestamp("2025-10-31")
+SPLIT = pd.Timestamp("2025-03-03")
+EASTMONEY, YAHOO = "push2his.eastmoney.com", "yahoo.com"
+MONTHLY = ["US_CORE_CPI_MOM", "US_CORE_PPI_MOM", "US_CPI_MOM", "US_PPI_MOM"]
+
+
+def nothing(table):
+    return typed(table, pd.DataFrame(columns=list(TABLES[table])))
+
+
+def bars(symbol, level, seed=0):
+    """Made-up bars; amount over volume is the close of a fund, and what an index's shares cost."""
+    days = Sessions.load().all
+    days = days[(days >= FIRST) & (days <= LAST)]
+    close = level * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.005, len(days))))
+    rows = {"symbol": symbol, "date": days, "open": close, "high": close * 1.001, "low": close * 0.999, "close": close}
+    return pd.DataFrame(rows | {"volume": 1e8, "amount": 1e8 * np.where(level < 50, close, 10.0)})
+
+
+class World:
+    """Hosts that tell some rows, and the store that is filled from them."""
+
+    def __init__(self, home, patch, rows, **more):
+        self.home, self.patch, self.settings = home, patch, read_providers()
+        told = {name: more.pop(name, nothing(name)) for name in ("valuation", "constituents", "macro")}
+        self.settings = self.settings.model_copy(
+            update={"first_date": {"": f"{FIRST:%Y-%m-%d}"}, "shares": [], "cross_checks": []}
+            | {name: getattr(self.settings, name) if len(rows) else {} for name, rows in told.items()}
+            | more
+        )
+        known = catalogue()
+        known = known[known["symbol"].isin(set(rows["symbol"]))]
+        patch.setattr(module, "catalogue", lambda folder: known)
+        patch.delenv("TUSHARE_TOKEN", raising=False)
+        self.fake = Fake(rows, *told.values(), LAST)
+
+    def run(self, day, now=None, **options):
+        day = self.fake.today = pd.Timestamp(day)
+        client = Client(raw=self.home / "raw", sleep=lambda s: None, clock=lambda: 0.0, timeout=5.0, today=lambda: day)
+        if now:
+            client.now = lambda: pd.Timestamp(now)
+        return update(self.settings, self.home, client, day, **options)
+
+    def query(self, sql):
+        return Store(self.home / "live.duckdb").query(sql)
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """A function that opens a world; one a test."""
+    listening = []
+
+    def open_(rows, **more):
+        made = World(tmp_path, monkeypatch, rows, **more)
+        listening.append(made.fake.listening(monkeypatch))
+        listening[-1].__enter__()
+        return made
+
+    yield open_
+    for one in listening:
+        one.__exit__(None, None, None)
+
+
+def split_in_the_adjusted(ratio, until=None):
+    """Eastmoney's answers after a split: its adjusted prices go on as if there had been none."""
+
+    def answer(url, content):
+        told = json.loads(content)
+        lines = [line.split(",") for line in told["data"]["klines"]]
+        lines = [line for line in lines if not until or line[0] <= until]
+        for line in lines:
+            if "fqt=2" in url and line[0] >= f"{SPLIT:%Y-%m-%d}":
+                line[1:5] = [repr(float(price) * ratio) for price in line[1:5]]
+        told["data"]["klines"] = [",".join(line) for line in lines]
+        return json.dumps(told).encode()
+
+    return answer
+
+
+@pytest.mark.parametrize("merged", [2.744, 2.0, 0.4905])
+def test_a_fund_whose_units_were_merged_is_continued(world, merged):
+    true = bars("512100.SH", 1.0)
+    told = true.copy()
+    told.loc[told["date"] >= SPLIT, [*PRICES, "amount"]] *= merged
+    desk = world(told)
+    desk.fake.faults[EASTMONEY] = split_in_the_adjusted(1 / merged)
+    for day, count in (("2025-06-13", 106), ("2025-06-20", 5), ("2025-06-27", 5)):
+        report = desk.run(day)
+        assert report.rows["bars", "etf"] == count and not report.refused
+    stored = desk.query("SELECT date, close FROM bars ORDER BY date").merge(true, on="date", suffixes=("", "_true"))
+    growth = stored["close"] / stored["close_true"]
+    np.testing.assert_allclose(growth, growth[0], rtol=2e-3)
+    assert not len(desk.query("SELECT * FROM repairs"))
+
+
+def test_themes_known_by_their_fund_are_total_returns_too(world):
+    theme = catalogue().query("kind == 'theme'")["symbol"]
+    fund = next(symbol for symbol in theme if ROUTES["akshare.fund_bars"].code(symbol))
+    for route in ("akshare.eastmoney_bars", "baostock.index_bars", "tushare.index_daily"):
+        assert ROUTES[route].code(fund) is None, route
+    true = bars(fund, 1.0)
+    told = true.copy()
+    told.loc[told["date"] >= SPLIT, [*PRICES, "amount"]] /= 2.0
+    desk = world(told)
+    desk.fake.faults[EASTMONEY] = split_in_the_adjusted(2.0)
+    for day in ("2025-06-13", "2025-06-20"):
+        assert not desk.run(day).refused
+    stored = desk.query("SELECT date, close FROM bars ORDER BY date").merge(true, on="date", suffixes=("", "_true"))
+    assert len(stored) == 111
+    np.testing.assert_allclose(stored["close"].pct_change()[1:], stored["close_true"].pct_change()[1:], atol=2e-3)
+
+
+def test_a_second_provider_continues_a_fund_only_from_stored_rows(world):
+    told = bars("510300.SH", 4.0)
+    told.loc[told["date"] >= SPLIT, [*PRICES, "amount"]] /= 2.0
+    desk = world(told)
+    desk.fake.faults[EASTMONEY] = split_in_the_adjusted(2.0, until="2025-06-12")
+
+    def split_backwards(symbol, rows):  # Yahoo divides the prices before a split
+        rows.loc[rows.index < SPLIT, list(PRICES)] /= 2.0
+        return rows
+
+    desk.fake.lies[YAHOO] = split_backwards
+    assert list(desk.run("2025-06-13").providers["bars", "etf"]) == ["akshare.fund_bars"]
+    later = desk.run("2025-06-20")
+    assert list(later.providers["bars", "etf"]) == ["akshare.fund_bars", "yfinance.fund_bars"] and not later.refused
+    stored = desk.query("SELECT date, close FROM bars ORDER BY date").set_index("date")["close"]
+    assert f"{stored.index[-1]:%Y-%m-%d}" == "2025-06-20"
+    assert stored.pct_change().abs().max() < 0.03
+
+
+def a_list(day):
+    rows = {"index_symbol": "000300.SH", "as_of": pd.Timestamp(day), "symbol": ["600519.SH", "600000.SH"]}
+    return pd.DataFrame(rows | {"weight": [60.0, 40.0]})
+
+
+def test_every_month_has_its_list(world):
+    days = ["2025-05-30", "2025-06-30", "2025-07-31"]
+    desk = world(bars("000300.SH", 4000.0), constituents=pd.concat([a_list(day) for day in days]))
+    for day in ("2025-06-13", "2025-07-11", "2025-08-15"):
+        report = desk.run(day)
+        assert report.rows["constituents", "broad_index"] == 2 and not report.refused
+    stored = desk.query("SELECT DISTINCT as_of FROM constituents ORDER BY 1")["as_of"]
+    assert [f"{day:%Y-%m-%d}" for day in stored] == days
+
+
+def releases():
+    lines = []
+    for month in pd.date_range("2024-01-01", "2025-09-01", freq="MS"):
+        day = pd.offsets.BDay().rollforward(month + pd.DateOffset(months=1, days=10))
+        lines += [(series, month, day, 0.2, 0.2, 0.2) for series in [*MONTHLY, "US_CPI_YOY"]]
+    return typed("macro", pd.DataFrame(lines, columns=list(TABLES["macro"])))
+
+
+@pytest.mark.parametrize(
+    ("silent", "days"),
+    [
+        ("awtmt.com", ["2025-06-06", "2025-06-13", "2025-08-15"]),
+        ("jin10.com", ["2025-06-13", "2025-06-20", "2025-08-15"]),
+        ("", ["2025-06-13", "2025-08-15", "2025-08-22"]),
+        ("", ["2025-05-30", "2025-09-05"]),
+    ],
+)
+def test_inflation_has_no_gap_whoever_failed_at_first_and_however_long_the_pause(world, silent, days):
+    desk = world(bars("000300.SH", 4000.0), macro=releases())
+    if silent:
+        desk.fake.faults[silent] = lambda url, content: (500, b"")
+    first = desk.run(days[0])
+    assert bool(first.failures) == bool(silent)
+    desk.fake.faults.clear()
+    for day in days[1:]:
+        report = desk.run(day)
+        assert not report.refused and not report.failures
+    stored = desk.query("SELECT series, period, release_date FROM macro")
+    due = releases()[lambda table: table["release_date"] <= days[-1]]
+    for series in MONTHLY:
+        pd.testing.assert_series_equal(
+            stored.loc[stored["series"] == series, "period"].sort_values(ignore_index=True),
+            due.loc[due["series"] == series, "period"].sort_values(ignore_index=True),
+            check_dtype=False,
+        )
+
+
+def test_a_changed_release_is_refused_until_the_user_accepts_it(world):
+    desk = world(bars("000300.SH", 4000.0), macro=releases())
+    desk.run("2025-06-13")
+    changed = desk.fake.macro["release_date"] == "2025-06-11"
+    desk.fake.macro.loc[changed, "actual"] = 0.9
+    assert "actual was 0.2 and is 0.9" in desk.run("2025-06-20").refused[0]["reasons"][0]
+    stored = "SELECT DISTINCT actual FROM macro WHERE release_date = '2025-06-11'"
+    assert desk.query(stored)["actual"].tolist() == [0.2]
+    assert not desk.run("2025-06-20", accept_revisions=True).refused
+    assert desk.query(stored)["actual"].tolist() == [0.9]
+    assert len(desk.query("SELECT * FROM revisions")) == changed.sum()
+
+
+def test_of_two_releases_in_a_month_the_first_is_of_the_month_before_the_last(monkeypatch):
+    import akshare
+
+    days = ["2025-11-25", "2026-01-14", "2026-01-30", "2026-02-27"]
+    table = pd.DataFrame({"日期": days, "今值": 0.2, "预测值": 0.2, "前值": 0.1})
+    monkeypatch.setattr(akshare, "macro_usa_ppi", lambda: table)
+    want = Want("macro", ("US_PPI_MOM",), {"US_PPI_MOM": "macro_usa_ppi"}, FIRST, LAST, nothing("macro"))
+    periods = jin10_history(want, Client())["macro"]["period"]
+    assert [f"{period:%Y-%m}" for period in periods] == ["2025-10", "2025-11", "2025-12", "2026-01"]
+
+
+def test_sector_valuation_goes_on_after_a_long_pause(world):
+    sectors = ["801010.SI", "801050.SI"]
+    rows = pd.concat([bars(symbol, 3000.0, seed) for seed, symbol in enumerate(sectors)])
+    valuation = rows[["symbol", "date"]].assign(pe_ttm=20.0, pb=2.0)
+    desk = world(rows, valuation=valuation)
+    for day in ("2025-06-13", "2025-08-22", "2025-08-29"):
+        report = desk.run(day)
+        assert not report.refused and report.rows["valuation", "sector"] >= 10
+
+
+def test_a_market_that_is_still_trading_has_no_close_of_today(world):
+    abroad = ["SPX", "NDX", "DJI", "FTSE", "DAX"]
+    desk = world(pd.concat([bars(symbol, 100.0, seed) for seed, symbol in enumerate(abroad)]))
+
+    def trading(symbol, rows):
+        rows.loc[rows.index == "2025-06-13", "close"] *= 1.004
+        return rows
+
+    desk.fake.lies[YAHOO] = trading
+    report = desk.run("2025-06-13", now="2025-06-13T18:00+08:00")
+    assert not report.refused and report.trading == set(abroad)
+    assert "a day that is not over was left out: 5 series (DAX, DJI, FTSE...)" in summary(report)
+    last = "SELECT max(date) AS last FROM bars"
+    assert f"{desk.query(last)['last'][0]:%Y-%m-%d}" == "2025-06-12"
+    desk.fake.lies.clear()
+    report = desk.run("2025-06-13", now="2025-06-14T09:00+08:00")
+    assert report.rows["bars", "global_index"] == 5 and not report.refused
+
+
+def test_one_bad_series_does_not_take_the_others_with_it(world):
+    rows = pd.concat([bars(symbol, 60.0, seed) for seed, symbol in enumerate(["GC", "BRENT", "CL"])])
+    odd = (rows["symbol"] == "CL") & (rows["date"] == "2025-04-21")
+    rows.loc[odd, list(PRICES)] = -37.63  # as oil closed on 2020-04-20
+    rows.loc[(rows["symbol"] == "BRENT") & (rows["date"] >= "2025-05-06"), list(PRICES)] *= 100.0
+    desk = world(rows)
+    report = desk.run("2025-06-13")
+    assert {note["symbols"][0] for note in report.refused} == {"BRENT"}
+    counts = desk.query("SELECT symbol, count(*) AS n FROM bars GROUP BY 1 ORDER BY 1").set_index("symbol")["n"]
+    assert counts.to_dict() == {"CL": 105, "GC": 106}
+    assert desk.query("SELECT symbol FROM quarantine")["symbol"].tolist() == ["CL"]
+
+
+def test_a_second_opinion_that_is_odd_is_no_opinion(world):
+    desk = world(bars("000300.SH", 4000.0), cross_checks=read_providers().cross_checks)
+    desk.fake.lies["baostock.com"] = lambda symbol, rows: pd.concat([rows, rows.iloc[[-1]]])
+    report = desk.run("2025-06-13")
+    assert report.rows["bars", "broad_index"] == 106
+    assert "000300.SH against baostock.index_bars: its answer is no measure: 1 rows twice" in report.unasked[0]
+
+
+def corrected(symbol, rows):
+    rows.loc[rows.index == "2025-06-13", "volume"] *= 1.001
+    return rows
+
+
+def test_an_update_that_was_stopped_does_not_hinder_that_of_a_later_day(world):
+    desk = world(pd.concat([bars("801010.SI", 3000.0), bars("000300.SH", 4000.0)]))
+    desk.run("2025-06-06")
+
+    def stop(url, content):
+        raise KeyboardInterrupt
+
+    desk.fake.faults[EASTMONEY] = stop
+    with pytest.raises(KeyboardInterrupt):
+        desk.run("2025-06-13")
+    desk.fake.faults.clear()
+    desk.fake.lies["swsresearch.com"] = corrected
+    assert desk.run("2025-06-16").rows == {("bars", "sector"): 6, ("bars", "broad_index"): 6}
+
+
+def test_what_landed_and_was_not_stored_is_stored_first(world, monkeypatch):
+    desk = world(pd.concat([bars("801010.SI", 3000.0), bars("000300.SH", 4000.0)]))
+    desk.run("2025-06-06")
+    full = module.ingest
+
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "ingest", stop)
+    with pytest.raises(KeyboardInterrupt):
+        desk.run("2025-06-13")
+    monkeypatch.setattr(module, "ingest", full)
+    desk.fake.lies["swsresearch.com"] = corrected
+    assert desk.run("2025-06-16").rows == {("bars", "sector"): 1, ("bars", "broad_index"): 1}
+    stored = desk.query("SELECT * FROM bars ORDER BY ALL")
+    (desk.home / "live.duckdb").unlink()
+    desk.fake.hits.clear()
+    assert desk.run("2025-06-16").rows == {} and not desk.fake.hits
+    pd.testing.assert_frame_equal(desk.query("SELECT * FROM bars ORDER BY ALL"), stored)
