@@ -102,9 +102,7 @@ def wallstreetcn_calendar(want: Want, client: Client) -> Answer:
 def _month_before(released: pd.Series) -> pd.Series:
     """Return the months that were released: the one before; of two in a month, the first made up for a delay."""
     months = released.dt.to_period("M") - 1
-    late = months.mask(released.isna()).groupby(months).transform("size").gt(1) & (
-        released.groupby(months).transform("max") != released
-    )
+    late = released != released.groupby(months).transform("max")
     return months.where(~late, months - 1).dt.to_timestamp().astype("datetime64[ns]")
 
 
