@@ -182,6 +182,7 @@ def releases():
     [
         ("awtmt.com", ["2025-06-06", "2025-06-13", "2025-08-15"]),
         ("jin10.com", ["2025-06-13", "2025-06-20", "2025-08-15"]),
+        ("jin10.com", ["2025-06-13", "2025-07-18", "2025-08-15"]),
         ("", ["2025-06-13", "2025-08-15", "2025-08-22"]),
         ("", ["2025-05-30", "2025-09-05"]),
     ],
@@ -319,3 +320,112 @@ def test_what_landed_and_was_not_stored_is_stored_first(world, monkeypatch):
     desk.fake.hits.clear()
     assert desk.run("2025-06-16").rows == {} and not desk.fake.hits
     pd.testing.assert_frame_equal(desk.query("SELECT * FROM bars ORDER BY ALL"), stored)
+
+
+def test_an_accepted_revision_is_not_taken_back_when_the_universe_grows(world, monkeypatch):
+    funds = ["510300.SH", "510500.SH", "512100.SH"]
+    desk = world(pd.concat([bars(symbol, 4.0, seed) for seed, symbol in enumerate(funds)]))
+    known = catalogue().set_index("symbol").loc[funds].reset_index()
+    monkeypatch.setattr(module, "catalogue", lambda folder: known[:2])
+    desk.run("2025-06-13")
+
+    def twice_the_volume(symbol, rows):
+        rows.loc[rows.index == "2025-06-12", "volume"] *= 1.0 + (symbol == "510300.SH")
+        return rows
+
+    desk.fake.lies[EASTMONEY] = desk.fake.lies[YAHOO] = twice_the_volume
+    assert desk.run("2025-06-20").refused
+    assert not desk.run("2025-06-20", accept_revisions=True).refused
+    monkeypatch.setattr(module, "catalogue", lambda folder: known)
+    assert desk.run("2025-06-27").rows["bars", "etf"] == 5 + 5 + 116
+    told = desk.query("SELECT volume FROM bars WHERE symbol = '510300.SH' AND date = '2025-06-12'")
+    assert told["volume"].tolist() == [2e8]
+
+
+def test_a_theme_that_lags_or_is_new_takes_no_other_with_it(world, monkeypatch):
+    themes = [symbol for symbol in catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI")][:6]
+    desk = world(pd.concat([bars(symbol, 3000.0, seed) for seed, symbol in enumerate(themes)]))
+    known = catalogue().set_index("symbol").loc[themes].reset_index()
+    monkeypatch.setattr(module, "catalogue", lambda folder: known[:5])
+    late = ROUTES["akshare.csi_bars"].code(themes[0])
+
+    def with_ratios(url, content):
+        told = json.loads(content)
+        return json.dumps(told | {"data": [row | {"peg": 20.0} for row in told["data"]]}).encode()
+
+    def without_one(url, content):
+        return (500, b"") if late in url else with_ratios(url, content)
+
+    desk.fake.faults[EASTMONEY] = lambda url, content: (500, b"")
+    for day, answer in (("2025-06-06", with_ratios), ("2025-06-13", without_one), ("2025-06-20", with_ratios)):
+        desk.fake.faults["csindex.com.cn"] = answer
+        assert not desk.run(day).refused
+    monkeypatch.setattr(module, "catalogue", lambda folder: known)
+    assert not desk.run("2025-06-27").refused
+    last = desk.query("SELECT symbol, max(date) AS last, count(*) AS n FROM valuation GROUP BY 1")
+    assert len(last) == 6 and set(last["n"]) == {116} and (last["last"] == "2025-06-27").all()
+
+
+def test_a_dividend_that_one_provider_lacks_stops_one_fund_until_the_user_decides(world):
+    checks = [check for check in read_providers().cross_checks if check.symbol == "510300.SH"]
+    desk = world(pd.concat([bars("510300.SH", 4.0), bars("510500.SH", 6.0, 1)]), cross_checks=checks)
+    desk.run("2025-06-13")
+
+    def paid(url, content):
+        told = json.loads(content)
+        lines = [line.split(",") for line in told["data"]["klines"]]
+        for line in lines:
+            if "fqt=2" in url and "510300" in url and line[0] >= "2025-06-18":
+                line[1:5] = [f"{float(price) + 0.08:.3f}" for price in line[1:5]]
+        told["data"]["klines"] = [",".join(line) for line in lines]
+        return json.dumps(told).encode()
+
+    desk.fake.faults[EASTMONEY] = paid
+    report = desk.run("2025-06-20")
+    assert [note["symbols"] for note in report.refused] == [["510300.SH"]]
+    assert "apart from yfinance.fund_bars on 2025-06-18" in report.refused[0]["reasons"][0]
+    assert report.rows["bars", "etf"] == 5
+    listed = "SELECT symbol FROM findings WHERE \"check\" = 'answer refused'"
+    assert len(desk.run("2025-06-20").refused) == 1 and desk.query(listed)["symbol"].tolist() == ["510300.SH"]
+    assert not desk.run("2025-06-20", accept_revisions=True).refused
+    assert not len(desk.query(listed)), "what is settled is listed no more"
+    last = desk.query("SELECT symbol, max(date) AS last FROM bars GROUP BY 1")["last"]
+    assert (last == "2025-06-20").all()
+
+
+def test_a_month_of_high_inflation_is_taken(world):
+    macro = releases()
+    macro.loc[macro["period"] == "2025-06-01", "actual"] = 1.3
+    desk = world(bars("000300.SH", 4000.0), macro=macro)
+    for day in ("2025-06-20", "2025-07-18"):
+        assert not desk.run(day).refused
+    assert len(desk.query("SELECT * FROM macro WHERE actual = 1.3")) == 5
+
+
+def test_an_index_that_was_rebased_is_accepted_from_its_beginning(world):
+    desk = world(bars("000300.SH", 4000.0))
+    desk.run("2025-06-13")
+    desk.fake.bars["000300.SH"].loc[:, list(PRICES)] /= 2.5
+    assert "close was" in desk.run("2025-06-20").refused[0]["reasons"][0]
+    assert not desk.run("2025-06-20", accept_revisions=True).refused
+    stored = desk.query("SELECT date, close FROM bars ORDER BY date")["close"]
+    assert len(stored) == 111 and stored.pct_change().abs().max() < 0.03
+    assert len(desk.query("SELECT * FROM revisions")) == 106, "the old rows are kept aside"
+
+
+def test_what_was_asked_for_on_friday_evening_is_asked_for_again_on_saturday(world):
+    desk = world(pd.concat([bars("SPX", 100.0), bars("USDJPY", 100.0, 1)]))
+    first = desk.fake.answer
+
+    def stop_at_the_currency(url, body=None):
+        if "JPY" in url:
+            raise KeyboardInterrupt
+        return first(url, body)
+
+    desk.fake.answer = stop_at_the_currency
+    with pytest.raises(KeyboardInterrupt):
+        desk.run("2025-06-13", now="2025-06-13T18:00+08:00")
+    desk.fake.answer = first
+    assert not desk.run("2025-06-13", now="2025-06-14T09:00+08:00").trading
+    last = desk.query("SELECT symbol, max(date) AS last FROM bars GROUP BY 1")
+    assert len(last) == 2 and (last["last"] == "2025-06-13").all()

@@ -70,6 +70,18 @@ def test_a_split_left_out_of_the_adjustment_is_refused():
         chained(bars([100.0, 101.0, 10.1]), pd.Series([100.0, 101.0, 10.1]), NONE, "X")
 
 
+@pytest.mark.parametrize(
+    ("price", "paid"), [(1.0, 0.02), (4.0, 0.0175), (3.1, 0.04), (12.0, 0.02), (1500.0, 0.02), (4.0, 0.5)]
+)
+@pytest.mark.parametrize("day", [2, 5, 9])
+@pytest.mark.parametrize("level", [1.0, 1.6])
+def test_one_event_is_told_within_a_short_window_however_the_provider_adjusts(price, paid, day, level):
+    close = price * np.exp(np.cumsum(np.random.default_rng(day).normal(0, 0.01, 10)))
+    raw = np.where(np.arange(10) < day, close, close * (1 - paid))
+    total = chained(bars(np.round(raw, 3)), pd.Series(np.round(close * level, 4)), NONE, "X")["close"].to_numpy()
+    np.testing.assert_allclose(total / total[0], close / close[0], rtol=3e-3)
+
+
 def test_every_function_has_a_self_test_and_every_universe_a_provider():
     assert set(CALLS) == set(ROUTES)
     parameters, table = read_providers(), catalogue()
@@ -134,12 +146,12 @@ def test_a_report_that_has_lost_a_page_is_refused_for_the_symbols_on_it():
     days = pd.bdate_range("2025-06-02", "2025-06-13")
     rows = pd.DataFrame([(s, d) for d in days for s in ("801010.SI", "801030.SI")], columns=["symbol", "date"])
     rows = rows.assign(pe_ttm=20.0, pb=2.0)
-    assert not faults("valuation", "sector", rows, rows.iloc[:0], Sessions.load())
-    found = faults("valuation", "sector", rows.iloc[:-1], rows.iloc[:0], Sessions.load())
+    assert not faults("valuation", "sector", rows, rows.iloc[:0], Sessions.load(), report=True)
+    found = faults("valuation", "sector", rows.iloc[:-1], rows.iloc[:0], Sessions.load(), report=True)
     assert found == {"801030.SI": ["not in the report on 1 of its last 10 days"]}
     # a sector that was made later is none that is missing
     old = pd.DataFrame({"symbol": "801010.SI", "date": pd.bdate_range("2021-01-04", periods=40), "pe_ttm": 1, "pb": 1})
-    assert not faults("valuation", "sector", pd.concat([old, rows]), rows.iloc[:0], Sessions.load())
+    assert not faults("valuation", "sector", pd.concat([old, rows]), rows.iloc[:0], Sessions.load(), report=True)
 
 
 def test_yearly_changes_are_not_taken_for_monthly_ones():

@@ -80,8 +80,9 @@ def ingest(
     A file is skipped when its content, the list of instruments and the checks are those of its last ingest. Rows that
     are new are added. A stored row changes when the file gives other values for it (beyond ``TOLERANCE``), or lacks it
     although the file covers its symbol before and after that date. Rows beyond what a file covers stay as they are: a
-    shorter file takes nothing away, and the checks warn of it. A synthetic source has no history to protect: when it
-    changed, its store is made anew.
+    shorter file takes nothing away, and the checks warn of it. An increment tells of its own rows only, and once: later
+    increments may have changed them since. A synthetic source has no history to protect: when it changed, its store is
+    made anew.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def ingest(
         batches = list(source.batches())
         rules = fingerprint(_rules(), [batch.fingerprint for batch in batches if batch.table == "instruments"])
         known = _last_ingests(store)
-        due = [batch for batch in batches if known.get(batch.file) != Stamp(batch.table, batch.fingerprint, rules)]
+        due = [batch for batch in batches if known.get(batch.file) != _stamp(batch, rules)]
         files = {batch.file for batch in batches}
         gone = {file: stamp.table for file, stamp in known.items() if file not in files and stamp.content != ABSENT}
         report = IngestReport(dict.fromkeys((batch.file for batch in batches), None))
@@ -132,6 +133,10 @@ def ingest(
                 )
             _refresh_sessions(connection)
         return report
+
+
+def _stamp(batch: Batch, rules: str) -> Stamp:
+    return Stamp(batch.table, batch.fingerprint, "" if batch.increment else rules)
 
 
 @cache
@@ -209,7 +214,8 @@ def _revise(connection: duckdb.DuckDBPyConnection, batch: Batch, number: int) ->
     ]
     gaps = ", ".join(f'abs(i."{c}" / nullif(t."{c}", 0) - 1)' for c in numbers) or "NULL::DOUBLE"
     owner, known_on = f'"{KEYS[table][0]}"', KNOWN_ON.get(table)
-    within = f't."{known_on}" BETWEEN s.earliest AND s.latest' if known_on else "false"
+    whole = known_on and not batch.increment
+    within = f't."{known_on}" BETWEEN s.earliest AND s.latest' if whole else "false"
     span = f'min("{known_on}") AS earliest, max("{known_on}") AS latest' if known_on else "count(*)"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE contradicted AS
@@ -256,7 +262,8 @@ def _record(
             connection.unregister("incoming_frame")
     counts = checked.findings.groupby("level")["row_count"].sum()
     levels = [int(counts.get(level, 0)) for level in LEVELS]
-    _log(connection, source, (batch.file, batch.table, len(checked.rows), batch.fingerprint, *levels), number, rules)
+    table, content, rules = _stamp(batch, rules)
+    _log(connection, source, (batch.file, table, len(checked.rows), content, *levels), number, rules)
 
 
 def _note_absence(

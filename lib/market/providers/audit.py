@@ -37,14 +37,16 @@ WEIGHTS = 3.0
 SHARE_PRICE = (1.0, 1000.0)
 #: days at the end of a report on which all of its symbols must be there; further back some did not exist yet
 LATEST = pd.Timedelta(days=45)
-#: largest median of monthly changes, percent: beyond, they are yearly ones
-MONTHLY = 1.0
+#: largest median of so many monthly changes, percent: beyond, they are yearly ones
+MONTHLY, MONTHS = 1.0, 6
 
 #: symbol -> what is wrong with its rows
 Faults = dict[str, list[str]]
 
 
-def faults(table: str, kind: str, rows: pd.DataFrame, base: pd.DataFrame, sessions: Sessions) -> Faults:
+def faults(
+    table: str, kind: str, rows: pd.DataFrame, base: pd.DataFrame, sessions: Sessions, report: bool = False
+) -> Faults:
     """Return what is wrong with the answers of one provider, by symbol; symbols that are sound are not in it.
 
     Parameters
@@ -55,6 +57,8 @@ def faults(table: str, kind: str, rows: pd.DataFrame, base: pd.DataFrame, sessio
     base : DataFrame
         The stored rows of the symbols asked for, over the days asked for.
     sessions : Sessions
+    report : bool
+        The rows are one report that lists all of its symbols on each of its days.
     """
     found: Faults = defaultdict(list)
     keys, owner = list(KEYS[table]), KEYS[table][0]
@@ -73,7 +77,7 @@ def faults(table: str, kind: str, rows: pd.DataFrame, base: pd.DataFrame, sessio
         _bars(found, kind, rows, sessions)
     if table == "macro":
         _monthly(found, rows)
-    if table == "valuation":
+    if table == "valuation" and report:
         _truncated(found, rows)
     if table == "constituents":
         total = rows.groupby("index_symbol")["weight"].sum()
@@ -143,8 +147,9 @@ def _truncated(found: Faults, rows: pd.DataFrame) -> None:
 
 def _monthly(found: Faults, rows: pd.DataFrame) -> None:
     """Refuse monthly changes that are as large as yearly ones."""
-    size = rows.loc[rows["series"].str.endswith("_MOM")].groupby("series")["actual"].agg(lambda x: x.abs().median())
-    for series, value in size[size > MONTHLY].items():
+    size = rows.loc[rows["series"].str.endswith("_MOM")].groupby("series")["actual"]
+    median = size.agg(lambda values: values.abs().median())
+    for series, value in median[(median > MONTHLY) & (size.count() >= MONTHS)].items():
         found[series].append(f"half of the monthly changes exceed {value:.1f} percent, as yearly ones do")
 
 

@@ -15,6 +15,10 @@ from lib.market.schema import PRICES
 
 #: how far a price may be rounded, in its own unit
 TICK = 0.001
+#: how many days, or which share of them, may have an event
+FEW, SHARE = 2, 0.05
+#: a step larger than this (log) is no dividend
+LARGE = 0.2
 #: a raw price that moves by more than this share without an adjustment was split
 SPLIT = 0.45
 
@@ -73,10 +77,13 @@ def _steps(close: np.ndarray, other: np.ndarray, symbol: str) -> np.ndarray:
     difference, ratio = np.diff(other - close), np.diff(np.log(other / close))
     rounding = 2.0 * TICK / np.minimum(np.minimum(close[1:], close[:-1]), np.minimum(other[1:], other[:-1]))
     paid, scaled = np.abs(difference) > 1.5 * TICK, np.abs(ratio) > rounding
-    if paid.mean() <= max(scaled.mean(), 0.05):
-        return np.where(paid, 1.0 + difference / close[1:], 1.0)
-    if scaled.mean() <= 0.05:
+    few = max(FEW, SHARE * len(close))
+    # a step that few days show either way is a dividend, whose two readings agree, or a split, which is a factor
+    split = paid.sum() <= few and np.abs(ratio).max() > LARGE
+    if scaled.sum() <= few and (paid.sum() > few or split):
         return np.where(scaled, np.exp(ratio), 1.0)
+    if paid.sum() <= max(scaled.sum(), few):
+        return np.where(paid, 1.0 + difference / close[1:], 1.0)
     raise ProviderError(
         "raw and adjusted prices differ neither by a sum nor by a factor",
         symbol=symbol,

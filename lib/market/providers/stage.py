@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -50,8 +50,8 @@ class Stage:
         Comparisons that could not be made.
     trading : set of str
         Symbols whose last day was not over and was left out.
-    disputed : bool
-        Two providers disagree: nobody knows which is right, so neither is taken.
+    disputed : set of str
+        Symbols that two providers disagree about: nobody knows which is right, so neither is taken.
     """
 
     table: str
@@ -64,7 +64,7 @@ class Stage:
     failures: dict[str, list[str]] = field(default_factory=dict)
     unasked: list[str] = field(default_factory=list)
     trading: set[str] = field(default_factory=set)
-    disputed: bool = False
+    disputed: set[str] = field(default_factory=set)
 
     @cached_property
     def places(self) -> dict[str, np.ndarray]:
@@ -95,11 +95,9 @@ def fill(stage: Stage, desk: Desk) -> None:
         sound = _judge(route, _fetch(route, served, stage, desk), stage, desk)
         if sound:
             stage.taken[route] = [answer for _, answer in sound]
-        if stage.disputed:
-            return
         # a symbol that the answer does not hold, or not up to the day, is asked of the next provider
         got = {symbol for want, answer in sound for symbol in _complete(answer, want.kind, stage, desk)}
-        due = [symbol for symbol in due if symbol not in got]
+        due = [symbol for symbol in due if symbol not in got and symbol not in stage.disputed]
 
 
 def _complete(answer: Answer, kind: str, stage: Stage, desk: Desk) -> list[str]:
@@ -142,14 +140,26 @@ def _fetch(route: str, served: dict[str, str], stage: Stage, desk: Desk) -> list
             desk.client.expect_a_network()
             try:
                 answer = ask(route, ROUTES[route].function, want, desk.client)
+                if desk.accept_revisions and _contradicts(answer, want, stage, desk):
+                    # what has changed may have changed from the beginning: an index that was rebased
+                    want = replace(want, start=desk.settings.begin(stage.kind))
+                    answer = ask(route, ROUTES[route].function, want, desk.client)
             except SuiteError as error:
                 for symbol in symbols:
                     stage.failures.setdefault(symbol, []).append(f"{route}: {blacken(error.message)}")
                 continue
-            answer = _over(answer, stage, desk.client)
-            desk.landing.keep(name, symbols, answer)
+            over = _over(answer, stage, desk.client)
+            if sum(map(len, over.values())) == sum(map(len, answer.values())):
+                desk.landing.keep(name, symbols, answer)  # else it is asked again when the day is over
+            answer = over
         answers.append((want, answer))
     return answers
+
+
+def _contradicts(answer: Answer, want: Want, stage: Stage, desk: Desk) -> bool:
+    """Return whether an answer differs from the stored rows."""
+    rows = typed(stage.table, answer[stage.table])
+    return bool(len(want.base)) and bool(faults(stage.table, stage.kind, rows, want.base, desk.sessions))
 
 
 def _over(answer: Answer, stage: Stage, client: Client) -> Answer:
@@ -162,26 +172,32 @@ def _over(answer: Answer, stage: Stage, client: Client) -> Answer:
     return {table: rows[~(rows["date"] >= today)] for table, rows in answer.items()}
 
 
-def _faults(answers: list[tuple[Want, Answer]], stage: Stage, desk: Desk) -> Faults:
-    """Judge all answers of a provider at once: every table they bring, the stage's own against the stored rows."""
+def _faults(route: str, table: str, answers: list[tuple[Want, Answer]], stage: Stage, desk: Desk) -> Faults:
+    """Judge a table of a provider's answers: all at once, reports one by one; the stage's own with the stored rows."""
     found: Faults = {}
-    for table in sorted({table for _, answer in answers for table in answer} | {stage.table}):
-        frames = [answer[table] for _, answer in answers if len(answer.get(table, ()))]
+    own = table == stage.table and not desk.accept_revisions
+    together = ROUTES[route].together
+    for some in [[one] for one in answers] if together else [answers]:
+        frames = [answer[table] for _, answer in some if len(answer.get(table, ()))]
         if not frames:
             continue
         rows = typed(table, pd.concat(frames, ignore_index=True))
-        own = table == stage.table and not desk.accept_revisions
-        base = pd.concat([want.base for want, _ in answers], ignore_index=True) if own else rows.iloc[:0]
-        for symbol, said in faults(table, stage.kind, rows, base, desk.sessions).items():
+        base = pd.concat([want.base for want, _ in some], ignore_index=True) if own else rows.iloc[:0]
+        for symbol, said in faults(table, stage.kind, rows, base, desk.sessions, report=together).items():
             found[symbol] = found.get(symbol, []) + said
     return found
 
 
+def _reasons(want: Want, found: Faults) -> list[str]:
+    return [f"{symbol}: {'; '.join(found[symbol])}" for symbol in ("", *want.symbols) if symbol in found]
+
+
 def refuse(stage: Stage, desk: Desk, route: str, want: Want, answer: Answer, reasons: list[str]) -> None:
-    """Set an answer aside, whole."""
+    """Set an answer, or one table of it, aside, whole."""
+    table = stage.table if stage.table in answer or not answer else next(iter(answer))
     note = {
         "provider": route,
-        "table": stage.table,
+        "table": table,
         "kind": stage.kind,
         "symbols": list(want.symbols),
         "rows": sum(len(rows) for rows in answer.values()),
@@ -189,31 +205,50 @@ def refuse(stage: Stage, desk: Desk, route: str, want: Want, answer: Answer, rea
         "to": f"{want.end:%Y-%m-%d}",
         "reasons": reasons,
     }
-    desk.landing.refuse(f"{stage.table}-{stage.kind}-{want.symbols[0]}", answer, note)
+    desk.landing.refuse(f"{table}-{stage.kind}-{want.symbols[0]}", answer, note)
     stage.refused.append(note)
 
 
 def _judge(route: str, answers: list[tuple[Want, Answer]], stage: Stage, desk: Desk) -> list[tuple[Want, Answer]]:
     """Return the sound answers of a provider, or none when too many were bad or a second provider disagrees."""
-    found, sound = _faults(answers, stage, desk), []
+    found, sound = _faults(route, stage.table, answers, stage, desk), []
     for want, answer in answers:
-        wrong = [f"{symbol}: {'; '.join(found[symbol])}" for symbol in ("", *want.symbols) if symbol in found]
+        wrong = _reasons(want, found)
         if not len(answer.get(stage.table, ())):
             wrong.append("no rows")
         if wrong:
             refuse(stage, desk, route, want, answer, wrong)
         else:
             sound.append((want, answer))
-    bad, reasons = len(answers) - len(sound), []
+    bad = len(answers) - len(sound)
     if bad > 1 and bad / len(answers) > desk.settings.bad_share:
-        reasons.append(f"{bad} of {len(answers)} answers of {route} were refused")
-    else:
         for want, answer in sound:
-            reasons += _cross_check(route, want, answer, stage, desk)
-        stage.disputed = bool(reasons)
-    for want, answer in sound if reasons else ():
-        refuse(stage, desk, route, want, answer, reasons)
-    return [] if reasons else sound
+            refuse(stage, desk, route, want, answer, [f"{bad} of {len(answers)} answers of {route} were refused"])
+        return []
+    sound = _agreed(route, sound, stage, desk)
+    for table in sorted({table for _, answer in sound for table in answer} - {stage.table}):
+        found = _faults(route, table, sound, stage, desk)
+        for want, answer in sound:
+            if wrong := _reasons(want, found):  # what came along and is bad takes nothing else with it
+                refuse(stage, desk, route, want, {table: answer.pop(table)}, wrong)
+    return sound
+
+
+def _agreed(route: str, sound: list[tuple[Want, Answer]], stage: Stage, desk: Desk) -> list[tuple[Want, Answer]]:
+    """Return the answers that no second provider contradicts; none where it contradicts several."""
+    if desk.accept_revisions:
+        return sound
+    against = [_cross_check(route, want, answer, stage, desk) for want, answer in sound]
+    several = sum(map(bool, against)) > 1
+    every = [reason for reasons in against for reason in reasons]
+    kept = []
+    for (want, answer), reasons in zip(sound, against, strict=True):
+        if reasons or several:
+            refuse(stage, desk, route, want, answer, every if several else reasons)
+            stage.disputed |= set(want.symbols)
+        else:
+            kept.append((want, answer))
+    return kept
 
 
 def _cross_check(route: str, want: Want, answer: Answer, stage: Stage, desk: Desk) -> list[str]:

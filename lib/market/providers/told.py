@@ -40,7 +40,7 @@ def _failures(failures: dict[str, list[str]]) -> list[str]:
     """Say what got nothing, once for each reason: when a host is down, all of its symbols have the same."""
     symbols: dict[str, list[str]] = {}
     for symbol, said in sorted(failures.items()):
-        symbols.setdefault(said[-1], []).append(symbol)
+        symbols.setdefault("; ".join(dict.fromkeys(said)), []).append(symbol)
     told = [
         f"{', '.join(some[:3])}{f' and {len(some) - 3} more' if len(some) > 3 else ''}: {reason}"
         for reason, some in symbols.items()

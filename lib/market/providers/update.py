@@ -359,8 +359,12 @@ class _Update:
         _replace(self.folder / "instruments.csv", table[list(TABLES["instruments"])].to_csv(index=False))
 
     def _note_refusals(self) -> None:
-        """Put the answers set aside among the store's findings, where a run's report lists them."""
-        if not self.report.refused:
+        """List the answers set aside among the store's findings, which a run's report shows.
+
+        They take the place of earlier ones: what those refused has been asked for again.
+        """
+        before = self._query("SELECT count(*) AS n FROM findings WHERE \"check\" = 'answer refused'")["n"][0]
+        if not self.report.refused and not before:
             return
         lines = pd.DataFrame(
             {
@@ -377,6 +381,7 @@ class _Update:
             }
         )
         with self.store.write() as connection:
+            connection.execute("DELETE FROM findings WHERE \"check\" = 'answer refused'")
             connection.register("lines", lines)
             names = ", ".join(f'"{column}"' for column in lines.columns)
             connection.execute(f"INSERT INTO findings ({names}) SELECT {names} FROM lines")
