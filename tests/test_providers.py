@@ -181,7 +181,7 @@ def test_a_token_opens_citic_sectors_and_a_third_source_of_indices(sample_store_
         monkeypatch.setenv("TUSHARE_TOKEN", "a-secret-token")
         report = bring(quiet, tmp_path / "open", NEXT)
     assert not report.locked and not report.failures
-    assert report.providers["bars", "sector"] == {"tushare.citic_daily": 1}
+    assert report.providers["bars", "sector"] == {"tushare.citic_daily": 2}
     assert report.providers["bars", "broad_index"] == {"tushare.index_daily": 1}
     fields = ["open", "high", "low", "close", "volume", "amount"]
     window = (bars["date"] >= FIRST) & (bars["date"] <= NEXT)

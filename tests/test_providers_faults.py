@@ -214,7 +214,7 @@ def test_the_next_provider_steps_in(filled, settings, tmp_path, monkeypatch):
     filled.faults[HOST] = timeout
     report = bring(settings, tmp_path, NEXT)
     assert report.rows["bars", "sector"] == 15
-    assert report.providers["bars", "sector"] == {"tushare.sector_daily": 1}
+    assert report.providers["bars", "sector"] == {"tushare.sector_daily": 3}
     assert not report.failures
 
 

@@ -429,3 +429,126 @@ def test_what_was_asked_for_on_friday_evening_is_asked_for_again_on_saturday(wor
     assert not desk.run("2025-06-13", now="2025-06-14T09:00+08:00").trading
     last = desk.query("SELECT symbol, max(date) AS last FROM bars GROUP BY 1")
     assert len(last) == 2 and (last["last"] == "2025-06-13").all()
+
+
+def test_a_second_opinion_that_ends_too_early_is_no_opinion(world):
+    checks = [check for check in read_providers().cross_checks if check.symbol == "000300.SH"]
+    desk = world(bars("000300.SH", 4000.0), cross_checks=checks)
+    desk.run("2025-06-13")
+    desk.fake.lies["baostock.com"] = lambda symbol, rows: rows[rows.index < "2025-05-01"]
+    for options in ({}, {"accept_revisions": True}):
+        assert desk.run("2025-06-20", **options).requests is not None
+    assert f"{desk.query('SELECT max(date) AS last FROM bars')['last'][0]:%Y-%m-%d}" == "2025-06-20"
+
+
+def test_a_fund_without_an_adjusted_price_is_asked_of_the_next_provider(world):
+    desk = world(bars("510500.SH", 4.0))
+    desk.run("2025-06-13")
+
+    def without(url, content):
+        told = json.loads(content)
+        lines = [line.split(",") for line in told["data"]["klines"]]
+        for line in lines:
+            if "fqt=2" in url and line[0] == "2025-06-18":
+                line[2] = "-"
+        told["data"]["klines"] = [",".join(line) for line in lines]
+        return json.dumps(told).encode()
+
+    desk.fake.faults[EASTMONEY] = without
+    assert list(desk.run("2025-06-20").providers["bars", "etf"]) == ["yfinance.fund_bars"]
+
+
+def test_accepting_looks_further_back_than_the_update_that_was_stopped(world, monkeypatch):
+    desk = world(bars("000300.SH", 4000.0))
+    desk.run("2025-06-13")
+    desk.fake.bars["000300.SH"].loc[:, list(PRICES)] /= 2.5
+
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "ingest", stop)
+        desk.run("2025-06-20")
+    assert not desk.run("2025-06-20", accept_revisions=True).refused
+    stored = desk.query("SELECT close FROM bars ORDER BY date")["close"]
+    assert len(stored) == 111 and stored.pct_change().abs().max() < 0.03
+
+
+def test_ratios_of_themes_have_no_hole_after_weeks_without_their_source(world):
+    theme = next(symbol for symbol in catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI"))
+    desk = world(bars(theme, 3000.0))
+
+    def with_ratios(url, content):
+        told = json.loads(content)
+        return json.dumps(told | {"data": [row | {"peg": 20.0} for row in told["data"]]}).encode()
+
+    for day in ("2025-06-06", "2025-06-13", "2025-06-20", "2025-06-27", "2025-07-04"):
+        silent = "2025-06-06" < day < "2025-07-04"
+        desk.fake.faults["csindex.com.cn"] = (lambda url, content: (500, b"")) if silent else with_ratios
+        assert desk.run(day).rows["bars", "theme"]
+    count = desk.query("SELECT (SELECT count(*) FROM valuation) AS ratios, (SELECT count(*) FROM bars) AS bars")
+    assert count["ratios"][0] == count["bars"][0] == 121
+
+
+def test_days_that_an_answer_lacked_are_taken_from_the_next(world):
+    symbols = {"GC": 60.0, "USDJPY": 100.0, "510500.SH": 4.0, "CN10Y": 2.5}
+    desk = world(pd.concat([bars(symbol, level, seed) for seed, (symbol, level) in enumerate(symbols.items())]))
+    desk.run("2025-06-13")
+    gone = pd.to_datetime(["2025-06-17", "2025-06-18"])
+    desk.fake.lies[""] = lambda symbol, rows: rows[~rows.index.isin(gone)]
+    desk.run("2025-06-20")
+    desk.fake.lies.clear()
+    desk.run("2025-06-27")
+    counts = desk.query("SELECT symbol, count(*) AS n FROM bars GROUP BY 1")
+    assert len(counts) == 4 and set(counts["n"]) == {116}
+
+
+def test_one_yield_that_was_corrected_does_not_stop_the_others(world):
+    yields = ["CN2Y", "CN5Y", "CN10Y", "CN30Y", "US2Y", "US5Y", "US10Y", "US30Y"]
+    known = set(catalogue()["symbol"])
+    yields = [symbol for symbol in yields if symbol in known]
+    desk = world(pd.concat([bars(symbol, 2.5, seed) for seed, symbol in enumerate(yields)]))
+    desk.run("2025-06-13")
+    desk.fake.bars["CN10Y"].loc["2025-06-12", "close"] += 0.05
+    report = desk.run("2025-06-20")
+    assert [note["symbols"] for note in report.refused] == [["CN10Y"]]
+    assert report.rows["bars", "yield"] == 5 * (len(yields) - 1)
+
+
+#: the hosts that change the unit: all, or the one whose answer tells of it
+HOSTS = {"CN10Y": "", "000905.SH": "", "510500.SH": EASTMONEY}
+
+
+@pytest.mark.parametrize(
+    ("symbol", "level", "fields", "said"),
+    [
+        ("CN10Y", 2.5, ["close"], "the yield changes"),
+        ("000905.SH", 4000.0, ["volume"], "amount over volume"),
+        ("510500.SH", 4.0, ["volume"], "amount over volume"),
+    ],
+)
+def test_a_unit_that_changes_with_the_new_rows_is_refused(world, symbol, level, fields, said):
+    desk = world(bars(symbol, level))
+    desk.run("2025-06-13")
+
+    def hundredfold(symbol, rows):
+        rows.loc[rows.index >= "2025-06-16", fields] *= 100.0
+        return rows
+
+    desk.fake.lies[HOSTS[symbol]] = hundredfold
+    report = desk.run("2025-06-20")
+    assert report.refused and all(said in note["reasons"][0] for note in report.refused)
+    new = desk.query("SELECT close, volume FROM bars WHERE date > '2025-06-13'")
+    assert (new["close"] < 2 * level).all() and (new["volume"] < 1e9).all()
+
+
+def test_an_empty_page_on_the_day_of_a_release_is_asked_for_again(world):
+    desk = world(bars("000300.SH", 4000.0), macro=releases())
+    desk.run("2025-07-04")
+    told = desk.fake.macro
+    desk.fake.macro = told[told["release_date"] != "2025-07-11"]
+    desk.run("2025-07-18")
+    desk.fake.macro = told
+    desk.run("2025-07-25")
+    found = desk.query("SELECT period FROM macro WHERE series = 'US_CPI_YOY' AND release_date = '2025-07-11'")
+    assert len(found) == 1

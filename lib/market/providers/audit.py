@@ -31,6 +31,10 @@ MISSES = {"sector": 0, "broad_index": 0, "theme": 1, "etf": 3}
 HOLES = 0.05
 #: a change between neighbouring days by more than this factor is a change of unit
 JUMP = 5.0
+#: a change of a yield between neighbouring days, percentage points, that is a change of unit
+LEAP = 2.0
+#: a change of amount over volume since the stored rows by more than this factor is one too; splits stay below
+UNIT = 20.0
 #: percentage points by which weights may miss 100
 WEIGHTS = 3.0
 #: CNY that a share of an index costs on average: amount over volume. Beyond, one of the two is in another unit
@@ -61,6 +65,8 @@ def faults(
         The rows are one report that lists all of its symbols on each of its days.
     """
     found: Faults = defaultdict(list)
+    if not len(rows):
+        return {}
     keys, owner = list(KEYS[table]), KEYS[table][0]
     values = [column for column, form in TABLES[table].items() if form == "number"]
     nameless = rows[keys].isna().any(axis=1)
@@ -85,6 +91,8 @@ def faults(
             found[symbol].append(f"the weights sum to {weight:.1f} percent")
     if len(base):
         _disagreements(found, table, kind, rows, base, values)
+        if table == "bars":
+            _new_units(found, rows, base)
     return dict(found)
 
 
@@ -105,6 +113,10 @@ def _bars(found: Faults, kind: str, rows: pd.DataFrame, sessions: Sessions) -> N
             step > np.log(JUMP),
             lambda at, count: f"the close changes {np.exp(step[at]):.0f} times on {dates.iloc[at]:%Y-%m-%d}",
         )
+    if kind == "yield":
+        leap = np.append(np.nan, np.abs(np.diff(close)))
+        leap[np.append(True, symbols[1:] != symbols[:-1])] = np.nan
+        _tell(found, symbols, leap > LEAP, lambda at, count: f"the yield changes {leap[at]:.1f} points in a day")
     if kind in INDICES:
         _units(found, rows)
     if kind in XSHG_KINDS:
@@ -134,6 +146,18 @@ def _units(found: Faults, rows: pd.DataFrame) -> None:
         price = (rows["amount"] / rows["volume"]).where(rows["volume"] > 0).groupby(rows["symbol"]).median()
     for symbol, value in price[(price < SHARE_PRICE[0]) | (price > SHARE_PRICE[1])].items():
         found[symbol].append(f"amount over volume is {value:.3g} CNY a share: one of them has another unit")
+
+
+def _new_units(found: Faults, rows: pd.DataFrame, base: pd.DataFrame) -> None:
+    """Refuse symbols whose volume or amount has another unit in the new rows than in the stored ones."""
+    last = rows["symbol"].map(base.groupby("symbol")["date"].max())
+    prices = []
+    for part in (rows[rows["date"] > last], base):
+        part = part[part["volume"] > 0]
+        prices.append((part["amount"] / part["volume"]).groupby(part["symbol"]).median())
+    change = prices[0] / prices[1]
+    for symbol, factor in change[(change > UNIT) | (change < 1 / UNIT)].items():
+        found[symbol].append(f"amount over volume is {factor:.3g} times what it was: one of them has another unit")
 
 
 def _truncated(found: Faults, rows: pd.DataFrame) -> None:

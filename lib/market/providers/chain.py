@@ -47,9 +47,17 @@ def chained(
     Raises
     ------
     ProviderError
-        The adjustment is neither additive nor proportional, or a split was left out of it.
+        The adjustment is neither additive nor proportional, leaves out a split, or misses a day.
     """
     close, other = raw["close"].to_numpy(), adjusted.to_numpy()
+    unknown = np.isfinite(close) & ~(np.isfinite(other) & (other > 0))
+    if unknown.any():  # a payment on such a day would be lost
+        raise ProviderError(
+            "an adjusted price is missing",
+            symbol=symbol,
+            date=f"{raw['date'].iloc[int(np.flatnonzero(unknown)[0])]:%Y-%m-%d}",
+            remedy="the next provider is asked",
+        )
     growth = np.ones(len(close))
     if len(close) > 1:
         growth[1:] = _steps(close, other, symbol)

@@ -40,6 +40,8 @@ class Stage:
         What is due.
     stored : DataFrame
         The last rows of the store, ``overlap`` of each symbol.
+    since : dict
+        Symbol -> the day from which another table that comes along is not stored yet.
     taken : dict
         Provider function -> the answers taken from it.
     refused : list of dict
@@ -59,6 +61,7 @@ class Stage:
     routes: tuple[str, ...]
     symbols: list[str]
     stored: pd.DataFrame
+    since: dict[str, pd.Timestamp] = field(default_factory=dict)
     taken: dict[str, list[Answer]] = field(default_factory=dict)
     refused: list[dict] = field(default_factory=list)
     failures: dict[str, list[str]] = field(default_factory=dict)
@@ -125,13 +128,15 @@ def want_of(symbols: tuple[str, ...], served: dict[str, str], stage: Stage, desk
     base = pd.concat(parts, ignore_index=True) if parts else stage.stored.iloc[:0]
     known_on = "as_of" if stage.table == "constituents" else "date"
     start = base[known_on].min() if len(base) else desk.settings.begin(stage.kind)
+    start = min([start, *(stage.since[symbol] for symbol in symbols if symbol in stage.since)])
     return Want(stage.kind, symbols, {symbol: served[symbol] for symbol in symbols}, start, desk.day, base)
 
 
 def _fetch(route: str, served: dict[str, str], stage: Stage, desk: Desk) -> list[tuple[Want, Answer]]:
     """Return the answers of one provider; what was fetched before the last stop is not asked for again."""
     name, answers = f"{stage.table}-{stage.kind}-{route}", []
-    kept = desk.landing.kept(name)
+    # an update that accepts revisions looks further back than the one whose answers were kept
+    kept = {} if desk.accept_revisions else desk.landing.kept(name)
     for symbols in _calls(route, served, stage):
         want = want_of(symbols, served, stage, desk)
         desk.step(f"{stage.kind} {symbols[0]}" if len(symbols) == 1 else f"{stage.kind}, {len(symbols)} together")
@@ -188,6 +193,22 @@ def _faults(route: str, table: str, answers: list[tuple[Want, Answer]], stage: S
     return found
 
 
+def _pieces(want: Want, answer: Answer, stage: Stage) -> list[tuple[Want, Answer]]:
+    """Return an answer for many symbols as one for each that it holds, so that one may be bad alone."""
+    owner = KEYS[stage.table][0]
+    held = set(answer[stage.table][owner]) if stage.table in answer else set()
+    if len(want.symbols) == 1 or not held:
+        return [(want, answer)]
+    pieces = []
+    for symbol in (symbol for symbol in want.symbols if symbol in held):
+        own = replace(
+            want, symbols=(symbol,), codes={symbol: want.codes[symbol]}, base=want.base[want.base[owner] == symbol]
+        )
+        rows = {table: part[part[KEYS[table][0]] == symbol] for table, part in answer.items()}
+        pieces.append((own, {table: part for table, part in rows.items() if len(part)}))
+    return pieces
+
+
 def _reasons(want: Want, found: Faults) -> list[str]:
     return [f"{symbol}: {'; '.join(found[symbol])}" for symbol in ("", *want.symbols) if symbol in found]
 
@@ -212,6 +233,7 @@ def refuse(stage: Stage, desk: Desk, route: str, want: Want, answer: Answer, rea
 def _judge(route: str, answers: list[tuple[Want, Answer]], stage: Stage, desk: Desk) -> list[tuple[Want, Answer]]:
     """Return the sound answers of a provider, or none when too many were bad or a second provider disagrees."""
     found, sound = _faults(route, stage.table, answers, stage, desk), []
+    answers = [piece for want, answer in answers for piece in _pieces(want, answer, stage)]
     for want, answer in answers:
         wrong = _reasons(want, found)
         if not len(answer.get(stage.table, ())):
@@ -268,8 +290,8 @@ def _cross_check(route: str, want: Want, answer: Answer, stage: Stage, desk: Des
             stage.unasked.append(f"{check.symbol} against {check.provider}: {blacken(error.message)}")
             continue
         wrong = faults("bars", want.kind, typed("bars", other), second.base, desk.sessions)
-        if wrong:
-            said = "; ".join(line for lines in wrong.values() for line in lines)
+        if wrong or not len(other):
+            said = "; ".join(line for lines in wrong.values() for line in lines) or "no rows"
             stage.unasked.append(f"{check.symbol} against {check.provider}: its answer is no measure: {said}")
             continue
         mine = answer["bars"].loc[answer["bars"]["symbol"] == check.symbol].set_index("date")["close"]

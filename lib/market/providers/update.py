@@ -30,6 +30,8 @@ from lib.market.universe import FOLDER
 PUBLISHED = pd.Timedelta(days=10)
 #: how far back the first calendar reaches, and how often a history is asked for again
 CALENDAR = pd.Timedelta(days=CALENDAR_DAYS)
+#: days of the calendar that are asked for again: a page may have been empty
+AGAIN = pd.Timedelta(days=10)
 #: order of the stages: lists of constituents say which shares are needed
 TABLE_ORDER = ("constituents", "bars", "valuation")
 
@@ -44,7 +46,7 @@ class Report:
     rows : dict
         (table, kind) -> new rows.
     providers : dict
-        (table, kind) -> provider functions that gave them, with the number of answers.
+        (table, kind) -> provider functions that gave them, with the number of symbols.
     refused : list of dict
         Notes of the answers set aside.
     failures : dict
@@ -240,9 +242,21 @@ class _Update:
             if routes and symbol not in had and not last.get(symbol, pd.Timestamp.min) >= enough:
                 due.setdefault((kind, routes), []).append(symbol)
         return [
-            Stage(table, kind, routes, symbols, stored[stored[owner].isin(symbols)])
+            Stage(table, kind, routes, symbols, stored[stored[owner].isin(symbols)], self._since(table, kind, symbols))
             for (kind, routes), symbols in due.items()
         ]
+
+    def _since(self, table: str, kind: str, symbols: list[str]) -> dict[str, pd.Timestamp]:
+        """Return the last days of PE and PB that come with bars: another provider may have filled those alone."""
+        if table != "bars" or kind in self.settings.valuation:
+            return {}
+        last = self._query(
+            """SELECT symbol, max(date) AS last FROM valuation
+            WHERE symbol IN (SELECT unnest(?)) AND date <= ? GROUP BY symbol""",
+            [symbols, self.day.date()],
+            "valuation",
+        )
+        return dict(zip(last["symbol"], last["last"], strict=True)) if len(last) else {}
 
     def _last_rows(self, table: str, symbols: list[str]) -> pd.DataFrame:
         owner, known_on = KEYS[table][0], KNOWN_ON[table]
@@ -290,9 +304,9 @@ class _Update:
         stored = stored.iloc[:0] if self.accept_revisions else stored
         known = pd.MultiIndex.from_frame(stored[keys])
         new = rows[~pd.MultiIndex.from_frame(rows[keys]).isin(known)]
-        if len(stored):  # only what continues a series: what lies before the stored rows was not given then either
-            last = stored.groupby(keys[0])[KNOWN_ON[table]].max()
-            limit = new[keys[0]].map(last)
+        if len(stored):  # from the overlap on: what lies before the stored rows was not given then either
+            first = stored.groupby(keys[0])[KNOWN_ON[table]].min()
+            limit = new[keys[0]].map(first)
             new = new[limit.isna() | (new[KNOWN_ON[table]] > limit)]
         if not len(new):
             return
@@ -313,7 +327,7 @@ class _Update:
             last = pd.Timestamp(asked[route]) if route in asked else self.day - CALENDAR
             if not codes or last >= self.day or (history and last > self.day - CALENDAR):
                 continue
-            start = pd.Timestamp("1970-01-01") if history else last - pd.Timedelta(days=2)
+            start = pd.Timestamp("1970-01-01") if history else last - AGAIN
             rows = self._releases(route, Want("macro", tuple(codes), codes, start, self.day, stored), history)
             if rows is not None:
                 (histories if history else calendars).append(rows)
