@@ -17,7 +17,7 @@ from lib.market.providers.audit import Faults, faults
 from lib.market.providers.client import Client, ProviderError, blacken
 from lib.market.providers.landing import Landing
 from lib.market.providers.routes import ROUTES, Providers
-from lib.market.schema import KEYS, KNOWN_ON
+from lib.market.schema import KEYS
 
 #: kinds with a row on every session; of the others a last row some days back is no fault
 PUNCTUAL = ("sector", "theme", "broad_index", "etf")
@@ -99,19 +99,17 @@ def fill(stage: Stage, desk: Desk) -> None:
         if sound:
             stage.taken[route] = [answer for _, answer in sound]
         # a symbol that the answer does not hold, or not up to the day, is asked of the next provider
-        got = {symbol for want, answer in sound for symbol in _complete(answer, want.kind, stage, desk)}
+        got = {want.symbol for want, answer in sound if _complete(want, answer, stage, desk)}
         due = [symbol for symbol in due if symbol not in got and symbol not in stage.disputed]
 
 
-def _complete(answer: Answer, kind: str, stage: Stage, desk: Desk) -> list[str]:
-    """Return the symbols that an answer holds, up to the day where each session has a row."""
-    rows = answer[stage.table]
-    last = rows.groupby(KEYS[stage.table][0])[KNOWN_ON[stage.table]].max()
-    if stage.table == "bars" and kind in PUNCTUAL:
-        # levels of two providers meet at stored rows; where there are none, the second one waits for the next update
-        chained = last.index.str.match(FUND) & ~last.index.isin(list(stage.places))
-        last = last[(last >= desk.day) | chained]
-    return list(last.index)
+def _complete(want: Want, answer: Answer, stage: Stage, desk: Desk) -> bool:
+    """Return whether the answer for a symbol reaches the day, where each session has a row."""
+    if stage.table != "bars" or want.kind not in PUNCTUAL:
+        return True
+    # levels of two providers meet at stored rows; where there are none, the second one waits for the next update
+    apart = bool(FUND.match(want.symbol)) and want.symbol not in stage.places
+    return apart or answer["bars"]["date"].max() >= desk.day
 
 
 def _calls(route: str, served: dict[str, str], stage: Stage) -> list[tuple[str, ...]]:
