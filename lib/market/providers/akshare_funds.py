@@ -20,7 +20,7 @@ CHINESE = {
     "成交量": "volume",
     "成交额": "amount",
 }
-FUND = re.compile(r"^(1[56]|5\d)\d{4}\.(SH|SZ)$")
+FUND = re.compile(r"^(?:1[56]|5\d)\d{4}\.(?:SH|SZ)$")
 SHARE = re.compile(r"^[036]\d{5}\.(SH|SZ)$")
 
 

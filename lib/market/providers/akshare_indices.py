@@ -10,6 +10,7 @@ import re
 
 import pandas as pd
 
+from lib.market.providers.akshare_funds import FUND
 from lib.market.providers.answers import Answer, Want, bars, digits, numbers, take
 from lib.market.providers.client import Client, ProviderError
 
@@ -17,7 +18,7 @@ from lib.market.providers.client import Client, ProviderError
 DAILY_REPORT = pd.Timedelta(days=45)
 OHLC = {"开盘": "open", "最高": "high", "最低": "low", "收盘": "close"}
 #: indices of the two exchanges; codes of listed funds are none, and would come without their dividends
-LISTED = re.compile(r"^(?!1[56]|5)(\d{6})\.(SH|SZ)$")
+LISTED = re.compile(rf"^(?!{FUND.pattern})(\d{{6}})\.(SH|SZ)$")
 #: codes that the CSI publishes under their number, those of the Shanghai exchange included
 CSI = re.compile(r"^([0-9H]\d{5})\.CSI$|^(000\d{3})\.SH$")
 CNI = re.compile(r"^(399\d{3}|98\d{4})\.(SZ|CNI)$")

@@ -27,9 +27,7 @@ TITLE = re.compile(
     r"^(?:美国)?(?P<month>\d{1,2})月(?:未季调(?=.*同比))?(?P<core>核心)?(?P<index>CPI|PPI)(?P<rate>同比|环比)(?:\(%\))?$"
 )
 COUNTRY = "美国"
-#: days whose calendar a first update asks for; one request each
-CALENDAR_DAYS = 45
-#: share of these days that may have no entries at all: holidays everywhere
+#: share of the calendar's days that may have no entries at all: holidays everywhere
 IDLE = 0.2
 
 

@@ -29,7 +29,7 @@ class Want:
     Attributes
     ----------
     kind : str
-        Of the instruments; ``macro`` for releases.
+        Of the instruments; ``inflation`` for releases.
     symbols : tuple of str
         The symbols the answer is for; several where one request gives them all.
     codes : dict
@@ -91,6 +91,11 @@ def within(frame: pd.DataFrame, table: str, want: Want) -> pd.DataFrame:
     day = frame[KNOWN_ON[table]].to_numpy()
     outside = (day < want.start.to_datetime64()) | (day > want.end.to_datetime64())
     return frame[~outside] if outside.any() else frame
+
+
+def among(rows: pd.DataFrame, others: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    """Return which rows have the same values in some columns as one of the others."""
+    return pd.MultiIndex.from_frame(rows[columns]).isin(pd.MultiIndex.from_frame(others[columns]))
 
 
 def typed(table: str, frame: pd.DataFrame) -> pd.DataFrame:

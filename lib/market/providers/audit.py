@@ -14,6 +14,7 @@ import pandas as pd
 
 from lib.market.calendar import Sessions
 from lib.market.providers.akshare_funds import FUND
+from lib.market.providers.answers import among
 from lib.market.schema import KEYS, KNOWN_ON, TABLES, XSHG_KINDS
 
 #: how far a field of a stored session may differ: prices as a share; volume, amount and ratios more loosely, since
@@ -104,8 +105,7 @@ def _bars(found: Faults, kind: str, rows: pd.DataFrame, sessions: Sessions) -> N
         if kind != "commodity":  # oil closed below zero in April 2020; the door sets such rows aside
             _tell(found, symbols, close <= 0, lambda at, count: f"{count} closes are not positive")
         with np.errstate(invalid="ignore", divide="ignore"):
-            step = np.abs(np.diff(np.log(close), prepend=np.nan))
-        step[np.append(True, symbols[1:] != symbols[:-1])] = np.nan
+            step = _steps(np.log(close), symbols)
         dates = rows["date"]
         _tell(
             found,
@@ -114,8 +114,7 @@ def _bars(found: Faults, kind: str, rows: pd.DataFrame, sessions: Sessions) -> N
             lambda at, count: f"the close changes {np.exp(step[at]):.0f} times on {dates.iloc[at]:%Y-%m-%d}",
         )
     if kind == "yield":
-        leap = np.append(np.nan, np.abs(np.diff(close)))
-        leap[np.append(True, symbols[1:] != symbols[:-1])] = np.nan
+        leap = _steps(close, symbols)
         _tell(found, symbols, leap > LEAP, lambda at, count: f"the yield changes {leap[at]:.1f} points in a day")
     if kind in INDICES:
         _units(found, rows)
@@ -139,11 +138,22 @@ def _bars(found: Faults, kind: str, rows: pd.DataFrame, sessions: Sessions) -> N
                 found[span.index[place]].append(f"{missing[place]} of {expected[place]} sessions are missing")
 
 
+def _steps(level: np.ndarray, symbols: np.ndarray) -> np.ndarray:
+    """Return the size of the changes between neighbouring rows of a symbol, NaN at its first."""
+    step = np.abs(np.diff(level, prepend=np.nan))
+    step[np.append(True, symbols[1:] != symbols[:-1])] = np.nan
+    return step
+
+
+def _share_price(rows: pd.DataFrame) -> pd.Series:
+    """Return what a share costs on a usual day, by symbol: amount over volume."""
+    rows = rows[rows["volume"] > 0]
+    return (rows["amount"] / rows["volume"]).groupby(rows["symbol"]).median()
+
+
 def _units(found: Faults, rows: pd.DataFrame) -> None:
     """Refuse indices whose average share costs what no share does: volume or amount has another unit than thought."""
-    rows = rows[~rows["symbol"].str.match(FUND)]  # themes known by their fund cost what a unit of it does
-    with np.errstate(invalid="ignore", divide="ignore"):
-        price = (rows["amount"] / rows["volume"]).where(rows["volume"] > 0).groupby(rows["symbol"]).median()
+    price = _share_price(rows[~rows["symbol"].str.match(FUND)])  # themes known by their fund cost what a unit does
     for symbol, value in price[(price < SHARE_PRICE[0]) | (price > SHARE_PRICE[1])].items():
         found[symbol].append(f"amount over volume is {value:.3g} CNY a share: one of them has another unit")
 
@@ -151,11 +161,7 @@ def _units(found: Faults, rows: pd.DataFrame) -> None:
 def _new_units(found: Faults, rows: pd.DataFrame, base: pd.DataFrame) -> None:
     """Refuse symbols whose volume or amount has another unit in the new rows than in the stored ones."""
     last = rows["symbol"].map(base.groupby("symbol")["date"].max())
-    prices = []
-    for part in (rows[rows["date"] > last], base):
-        part = part[part["volume"] > 0]
-        prices.append((part["amount"] / part["volume"]).groupby(part["symbol"]).median())
-    change = prices[0] / prices[1]
+    change = _share_price(rows[rows["date"] > last]) / _share_price(base)
     for symbol, factor in change[(change > UNIT) | (change < 1 / UNIT)].items():
         found[symbol].append(f"amount over volume is {factor:.3g} times what it was: one of them has another unit")
 
@@ -184,8 +190,7 @@ def _disagreements(
     keys, owner = list(KEYS[table]), KEYS[table][0]
     base = base[base[owner].isin(rows[owner].unique())]
     if table == "constituents":  # an earlier list need not come again
-        lists = [owner, KNOWN_ON[table]]
-        base = base[pd.MultiIndex.from_frame(base[lists]).isin(pd.MultiIndex.from_frame(rows[lists]))]
+        base = base[among(base, rows, [owner, KNOWN_ON[table]])]
     place = pd.MultiIndex.from_frame(rows[keys]).get_indexer(pd.MultiIndex.from_frame(base[keys]))
     symbols, dates = base[owner].to_numpy(dtype=object), base[KNOWN_ON[table]]
     _tell(

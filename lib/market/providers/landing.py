@@ -72,13 +72,11 @@ class Landing:
         """Forget the new rows of an update that was stopped: its answers are kept, and judged again together."""
         shutil.rmtree(self.new, ignore_errors=True)
 
-    def keep_new(self, table: str, kind: str, rows: pd.DataFrame) -> Path:
-        """Write new rows of this update aside."""
+    def keep_new(self, table: str, kind: str, rows: pd.DataFrame) -> None:
+        """Write new rows of this update aside, in ``new/<table>/<kind>/``."""
         folder = self.new / table / kind
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{1 + len(list(folder.iterdir())):02d}.parquet"
-        rows.to_parquet(path, index=False)
-        return path
+        rows.to_parquet(folder / f"{1 + len(list(folder.iterdir())):02d}.parquet", index=False)
 
     def land(self) -> list[Path]:
         """Put the new rows of this update where they stay; a file's name carries the update's day and a number."""

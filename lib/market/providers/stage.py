@@ -211,21 +211,20 @@ def _reasons(want: Want, found: Faults) -> list[str]:
     return [f"{symbol}: {'; '.join(found[symbol])}" for symbol in ("", *want.symbols) if symbol in found]
 
 
-def refuse(stage: Stage, desk: Desk, route: str, want: Want, answer: Answer, reasons: list[str]) -> None:
-    """Set an answer, or one table of it, aside, whole."""
-    table = stage.table if stage.table in answer or not answer else next(iter(answer))
+def refuse(desk: Desk, route: str, table: str, want: Want, answer: Answer, reasons: list[str]) -> dict:
+    """Set an answer for a table, or one table of an answer, aside; return the note that lies beside it."""
     note = {
         "provider": route,
         "table": table,
-        "kind": stage.kind,
+        "kind": want.kind,
         "symbols": list(want.symbols),
         "rows": sum(len(rows) for rows in answer.values()),
         "from": f"{want.start:%Y-%m-%d}",
         "to": f"{want.end:%Y-%m-%d}",
         "reasons": reasons,
     }
-    desk.landing.refuse(f"{table}-{stage.kind}-{want.symbols[0]}", answer, note)
-    stage.refused.append(note)
+    desk.landing.refuse(f"{table}-{want.kind}-{want.symbols[0]}", answer, note)
+    return note
 
 
 def _judge(route: str, answers: list[tuple[Want, Answer]], stage: Stage, desk: Desk) -> list[tuple[Want, Answer]]:
@@ -237,20 +236,20 @@ def _judge(route: str, answers: list[tuple[Want, Answer]], stage: Stage, desk: D
         if not len(answer.get(stage.table, ())):
             wrong.append("no rows")
         if wrong:
-            refuse(stage, desk, route, want, answer, wrong)
+            stage.refused.append(refuse(desk, route, stage.table, want, answer, wrong))
         else:
             sound.append((want, answer))
     bad = len(answers) - len(sound)
     if bad > 1 and bad / len(answers) > desk.settings.bad_share:
-        for want, answer in sound:
-            refuse(stage, desk, route, want, answer, [f"{bad} of {len(answers)} answers of {route} were refused"])
+        reasons = [f"{bad} of {len(answers)} answers of {route} were refused"]
+        stage.refused += [refuse(desk, route, stage.table, want, answer, reasons) for want, answer in sound]
         return []
     sound = _agreed(route, sound, stage, desk)
     for table in sorted({table for _, answer in sound for table in answer} - {stage.table}):
         found = _faults(route, table, sound, stage, desk)
         for want, answer in sound:
             if wrong := _reasons(want, found):  # what came along and is bad takes nothing else with it
-                refuse(stage, desk, route, want, {table: answer.pop(table)}, wrong)
+                stage.refused.append(refuse(desk, route, table, want, {table: answer.pop(table)}, wrong))
     return sound
 
 
@@ -264,7 +263,7 @@ def _agreed(route: str, sound: list[tuple[Want, Answer]], stage: Stage, desk: De
     kept = []
     for (want, answer), reasons in zip(sound, against, strict=True):
         if reasons or several:
-            refuse(stage, desk, route, want, answer, every if several else reasons)
+            stage.refused.append(refuse(desk, route, stage.table, want, answer, every if several else reasons))
             stage.disputed |= set(want.symbols)
         else:
             kept.append((want, answer))

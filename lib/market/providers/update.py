@@ -14,8 +14,7 @@ from filelock import FileLock, Timeout
 from lib.market.calendar import Sessions
 from lib.market.errors import StoreError, SuiteError
 from lib.market.ingest import IngestReport, ingest
-from lib.market.providers.akshare_macro import CALENDAR_DAYS
-from lib.market.providers.answers import Want, ask, typed
+from lib.market.providers.answers import Want, among, ask, typed
 from lib.market.providers.audit import faults
 from lib.market.providers.client import Client, blacken
 from lib.market.providers.landing import Landing, LiveSource
@@ -29,7 +28,7 @@ from lib.market.universe import FOLDER
 #: days after a month end by which its lists are out
 PUBLISHED = pd.Timedelta(days=10)
 #: how far back the first calendar reaches, and how often a history is asked for again
-CALENDAR = pd.Timedelta(days=CALENDAR_DAYS)
+CALENDAR = pd.Timedelta(days=45)
 #: days of the calendar that are asked for again: a page may have been empty
 AGAIN = pd.Timedelta(days=10)
 #: order of the stages: lists of constituents say which shares are needed
@@ -136,7 +135,6 @@ class _Update:
         self.source = LiveSource(folder, settings.folder)
         self.known = _renamed(catalogue(universes), settings.names)
         self.instruments, self.left = self._served(self.known), 0
-        self.new: list[Path] = []
         #: names of the shares, as the lists of constituents tell them
         self.names = _names(folder / "instruments.csv")
 
@@ -197,7 +195,7 @@ class _Update:
     def _add_shares(self) -> None:
         """Add the members of all lists of the kinds named, those of this update and of the user's folder included."""
         lists = [self._query("SELECT DISTINCT index_symbol, as_of, symbol FROM constituents")]
-        lists += [pd.read_parquet(path) for path in self.new if path.parent.parent.name == "constituents"]
+        lists += [pd.read_parquet(path) for path in sorted(self.landing.new.glob("constituents/*/*.parquet"))]
         lists += [batch.load() for batch in self.source.extra if batch.table == "constituents"]
         named = pd.concat([part[["index_symbol", "as_of", "symbol"]] for part in lists])
         kinds = named["index_symbol"].map(self.known.set_index("symbol")["kind"])
@@ -302,8 +300,7 @@ class _Update:
     def _keep_new(self, table: str, kind: str, rows: pd.DataFrame, stored: pd.DataFrame) -> None:
         keys = list(KEYS[table])
         stored = stored.iloc[:0] if self.accept_revisions else stored
-        known = pd.MultiIndex.from_frame(stored[keys])
-        new = rows[~pd.MultiIndex.from_frame(rows[keys]).isin(known)]
+        new = rows[~among(rows, stored, keys)]
         if len(stored):  # from the overlap on: what lies before the stored rows was not given then either
             first = stored.groupby(keys[0])[KNOWN_ON[table]].min()
             limit = new[keys[0]].map(first)
@@ -313,7 +310,7 @@ class _Update:
         self.report.rows[table, kind] = self.report.rows.get((table, kind), 0) + len(new)
         before = stored[stored[keys[0]].isin(new[keys[0]].unique())] if table == "bars" else stored.iloc[:0]
         frame = pd.concat([part for part in (before, new) if len(part)], ignore_index=True)
-        self.new.append(self.landing.keep_new(table, kind, frame.sort_values(keys, kind="stable")))
+        self.landing.keep_new(table, kind, frame.sort_values(keys, kind="stable"))
 
     def _fill_macro(self) -> None:
         """Ask for releases: the calendar for the days since it last answered, a history now and then."""
@@ -323,26 +320,25 @@ class _Update:
         calendars, histories = [], []
         for route in (name for names in self.settings.macro.values() for name in names):
             codes = {symbol: code for symbol in series if (code := self.settings.code(route, symbol))}
-            history = ROUTES[route].function is ROUTES["akshare.jin10_history"].function
+            history = route == "akshare.jin10_history"
             last = pd.Timestamp(asked[route]) if route in asked else self.day - CALENDAR
             if not codes or last >= self.day or (history and last > self.day - CALENDAR):
                 continue
             start = pd.Timestamp("1970-01-01") if history else last - AGAIN
-            rows = self._releases(route, Want("macro", tuple(codes), codes, start, self.day, stored), history)
+            rows = self._releases(route, Want("inflation", tuple(codes), codes, start, self.day, stored), history)
             if rows is not None:
                 (histories if history else calendars).append(rows)
                 asked[route] = f"{self.day:%Y-%m-%d}"
         # a history does not say which month was released: the calendar does, and comes first
         keys, times = ["series", "period"], ["series", "release_date"]
-        told = pd.MultiIndex.from_frame(pd.concat([stored, *calendars])[times])
-        histories = [rows[~pd.MultiIndex.from_frame(rows[times]).isin(told)] for rows in histories]
+        told = pd.concat([stored, *calendars])
+        histories = [rows[~among(rows, told, times)] for rows in histories]
         rows = pd.concat([stored.iloc[:0], *calendars, *histories], ignore_index=True).drop_duplicates(keys)
         if not self.accept_revisions:
-            known = pd.MultiIndex.from_frame(stored[keys])
-            rows = rows[~pd.MultiIndex.from_frame(rows[keys]).isin(known)]
+            rows = rows[~among(rows, stored, keys)]
         if len(rows):
             self.report.rows["macro", "inflation"] = len(rows)
-            self.new.append(self.landing.keep_new("macro", "inflation", rows))
+            self.landing.keep_new("macro", "inflation", rows)
 
     def _releases(self, route: str, want: Want, history: bool) -> pd.DataFrame | None:
         """Return the releases that a provider tells; None, with the reason in the report, when they are not sound."""
@@ -355,16 +351,13 @@ class _Update:
         days = pd.to_datetime(want.base["release_date"])
         base = want.base[want.base["series"].isin(want.codes) & (days >= want.start) & (days <= want.end)]
         if history:  # what the calendar alone has told is no loss
-            keys = ["series", "period", "release_date"]
-            base = base[pd.MultiIndex.from_frame(base[keys]).isin(pd.MultiIndex.from_frame(rows[keys]))]
+            base = base[among(base, rows, ["series", "period", "release_date"])]
         base = base.iloc[:0] if self.accept_revisions else base
         wrong = faults("macro", "macro", rows, base, self.sessions)
         if not wrong:
             return rows
         said = [f"{symbol}: {'; '.join(lines)}" for symbol, lines in wrong.items()]
-        stage = Stage("macro", "inflation", (route,), list(want.codes), base)
-        refuse(stage, self.desk, route, want, {"macro": rows}, said)
-        self.report.refused += stage.refused
+        self.report.refused.append(refuse(self.desk, route, "macro", want, {"macro": rows}, said))
         return None
 
     def _write_instruments(self) -> None:
