@@ -86,20 +86,36 @@ def world(tmp_path, monkeypatch):
         one.__exit__(None, None, None)
 
 
-def split_in_the_adjusted(ratio, until=None):
+def edited(content, change):
+    """Return Eastmoney's answer with its lines (date, open, close, high, low...) changed in place; False drops one."""
+    told = json.loads(content)
+    lines = [line.split(",") for line in told["data"]["klines"]]
+    told["data"]["klines"] = [",".join(line) for line in lines if change(line) is not False]
+    return json.dumps(told).encode()
+
+
+def split_in_the_adjusted(ratio, until="9999"):
     """Eastmoney's answers after a split: its adjusted prices go on as if there had been none."""
 
     def answer(url, content):
-        told = json.loads(content)
-        lines = [line.split(",") for line in told["data"]["klines"]]
-        lines = [line for line in lines if not until or line[0] <= until]
-        for line in lines:
+        def change(line):
             if "fqt=2" in url and line[0] >= f"{SPLIT:%Y-%m-%d}":
                 line[1:5] = [repr(float(price) * ratio) for price in line[1:5]]
-        told["data"]["klines"] = [",".join(line) for line in lines]
-        return json.dumps(told).encode()
+            return line[0] <= until
+
+        return edited(content, change)
 
     return answer
+
+
+def with_ratios(url, content):
+    """Return the CSI's answer with a PE in every row."""
+    told = json.loads(content)
+    return json.dumps(told | {"data": [row | {"peg": 20.0} for row in told["data"]]}).encode()
+
+
+def stop(*arguments, **options):
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("merged", [2.744, 2.0, 0.4905])
@@ -290,9 +306,6 @@ def test_an_update_that_was_stopped_does_not_hinder_that_of_a_later_day(world):
     desk = world(pd.concat([bars("801010.SI", 3000.0), bars("000300.SH", 4000.0)]))
     desk.run("2025-06-06")
 
-    def stop(url, content):
-        raise KeyboardInterrupt
-
     desk.fake.faults[EASTMONEY] = stop
     with pytest.raises(KeyboardInterrupt):
         desk.run("2025-06-13")
@@ -305,9 +318,6 @@ def test_what_landed_and_was_not_stored_is_stored_first(world, monkeypatch):
     desk = world(pd.concat([bars("801010.SI", 3000.0), bars("000300.SH", 4000.0)]))
     desk.run("2025-06-06")
     full = module.ingest
-
-    def stop(*arguments, **options):
-        raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "ingest", stop)
     with pytest.raises(KeyboardInterrupt):
@@ -349,10 +359,6 @@ def test_a_theme_that_lags_or_is_new_takes_no_other_with_it(world, monkeypatch):
     monkeypatch.setattr(module, "catalogue", lambda folder: known[:5])
     late = ROUTES["akshare.csi_bars"].code(themes[0])
 
-    def with_ratios(url, content):
-        told = json.loads(content)
-        return json.dumps(told | {"data": [row | {"peg": 20.0} for row in told["data"]]}).encode()
-
     def without_one(url, content):
         return (500, b"") if late in url else with_ratios(url, content)
 
@@ -371,16 +377,13 @@ def test_a_dividend_that_one_provider_lacks_stops_one_fund_until_the_user_decide
     desk = world(pd.concat([bars("510300.SH", 4.0), bars("510500.SH", 6.0, 1)]), cross_checks=checks)
     desk.run("2025-06-13")
 
-    def paid(url, content):
-        told = json.loads(content)
-        lines = [line.split(",") for line in told["data"]["klines"]]
-        for line in lines:
-            if "fqt=2" in url and "510300" in url and line[0] >= "2025-06-18":
-                line[1:5] = [f"{float(price) + 0.08:.3f}" for price in line[1:5]]
-        told["data"]["klines"] = [",".join(line) for line in lines]
-        return json.dumps(told).encode()
+    def paid(line):
+        if line[0] >= "2025-06-18":
+            line[1:5] = [f"{float(price) + 0.08:.3f}" for price in line[1:5]]
 
-    desk.fake.faults[EASTMONEY] = paid
+    desk.fake.faults[EASTMONEY] = lambda url, content: (
+        edited(content, paid) if "fqt=2" in url and "510300" in url else content
+    )
     report = desk.run("2025-06-20")
     assert [note["symbols"] for note in report.refused] == [["510300.SH"]]
     assert "apart from yfinance.fund_bars on 2025-06-18" in report.refused[0]["reasons"][0]
@@ -445,16 +448,11 @@ def test_a_fund_without_an_adjusted_price_is_asked_of_the_next_provider(world):
     desk = world(bars("510500.SH", 4.0))
     desk.run("2025-06-13")
 
-    def without(url, content):
-        told = json.loads(content)
-        lines = [line.split(",") for line in told["data"]["klines"]]
-        for line in lines:
-            if "fqt=2" in url and line[0] == "2025-06-18":
-                line[2] = "-"
-        told["data"]["klines"] = [",".join(line) for line in lines]
-        return json.dumps(told).encode()
+    def without(line):
+        if line[0] == "2025-06-18":
+            line[2] = "-"
 
-    desk.fake.faults[EASTMONEY] = without
+    desk.fake.faults[EASTMONEY] = lambda url, content: edited(content, without) if "fqt=2" in url else content
     assert list(desk.run("2025-06-20").providers["bars", "etf"]) == ["yfinance.fund_bars"]
 
 
@@ -462,9 +460,6 @@ def test_accepting_looks_further_back_than_the_update_that_was_stopped(world, mo
     desk = world(bars("000300.SH", 4000.0))
     desk.run("2025-06-13")
     desk.fake.bars["000300.SH"].loc[:, list(PRICES)] /= 2.5
-
-    def stop(*arguments, **options):
-        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(module, "ingest", stop)
@@ -477,10 +472,6 @@ def test_accepting_looks_further_back_than_the_update_that_was_stopped(world, mo
 def test_ratios_of_themes_have_no_hole_after_weeks_without_their_source(world):
     theme = next(symbol for symbol in catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI"))
     desk = world(bars(theme, 3000.0))
-
-    def with_ratios(url, content):
-        told = json.loads(content)
-        return json.dumps(told | {"data": [row | {"peg": 20.0} for row in told["data"]]}).encode()
 
     for day in ("2025-06-06", "2025-06-13", "2025-06-20", "2025-06-27", "2025-07-04"):
         silent = "2025-06-06" < day < "2025-07-04"
