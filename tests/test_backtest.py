@@ -161,3 +161,21 @@ def test_bad_costs_and_missing_opens_are_refused():
         backtest(closes, targets, cost=pd.Series({"S0": 0.1}))
     with pytest.raises(ModelError, match="opens"):
         backtest(closes, targets, "next_open")
+
+
+def test_idle_cash_earns_the_rate_known_at_the_close_before():
+    dates = pd.to_datetime(["2024-01-02", "2024-01-03", "2024-01-05", "2024-01-08", "2024-01-09"])
+    closes = pd.DataFrame({"a": [1.0, 1.0, 1.1, 1.1, 1.2]}, dates)
+    targets = pd.DataFrame({"a": [0.5]}, dates[:1])
+    rate = pd.Series([0.0365, 0.073], pd.to_datetime(["2024-01-03", "2024-01-06"]))
+    run = backtest(closes, targets, cash_rate=rate)
+    cash, expected = 0.5, [1.0]
+    for row in range(1, len(dates)):
+        known = rate[: dates[row - 1]]
+        days = (dates[row] - dates[row - 1]).days
+        earned = cash * (known.iloc[-1] if len(known) else 0.0) * days / 365
+        cash += earned if row > 1 else 0.0
+        expected.append(0.5 * closes["a"].iloc[row] + cash)
+    np.testing.assert_allclose(run.gross, expected)
+    np.testing.assert_allclose(run.contributions.sum(axis=1).cumsum() + run.interest.cumsum(), run.gross - 1)
+    assert backtest(closes, targets).interest.eq(0).all()

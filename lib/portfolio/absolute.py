@@ -20,6 +20,7 @@ from lib.portfolio import covariance as estimation
 from lib.portfolio import sleeves as splitting
 from lib.portfolio import volatility as control
 from lib.portfolio.budgets import risk_budget_weights
+from lib.portfolio.conventions import SESSIONS_PER_YEAR
 from lib.portfolio.covariance import shrunk_covariance
 from lib.portfolio.keeping import kept
 from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
@@ -27,7 +28,6 @@ from lib.portfolio.volatility import toward_target
 
 CLASSES = ("equity", "bond", "commodity")
 #: sessions a year in Shanghai
-SESSIONS = 243.0
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def _decision(returns, trend, usable: pd.DataFrame, scores: pd.Series, hold_divi
         elif name == "bond" and len(part):
             inside, more = bond_legs(part["role"])
         elif len(part):
-            inside, more = commodity_weights(returns, trend[part.index], rules.steepness, SESSIONS)
+            inside, more = commodity_weights(returns, trend[part.index], rules.steepness, SESSIONS_PER_YEAR)
         if len(inside):
             sleeves[name] = inside
         told += more if len(inside) else [("class_empty", name)]
@@ -201,7 +201,7 @@ def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
     strength = trend[core].groupby(usable.loc[core, "group"]).mean().reindex(past.columns)
     # without a fund that has a trend a class is neither rising nor falling
     budgets = trend_budgets(strength.fillna(0.0), rules.steepness)
-    covariance = shrunk_covariance(past, periods=SESSIONS)
+    covariance = shrunk_covariance(past, periods=SESSIONS_PER_YEAR)
     solved = risk_budget_weights(covariance.matrix, budgets, target_volatility=rules.target_volatility)
     rising = strength if rules.raise_volatility else strength * np.nan
     final = toward_target(solved, covariance.matrix, rising, rules.target_volatility)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib.portfolio.absolute import SESSIONS
 from lib.portfolio.backtest import Backtest
+from lib.portfolio.conventions import SESSIONS_PER_YEAR
 from lib.portfolio.metrics import performance
 
 
@@ -63,7 +63,7 @@ def contributions(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     total = daily.sum(axis=1)
     return pd.DataFrame(
         {
-            "annual_return": daily.mean() * SESSIONS,
+            "annual_return": daily.mean() * SESSIONS_PER_YEAR,
             "risk_share": daily.apply(lambda column: column.cov(total)) / total.var(),
             "average_weight": strategy.weights.T.groupby(parts).sum().T.mean(),
         }
@@ -87,12 +87,12 @@ def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
         month counts from two sessions after it, when the traded weights begin to earn; fewer than ten sessions: NaN.
     """
     returns = gross.pct_change()
-    year = returns.rolling(int(SESSIONS)).std() * np.sqrt(SESSIONS)
+    year = returns.rolling(int(SESSIONS_PER_YEAR)).std() * np.sqrt(SESSIONS_PER_YEAR)
     rows = gross.index.get_indexer(expected.index)
     stops = [*rows[1:], len(gross) - 1]
     # a decision is traded one session later, so its weights earn from the second session on
     parts = [returns.iloc[first + 2 : stop + 2] for first, stop in zip(rows, stops, strict=True)]
-    realised = [part.std() * np.sqrt(SESSIONS) if len(part) >= 10 else np.nan for part in parts]
+    realised = [part.std() * np.sqrt(SESSIONS_PER_YEAR) if len(part) >= 10 else np.nan for part in parts]
     return pd.DataFrame({"expected": expected, "realised": realised, "realised_year": year[expected.index]})
 
 

@@ -16,6 +16,7 @@ from lib.models.momentum import stronger_half
 from lib.portfolio import budgets as budgeting
 from lib.portfolio import covariance as estimation
 from lib.portfolio.budgets import RiskBudget, risk_budget_weights
+from lib.portfolio.conventions import WEEKS_PER_YEAR
 from lib.portfolio.covariance import Covariance, shrunk_covariance
 from lib.portfolio.keeping import Record, kept
 
@@ -169,7 +170,7 @@ class Allocator:
         returns = self.values.iloc[rows].pct_change(fill_method=None).iloc[1:]
         gap = returns.isna().any() | self.momentum.loc[date].isna()
         young = self.months.loc[date] < rules.minimum_months
-        still = returns.std(ddof=0) * np.sqrt(52) < rules.minimum_volatility
+        still = returns.std(ddof=0) * np.sqrt(WEEKS_PER_YEAR) < rules.minimum_volatility
         for reason, flag in (("short_history", young), ("gap", gap & ~young), ("hardly_moves", still & ~gap & ~young)):
             told.extend((reason, symbol) for symbol in returns.columns[flag])
         usable = returns.columns[~(gap | young | still)]

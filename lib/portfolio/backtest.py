@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
+from lib.portfolio.conventions import MONEY_MARKET_DAYS
 
 #: weights that differ by less are the same
 TOLERANCE = 1e-12
@@ -29,7 +30,9 @@ class Backtest:
         Traded value, purchases and sales together, over the value of the portfolio.
     contributions : DataFrame, (T, N)
         Gross profit of each symbol on each session, in units of the starting value: all of them add up to
-        ``gross - 1``.
+        ``gross - 1``, less the interest on cash.
+    interest : Series, (T,)
+        Interest earned on cash on each session, in units of the starting value; 0 without a rate.
     delayed : DataFrame
         Orders that could not be carried out at once: ``decision``, ``symbol``, ``due``, ``traded`` (NaT: never, the
         price had not come back or a later decision took its place).
@@ -40,6 +43,7 @@ class Backtest:
     weights: pd.DataFrame
     turnover: pd.Series
     contributions: pd.DataFrame
+    interest: pd.Series
     delayed: pd.DataFrame
 
 
@@ -49,13 +53,14 @@ def backtest(
     fill: Literal["next_close", "next_open"] = "next_close",
     opens: pd.DataFrame | None = None,
     cost: float | pd.Series = 0.0,
+    cash_rate: pd.Series | None = None,
 ) -> Backtest:
     """Trade target weights and follow the portfolio.
 
     A decision at a session's close is traded on the next session, at its close or its open. Between trades the weights
     drift. A symbol without a price on the trading session keeps its position, valued at its last close; the order is
     carried to the symbol's next priced session and recorded. Purchases are cut to the cash at hand, so a sale that
-    cannot be made never leads to borrowing, and completed once the sale has brought the cash. Cash earns nothing.
+    cannot be made never leads to borrowing, and completed once the sale has brought the cash.
 
     Parameters
     ----------
@@ -70,6 +75,9 @@ def backtest(
     cost : float or Series by symbol
         Fraction of the traded value, each way. It is taken from the whole portfolio in proportion, so gross and net
         hold the same weights.
+    cash_rate : Series, (D,), indexed by date, optional
+        Short rate that cash earns, a fraction a year (Actual/365). The last rate known at a close accrues until the
+        next session; before the first rate, and without any, cash earns nothing.
 
     Returns
     -------
@@ -98,7 +106,8 @@ def backtest(
         before = np.where(np.isfinite(quoted), quoted, np.vstack([held[:1], held[:-1]]))
     else:
         quoted, before = raw[start:], held
-    book = _Book(dates, closes.columns, held, quoted, before, charge)
+    accrual = np.ones(len(dates)) if cash_rate is None else _accrual(cash_rate, dates)
+    book = _Book(dates, closes.columns, held, quoted, before, charge, accrual)
     due = dates.get_indexer(targets.index) + 1
     book.run(dict(zip(due.tolist(), zip(targets.index, targets.to_numpy(), strict=True), strict=True)))
     return book.result()
@@ -107,8 +116,9 @@ def backtest(
 class _Book:
     """Units, cash and open orders; prices are (T, N) from the first decision on."""
 
-    def __init__(self, dates, symbols, held, quoted, before, charge):
+    def __init__(self, dates, symbols, held, quoted, before, charge, accrual):
         self.dates, self.symbols, self.charge = dates, symbols, charge
+        self.accrual, self.interest = accrual, np.zeros(len(dates))
         self.quoted = quoted
         # a symbol without a price so far is held in no units; nought keeps the sums free of NaN
         self.held = np.nan_to_num(held)
@@ -151,7 +161,10 @@ class _Book:
         prices = self.held[first - 1 : stop]
         self.value[first:stop] = prices[1:] * self.units
         self.profit[first:stop] = np.diff(prices, axis=0) * self.units
-        self.gross[first:stop] = self.value[first:stop].sum(axis=1) + self.cash
+        cash = self.cash * np.cumprod(self.accrual[first:stop])
+        self.interest[first:stop] = np.diff(cash, prepend=self.cash)
+        self.gross[first:stop] = self.value[first:stop].sum(axis=1) + cash
+        self.cash = float(cash[-1])
 
     def _order(self, row: int, decision: pd.Timestamp, weights: np.ndarray) -> None:
         self.target, self.late = weights, {}
@@ -162,6 +175,8 @@ class _Book:
             self.delayed.append(note)
 
     def _trade(self, row: int) -> None:
+        self.interest[row] = self.cash * (self.accrual[row] - 1.0)
+        self.cash += self.interest[row]
         priced = self.pending & np.isfinite(self.quoted[row])
         prior, quote = self.held[row - 1], self.before[row]
         worth = quote * self.units
@@ -201,6 +216,7 @@ class _Book:
             weights=weights,
             turnover=turnover,
             contributions=pd.DataFrame(self.profit, self.dates, self.symbols),
+            interest=pd.Series(self.interest, self.dates, name="interest"),
             delayed=pd.DataFrame(self.delayed, columns=["decision", "symbol", "due", "traded"]),
         )
 
@@ -232,6 +248,14 @@ def _checked(closes: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
             f"target weights sum to {total[date]:.4f}", date=f"{date:%Y-%m-%d}", remedy="at most one: no borrowing"
         )
     return targets.sort_index().reindex(columns=closes.columns, fill_value=0.0).clip(lower=0.0)
+
+
+def _accrual(cash_rate: pd.Series, dates: pd.DatetimeIndex) -> np.ndarray:
+    """Return the factor by which cash grows on each session, (T,), from the rate known at the close before."""
+    rate = cash_rate.dropna().sort_index()
+    known = rate.reindex(rate.index.union(dates)).ffill().reindex(dates).fillna(0.0).to_numpy()
+    days = np.diff(dates.to_numpy()) / np.timedelta64(1, "D")
+    return np.concatenate([[1.0], 1.0 + known[:-1] * days / MONEY_MARKET_DAYS])
 
 
 def _charges(cost: float | pd.Series, symbols: pd.Index) -> np.ndarray:

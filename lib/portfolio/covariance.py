@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
+from lib.portfolio.conventions import WEEKS_PER_YEAR
 
-WEEKS_PER_YEAR = 52.0
 #: smallest eigenvalue of a correlation matrix that counts as positive
 SMALLEST = 1e-8
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from lib.market.calendar import Week
 from lib.market.errors import ModelError
+from lib.portfolio.conventions import DAYS_PER_YEAR
 
 METRICS = (
     "annual_return",
@@ -16,7 +18,6 @@ METRICS = (
     "ytd_return",
     "week_return",
 )
-DAYS_PER_YEAR = 365.25
 
 
 def drawdown(nav: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
@@ -24,7 +25,7 @@ def drawdown(nav: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
     return nav / nav.cummax() - 1.0
 
 
-def performance(nav: pd.Series | pd.DataFrame, week_start: pd.Timestamp | None = None) -> pd.DataFrame:
+def performance(nav: pd.Series | pd.DataFrame, week: Week | None = None) -> pd.DataFrame:
     r"""Return the figures that the published tables show.
 
     With :math:`V_0 \dots V_n` on sessions that span :math:`Y` calendar years,
@@ -41,14 +42,17 @@ def performance(nav: pd.Series | pd.DataFrame, week_start: pd.Timestamp | None =
     ----------
     nav : Series (T,) or DataFrame (T, S), indexed by date
         Net asset values, positive. A column may start late or end early (NaN outside), not pause.
-    week_start : Timestamp, optional
-        Last session before the week that ends with the last row; None leaves ``week_return`` NaN.
+    week : Week, optional
+        The report's week: values after its last session are left out, so that every figure of a report is of the same
+        date, and ``week_return`` runs from the last session before it to its last one. None takes all values and
+        leaves ``week_return`` NaN.
 
     Returns
     -------
     DataFrame, (7, S), indexed by metric
         Fractions; ``max_drawdown`` is negative. ``ytd_return`` starts at the last session of the year before, or NaN
-        when the column starts within the year. A ratio over zero is NaN.
+        when the column starts within the year; ``week_return`` is NaN where the column lacks either end of the week. A
+        ratio over zero is NaN.
 
     Raises
     ------
@@ -58,12 +62,14 @@ def performance(nav: pd.Series | pd.DataFrame, week_start: pd.Timestamp | None =
     frame = nav.to_frame(nav.name or "nav") if isinstance(nav, pd.Series) else nav
     if not frame.index.is_monotonic_increasing or not frame.index.is_unique:
         raise ModelError("the dates of a net asset value do not increase", remedy="sort it and drop repeated dates")
-    return pd.DataFrame({name: _figures(frame[name], week_start) for name in frame}, index=list(METRICS)).rename_axis(
+    if week is not None:
+        frame = frame.loc[: week.last]
+    return pd.DataFrame({name: _figures(frame[name], week) for name in frame}, index=list(METRICS)).rename_axis(
         "metric"
     )
 
 
-def _figures(column: pd.Series, week_start: pd.Timestamp | None) -> dict[str, float]:
+def _figures(column: pd.Series, week: Week | None) -> dict[str, float]:
     first, last = column.first_valid_index(), column.last_valid_index()
     nav = column.loc[first:last] if first is not None else column.dropna()
     if len(nav) < 3 or nav.isna().any() or (nav <= 0).any():
@@ -77,19 +83,24 @@ def _figures(column: pd.Series, week_start: pd.Timestamp | None) -> dict[str, fl
     annual = float((nav.iloc[-1] / nav.iloc[0]) ** (1.0 / years) - 1.0)
     volatility = float(returns.std(ddof=1) * np.sqrt(len(returns) / years))
     depth = float(drawdown(nav).min())
-    year_start = pd.Timestamp(nav.index[-1].year, 1, 1)
     return {
         "annual_return": annual,
         "annual_volatility": volatility,
         "sharpe": annual / volatility if volatility > 1e-12 else np.nan,
         "max_drawdown": depth,
         "calmar": annual / -depth if depth < 0 else np.nan,
-        "ytd_return": _since(nav, year_start - pd.Timedelta(days=1)),
-        "week_return": np.nan if week_start is None else _since(nav, week_start),
+        "ytd_return": _ytd_return(nav),
+        "week_return": np.nan if week is None else _week_return(nav, week),
     }
 
 
-def _since(nav: pd.Series, date: pd.Timestamp) -> float:
-    """Return the change since the last value on or before ``date``; NaN when there is none."""
-    before = nav.loc[:date]
+def _ytd_return(nav: pd.Series) -> float:
+    """Return the change since the last value of the year before; NaN when there is none."""
+    before = nav[nav.index.year < nav.index[-1].year]
     return float(nav.iloc[-1] / before.iloc[-1] - 1.0) if len(before) else np.nan
+
+
+def _week_return(nav: pd.Series, week: Week) -> float:
+    """Return the change over a week; NaN where the value at either end is missing."""
+    ends = nav.reindex([week.previous_last, week.last])
+    return float(ends.iloc[1] / ends.iloc[0] - 1.0)
