@@ -64,7 +64,7 @@ def read_trials(notebook: str, folder: Path = TRIALS) -> pd.DataFrame:
     for column in ("window_start", "window_end"):
         table[column] = _parsed(table[column], path, lambda texts: pd.to_datetime(texts, format="%Y-%m-%d"))
     for column in table.columns.difference(REQUIRED_COLUMNS):
-        table[column] = _parsed(table[column], path, lambda texts: pd.to_numeric(texts.replace("", "nan")))
+        table[column] = _parsed(table[column], path, lambda texts: pd.to_numeric(texts.where(texts.ne(""))))
     chosen = table["chosen"].str.strip().str.lower()
     if not chosen.isin(["yes", "no"]).all() or chosen.eq("yes").sum() != 1:
         raise ParameterError(
