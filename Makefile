@@ -16,7 +16,7 @@ report: .venv/ready
 
 # make appendix NOTEBOOK=03 CODE=0 exports one notebook as HTML and PDF: that of the newest run, or as run in JupyterLab
 appendix: .venv/ready
-	$(BIN)/python -m lib.appendix "$(NOTEBOOK)" --code "$(CODE)" --out "$(OUT)"
+	$(BIN)/python -m lib.weekly.appendix "$(NOTEBOOK)" --code "$(CODE)" --out "$(OUT)"
 
 # make data fills the store that make report DATA=store reads; CHECK=1 only tests which providers answer
 data: .venv/live
@@ -56,7 +56,7 @@ study: .venv/ready
 
 # for maintainers: the pictures of the README, of the synthetic sample in both languages
 gallery: .venv/ready
-	$(BIN)/python -m lib.report.gallery
+	$(BIN)/python -m lib.weekly.gallery
 
 # for maintainers: pins every transitive package for all supported Pythons (needs uv)
 lock:

@@ -9,16 +9,16 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from lib.exhibits.parameters import load
+from lib.exhibits.plan import read_plan
+from lib.exhibits.translations import LANGUAGES, catalogue
 from lib.market.ingest import open_market
-from lib.report.catalogue import LANGUAGES, catalogue
 from lib.report.exports import export_run
 from lib.report.html import export_report
-from lib.report.kernels import execute
 from lib.report.manifest import Manifest
-from lib.report.parameters import load
 from lib.report.pdf import export_pdf
-from lib.report.run import NOTEBOOKS, Settings, weekly_run
-from lib.report.sections import read_plan
+from lib.weekly.execution import execute
+from lib.weekly.run import NOTEBOOKS, Settings, weekly_run
 
 AS_OF = "2025-06-13"
 RECAP, REPORT = "01_market_recap", "06_weekly_report"

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pandas as pd
 
+from lib.exhibits.parameters import load
 from lib.market.ingest import open_market
 from lib.market.universe import universe
 from lib.models.gp.composite import average, rotation_scores, top_weights
@@ -19,7 +20,6 @@ from lib.models.gp.objectives import rank_ic
 from lib.models.gp.settings import Settings
 from lib.models.gp.walkforward import walk_forward
 from lib.portfolio.backtest import backtest
-from lib.report.parameters import load
 
 FIELDS = ("open", "high", "low", "close", "volume", "amount")
 

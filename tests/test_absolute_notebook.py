@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from lib.exhibits.translations import catalogue
 from lib.market.universe import universe
-from lib.report.catalogue import catalogue
-from lib.report.kernels import execute
-from lib.report.run import NOTEBOOKS
+from lib.weekly.execution import execute
+from lib.weekly.run import NOTEBOOKS
 from tests.test_notebooks import SMALLER
 
 NAME = "04_absolute_return_etf"

@@ -12,14 +12,15 @@ from pypdf import PdfReader
 from test_html import manifest
 from test_pdf import png, squeezed, text
 
+from lib.exhibits.plan import Plan
+from lib.exhibits.translations import catalogue
 from lib.market.errors import RunError
-from lib.report import appendix, exports, oddcells
+from lib.report import appendix, exports
+from lib.report import sanitize as oddcells
 from lib.report.appendix import export_appendix, parameters_of
-from lib.report.appendix_cli import find, main
-from lib.report.catalogue import catalogue
 from lib.report.html import outside_references
 from lib.report.manifest import SectionRecord
-from lib.report.sections import Plan
+from lib.weekly.appendix import find, main
 
 PIXELS = png().partition(",")[2]
 

@@ -13,13 +13,13 @@ from pypdf import PdfReader
 from run_folder import SECTIONS, manifest, tables, write_run
 from test_appendix import ODD, PLAIN, notebook, shown
 
+from lib.exhibits.notebook_run import Run
+from lib.exhibits.plan import Plan
+from lib.exhibits.translations import LANGUAGES, catalogue
 from lib.report.assemble import Assembly
-from lib.report.catalogue import LANGUAGES, catalogue
 from lib.report.exports import export_run
 from lib.report.history import write_index
 from lib.report.manifest import SectionRecord
-from lib.report.sections import Plan
-from lib.report.session import Run
 
 REPORT = "06_weekly_report"
 DESKTOP, PHONE, PAPER = 1280, 390, 680  # pixels; paper is A4 between the margins of the print view

@@ -6,8 +6,8 @@ from string import Formatter
 
 import pytest
 
+from lib.exhibits.translations import FOLDER, LANGUAGES, catalogue
 from lib.market.errors import ParameterError
-from lib.report.catalogue import FOLDER, LANGUAGES, catalogue
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 

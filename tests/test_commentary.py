@@ -9,13 +9,13 @@ from jinja2 import Environment, meta
 from run_folder import SECTIONS, tables, write_run
 from tracing import NAMES, statements, untraceable
 
+from lib.exhibits.parameters import PARAMS, checked, load
+from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.exhibits.translations import LANGUAGES, catalogue
 from lib.market.errors import ParameterError, RunError
-from lib.report.catalogue import LANGUAGES, catalogue
 from lib.report.commentary import comment, headline_of
 from lib.report.commentary.statements import templates, write
 from lib.report.html import page
-from lib.report.parameters import PARAMS, checked, load
-from lib.report.parameters.weekly_report import WeeklyReport
 
 SETTINGS = load("06_weekly_report")
 

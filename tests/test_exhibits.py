@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.exhibits import charts, tables
+from lib.exhibits.notebook_run import Run
+from lib.exhibits.style import DOWN, DOWN_GREEN, UP, UP_RED, apply_style, save, sign_colours
+from lib.exhibits.translations import LANGUAGES, catalogue
 from lib.market.calendar import Sessions
 from lib.market.errors import RunError, StaleDataError
-from lib.report import charts, tables
-from lib.report.catalogue import LANGUAGES, catalogue
-from lib.report.session import Run
-from lib.report.style import DOWN, DOWN_GREEN, UP, UP_RED, apply_style, save, sign_colours
 
 TABLE = pd.DataFrame(
     {

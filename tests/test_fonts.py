@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 from test_html import laid_out, manifest
 
-from lib.report.catalogue import LANGUAGES, catalogue
+from lib.exhibits.translations import LANGUAGES, catalogue
 from lib.report.fonts import font_face, is_chinese, missing
 from lib.report.html import outside_references, page
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from run_folder import tables, write_run
 
+from lib.exhibits.translations import catalogue
 from lib.market.errors import RunError
-from lib.report.catalogue import catalogue
-from lib.report.gallery import GALLERY, WIDTH, make_gallery
+from lib.weekly.gallery import GALLERY, WIDTH, make_gallery
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 1_500_000

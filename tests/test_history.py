@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from run_folder import write_run
 
-from lib.report.catalogue import LANGUAGES, catalogue
+from lib.exhibits.translations import LANGUAGES, catalogue
 from lib.report.commentary.writing import FILE
 from lib.report.history import entries, write_index
 

@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = ["market", "models", "portfolio", "report"]
+FLOORS = ["market", "models", "portfolio", "exhibits", "report", "weekly"]
 
 
 def imported_modules(path: Path):

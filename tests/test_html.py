@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from lib.report.catalogue import catalogue
+from lib.exhibits.translations import catalogue
 from lib.report.html import outputs_of, outside_references, page
 from lib.report.manifest import Manifest, SectionRecord
 

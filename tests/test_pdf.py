@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from pypdf import PdfReader
 from test_html import manifest
 
+from lib.exhibits.plan import Plan
+from lib.exhibits.translations import catalogue
 from lib.report import exports
-from lib.report.catalogue import catalogue
 from lib.report.html import page
 from lib.report.manifest import SectionRecord
 from lib.report.pdf import export_pdf, pdf_of
-from lib.report.sections import Plan
 from lib.report.typeset import SIZES
 
 

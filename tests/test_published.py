@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from lib.exhibits.published import FOLDER, beside, published, published_week
 from lib.market.errors import ParameterError
-from lib.report.published import FOLDER, beside, published, published_week
 
 GOOD = """
 as_of: "2025-06-13"

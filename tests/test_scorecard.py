@@ -9,15 +9,15 @@ import pytest
 from bs4 import BeautifulSoup
 from run_folder import manifest, tables, write_run
 
+from lib.exhibits.notebook_run import Run
+from lib.exhibits.parameters import load
+from lib.exhibits.published import published, published_week
+from lib.exhibits.tables import table_html
+from lib.exhibits.translations import LANGUAGES, catalogue
 from lib.market.universe import universe
 from lib.report.assemble import Assembly
-from lib.report.catalogue import LANGUAGES, catalogue
 from lib.report.changes import changes, previous_run
-from lib.report.parameters import load
-from lib.report.published import published, published_week
 from lib.report.scorecard import VERDICTS, counts, scorecard
-from lib.report.session import Run
-from lib.report.tables import table_html
 
 TEXT = catalogue("en")
 WEEK = published_week("2025-06-13")

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.exhibits.feature_names import feature_name
+from lib.exhibits.translations import LANGUAGES, catalogue
 from lib.market.errors import ModelError, ParameterError
 from lib.market.panel import Panel
 from lib.models.themes import evidence, learners, ranking, scores
@@ -13,8 +15,6 @@ from lib.models.themes.features import features, ranked
 from lib.models.themes.intraday import NAMES
 from lib.models.themes.labels import forward_returns
 from lib.models.themes.walkforward import Settings, walk_forward
-from lib.report.catalogue import LANGUAGES, catalogue
-from lib.report.feature_names import feature_name
 
 
 def market(rows=520, columns=24, seed=0):

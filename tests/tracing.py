@@ -6,8 +6,8 @@ from calendar import month_name
 
 import pandas as pd
 
+from lib.exhibits.translations import catalogue
 from lib.market.universe import universe
-from lib.report.catalogue import catalogue
 
 NAMES = {"en": universe("allocation")["name_en"].to_dict(), "zh": universe("allocation")["name_zh"].to_dict()}
 KEYS = ["symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score"]

@@ -14,14 +14,14 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
+from lib.exhibits.translations import LANGUAGES, Catalogue, catalogue
 from lib.market.errors import RunError
-from lib.report.catalogue import LANGUAGES, Catalogue, catalogue
 from lib.report.formulas import with_mathml
 from lib.report.html import heading, lay_out, make_self_contained, number_headings
 from lib.report.manifest import Manifest
-from lib.report.oddcells import Oddity, leave_out_unrendered, settle
 from lib.report.pdf import export_pdf
 from lib.report.rendering import cells_html
+from lib.report.sanitize import Oddity, leave_out_unrendered, settle
 
 FOLDER = "appendices"
 SAMPLES = ("sample", "sample-null")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.exhibits.translations import Catalogue
 from lib.market.errors import RunError
-from lib.report.catalogue import Catalogue
 from lib.report.commentary.cells import Table, Tables
 from lib.report.manifest import Manifest
-from lib.report.parameters.weekly_report import WeeklyReport
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 COLUMNS = ["exhibit", "name", "name_en", "what", "previous", "latest", "change", "format"]

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from lib.exhibits.plan import Plan
+from lib.exhibits.translations import Catalogue
 from lib.market.errors import SuiteError
 from lib.report.appendix import FOLDER, export_appendix, told
-from lib.report.catalogue import Catalogue
 from lib.report.html import export_report
 from lib.report.manifest import ExportRecord, Manifest
 from lib.report.pdf import export_pdf
-from lib.report.sections import Plan
 
 
 def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Catalogue) -> None:

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from lib.exhibits.translations import Catalogue
 from lib.market.errors import RunError
-from lib.report.catalogue import Catalogue
 from lib.report.changes import DATE
 from lib.report.commentary import headline_of
 from lib.report.html import lay_out

@@ -10,7 +10,7 @@ import nbformat
 from bs4 import BeautifulSoup, Tag
 from markupsafe import Markup
 
-from lib.report.catalogue import Catalogue
+from lib.exhibits.translations import Catalogue
 from lib.report.commentary import headline_of
 from lib.report.fonts import font_face
 from lib.report.formulas import with_mathml

@@ -15,8 +15,8 @@ from pathlib import Path
 import typst
 from bs4 import BeautifulSoup
 
+from lib.exhibits.translations import Catalogue
 from lib.market.errors import RunError
-from lib.report.catalogue import Catalogue
 from lib.report.fonts import FOLDER
 from lib.report.typeset import Set, drawable, typeset, words
 

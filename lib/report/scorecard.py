@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.report.catalogue import Catalogue
+from lib.exhibits.published import Exhibit, Fact, Week
+from lib.exhibits.translations import Catalogue
 from lib.report.commentary.cells import KEYS, Table, Tables
-from lib.report.published import Exhibit, Fact, Week
 
 #: what can be said of a number: differs carries a reason; absent: this run has nothing to put beside it;
 #: not_published: the run has an exhibit of which nothing was printed

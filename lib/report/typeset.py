@@ -13,8 +13,8 @@ from urllib.parse import unquote_to_bytes
 import pypandoc
 from bs4 import BeautifulSoup, Tag
 
+from lib.exhibits.translations import Catalogue
 from lib.market.errors import RunError
-from lib.report.catalogue import Catalogue
 from lib.report.fonts import missing
 from lib.report.formulas import tex_of, to_typst
 

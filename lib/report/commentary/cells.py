@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.report.catalogue import Catalogue
+from lib.exhibits.translations import Catalogue
 
 #: columns that name a row, the first that a table has
 KEYS = ("symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score")

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.exhibits.translations import Catalogue
 from lib.market.errors import RunError
-from lib.report.catalogue import Catalogue
 from lib.report.commentary import market, portfolios, risks, themes
 from lib.report.commentary.cells import Cell, Quotation, Tables
 from lib.report.commentary.statements import Statement, templates, write
 from lib.report.manifest import NAME
-from lib.report.parameters.weekly_report import WeeklyReport
 
 FILE = "facts/commentary.json"
 

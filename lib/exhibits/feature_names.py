@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lib.report.catalogue import Catalogue
+from lib.exhibits.translations import Catalogue
 
 #: a number that stands for itself between underscores: sessions, or a place in a sequence
 NUMBER = re.compile(r"_(\d+)(?=_|$)")

@@ -2,7 +2,7 @@
 
 import sys
 
-from lib.report.cli import main
+from lib.weekly.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lib.report.parameters.base import Parameters, Symbol
+from lib.exhibits.parameters.base import Parameters, Symbol
 
 
 class MarketRecap(Parameters):

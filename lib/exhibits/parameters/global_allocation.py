@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lib.report.parameters.base import Parameters
+from lib.exhibits.parameters.base import Parameters
 
 Share = Annotated[float, Field(gt=0, le=1)]
 

@@ -8,15 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lib.exhibits.parameters import PARAMS, Parameters, checked, load, read_yaml
 from lib.market.errors import ParameterError
-from lib.market.fingerprint import fingerprint
-from lib.report.manifest import versions
-from lib.report.parameters import PARAMS, Parameters, checked, load, read_yaml
 
-LIB = Path(__file__).resolve().parents[1]
-NOTEBOOKS = LIB.parent / "notebooks"
-#: files whose content can change a result
-CODE = (".py", ".csv", ".yaml", ".j2", ".css", ".typ", ".mplstyle", ".json")
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
 class Section(BaseModel):
@@ -98,10 +93,3 @@ def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
 def read_parameters(plan: Plan, params: Path = PARAMS) -> dict[str, Parameters]:
     """Read and check the parameters of every notebook of the plan."""
     return {name: load(name, params) for name in [section.notebook for section in plan.sections] + [plan.report]}
-
-
-def code_fingerprint(params: Path = PARAMS) -> str:
-    """Return a hash of the suite's code, texts and universes, and of the packages it stands on."""
-    files = [path for path in sorted(LIB.rglob("*")) if path.suffix in CODE and "__pycache__" not in path.parts]
-    files += sorted((Path(params) / "universe").glob("*.csv"))
-    return fingerprint([(path.name, path) for path in files], versions())

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from PIL import Image
 
-from lib.report.catalogue import Catalogue
+from lib.exhibits.translations import Catalogue
 from lib.report.rendering import FORMATS, cells_html
 
 #: rows of a table and lines of a text that a page shows of one output

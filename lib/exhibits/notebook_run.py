@@ -15,14 +15,14 @@ import pandas as pd
 from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
+from lib.exhibits.plan import Plan, read_plan
+from lib.exhibits.style import apply_style, save, sign_off
+from lib.exhibits.tables import table_html
+from lib.exhibits.translations import Catalogue, catalogue
 from lib.market.calendar import Week
 from lib.market.errors import RunError, StaleDataError
 from lib.market.ingest import STORES, open_market
 from lib.market.pointintime import Market
-from lib.report.catalogue import Catalogue, catalogue
-from lib.report.sections import Plan, read_plan
-from lib.report.style import apply_style, save, sign_off
-from lib.report.tables import table_html
 
 OUTPUTS = Path(__file__).resolve().parents[2] / "outputs"
 #: longer tables are folded away in the report
@@ -134,7 +134,7 @@ class Run:
         figure : Figure, optional
             Its PNG; it is closed.
         formats : mapping, optional
-            How the table shows a column, a key of ``lib.report.tables.FORMATS``.
+            How the table shows a column, a key of ``lib.exhibits.tables.FORMATS``.
         words : mapping, optional
             What the table shows for a symbol or another identifier of its CSV, as a heading or in a cell.
         data_date : date, optional

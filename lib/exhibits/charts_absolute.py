@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from lib.report.charts import legend_above
-from lib.report.style import PALETTE
+from lib.exhibits.charts import legend_above
+from lib.exhibits.style import PALETTE
 
 HATCHES = ("", "////", "....")
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from lib.market.errors import SuiteError
-from lib.report.run import Settings, weekly_run
+from lib.weekly.run import Settings, weekly_run
 
 #: exit codes: a section failed; the run was refused or could not be written; Ctrl-C
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from lib.report.charts import legend_above
+from lib.exhibits.charts import legend_above
 
 
 def nav_band(nav: pd.DataFrame, words: dict[str, str]) -> Figure:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from great_tables import GT, loc, style
 
-from lib.report.catalogue import Catalogue, catalogue
+from lib.exhibits.translations import Catalogue, catalogue
 
 #: what a column's values are; percent and points take fractions
 FORMATS = {

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.exhibits.parameters import PARAMS
 from lib.market.errors import ParameterError
-from lib.report.parameters import PARAMS
 
 TRIALS = PARAMS / "trials"
 #: what every file has: the setting in both languages, the first and last decision it was judged on, the data it was

@@ -9,21 +9,21 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from lib.exhibits.notebook_run import ALLOW_STALE
+from lib.exhibits.parameters import PARAMS, Parameters, RunParameters
+from lib.exhibits.plan import NOTEBOOKS, Plan, Section, read_parameters, read_plan
+from lib.exhibits.published import FOLDER as PUBLISHED
+from lib.exhibits.translations import catalogue
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 from lib.market.ingest import NAMED, open_market
 from lib.market.pointintime import Market
-from lib.report.catalogue import catalogue
 from lib.report.changes import previous_run
 from lib.report.exports import export_run
-from lib.report.folders import built_aside, files_of
 from lib.report.history import write_index
-from lib.report.kernels import code_cells, execute, unwritten
-from lib.report.manifest import Manifest, SectionRecord, versions
-from lib.report.parameters import PARAMS, Parameters, RunParameters
-from lib.report.published import FOLDER as PUBLISHED
-from lib.report.sections import NOTEBOOKS, Plan, Section, code_fingerprint, read_parameters, read_plan
-from lib.report.session import ALLOW_STALE
+from lib.report.manifest import Manifest, SectionRecord, code_fingerprint, versions
+from lib.weekly.atomic_folder import built_aside, files_of
+from lib.weekly.execution import code_cells, execute, unwritten
 
 
 @dataclass(frozen=True)

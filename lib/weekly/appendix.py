@@ -1,4 +1,4 @@
-"""The command line that exports one notebook: ``python -m lib.appendix 03``."""
+"""The command line that exports one notebook: ``python -m lib.weekly.appendix 03``."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from pathlib import Path
 
 import nbformat
 
+from lib.exhibits.translations import LANGUAGES, catalogue
 from lib.market.errors import RunError, SuiteError
 from lib.report.appendix import FOLDER, export_appendix, told, was_run
-from lib.report.catalogue import LANGUAGES, catalogue
-from lib.report.cli import FAILED, REFUSED
 from lib.report.manifest import NAME, Manifest
-from lib.report.run import NOTEBOOKS
+from lib.weekly.cli import FAILED, REFUSED
+from lib.weekly.run import NOTEBOOKS
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
-    command = argparse.ArgumentParser(prog="python -m lib.appendix", description="Export one notebook as HTML and PDF.")
+    command = argparse.ArgumentParser(
+        prog="python -m lib.weekly.appendix", description="Export one notebook as HTML and PDF."
+    )
     command.add_argument("notebook", help="its number (03), its name (03_gp_rotation) or the path of an .ipynb")
     command.add_argument("--code", default="1", choices=("0", "1"), help="with the code of its cells (default: 1)")
     command.add_argument("--out", default="outputs", type=Path, help="folder of the runs (default: outputs)")
@@ -87,3 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(told(oddity, t), file=sys.stderr)
     print(f"appendix: {made.html}\nappendix: {made.pdf}")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

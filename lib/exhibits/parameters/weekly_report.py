@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lib.report.parameters.base import Parameters
+from lib.exhibits.parameters.base import Parameters
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Return = Annotated[float, Field(ge=0, le=1)]

@@ -10,12 +10,12 @@ import jinja2
 from bs4 import BeautifulSoup
 from PIL import Image
 
+from lib.exhibits.tables import table_html
+from lib.exhibits.translations import LANGUAGES, Catalogue, catalogue
 from lib.market.errors import RunError
-from lib.report.catalogue import LANGUAGES, Catalogue, catalogue
 from lib.report.html import TEMPLATES, heading
 from lib.report.manifest import Manifest
-from lib.report.run import Settings, weekly_run
-from lib.report.tables import table_html
+from lib.weekly.run import Settings, weekly_run
 
 ROOT = Path(__file__).resolve().parents[2]
 GALLERY = ROOT / "docs" / "gallery"

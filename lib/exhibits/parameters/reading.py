@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from lib.exhibits.parameters.base import RUN_PARAMETERS, Parameters
 from lib.market.errors import ParameterError
-from lib.report.parameters.base import RUN_PARAMETERS, Parameters
 
 PARAMS = Path(__file__).resolve().parents[3] / "params"
 Model = TypeVar("Model", bound=BaseModel)
@@ -42,7 +42,7 @@ def model_of(notebook: str) -> type[Parameters]:
 
     A notebook without such a module has no parameters of its own.
     """
-    name = f"lib.report.parameters.{re.sub(r'^[0-9]+_', '', notebook)}"
+    name = f"lib.exhibits.parameters.{re.sub(r'^[0-9]+_', '', notebook)}"
     if importlib.util.find_spec(name) is None:
         return Parameters
     module = importlib.import_module(name)

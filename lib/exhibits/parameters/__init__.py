@@ -1,7 +1,7 @@
 """The parameters of every notebook: typed, checked before anything starts."""
 
-from lib.report.parameters.base import RUN_PARAMETERS, Parameters, RunParameters, Symbol
-from lib.report.parameters.reading import PARAMS, checked, load, model_of, read_yaml
+from lib.exhibits.parameters.base import RUN_PARAMETERS, Parameters, RunParameters, Symbol
+from lib.exhibits.parameters.reading import PARAMS, checked, load, model_of, read_yaml
 
 __all__ = [
     "PARAMS",

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from lib.report.style import PALETTE
+from lib.exhibits.style import PALETTE
 
 #: one per class, so that the classes differ without colour too
 HATCHES = ("", "////", "....", "xxxx")

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lib.exhibits.parameters import PARAMS, checked, read_yaml
+from lib.exhibits.tables import FORMATS, ROW_FORMATS
 from lib.market.errors import ParameterError
 from lib.market.pointintime import Market
-from lib.report.parameters import PARAMS, checked, read_yaml
-from lib.report.tables import FORMATS, ROW_FORMATS
 
 FOLDER = PARAMS / "published"
 COLUMNS = ["exhibit", "row", "name", "name_en", "column", "minus", "value", "relation", "format"]
