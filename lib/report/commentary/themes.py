@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lib.exhibits.parameters.weekly_report import WeeklyReport
-from lib.report.commentary.cells import Table, Tables
+from lib.report.commentary.quotations import Table, Tables
 from lib.report.commentary.statements import Statement, write
 
 
