@@ -156,7 +156,7 @@ class Run:
             raise RunError(f"exhibit {number} has neither table nor figure", remedy="pass table=, figure= or both")
         record = self._record(number, slug, stem, data_date, list(notes), dict(formats or {}), values or {})
         record["words"] = dict(words or {})
-        record["show_table"] = show_table or (figure is None and len(table) <= FOLDED)
+        record["show_table"] = show_table or (figure is None and table is not None and len(table) <= FOLDED)
         if table is not None:
             path = self._place("tables", f"{stem}.csv")
             table.to_csv(path, index=False, date_format="%Y-%m-%d", encoding="utf-8", lineterminator="\n")

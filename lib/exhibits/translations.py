@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal, get_args
 
 import pandas as pd
 import yaml
@@ -14,7 +15,8 @@ import yaml
 from lib.market.errors import ParameterError
 
 FOLDER = Path(__file__).resolve().parent / "text"
-LANGUAGES = ("en", "zh")
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,14 @@ def translations(language: str) -> Translations:
     """
     if language not in LANGUAGES:
         raise ParameterError(f"there is no edition in {language!r}", remedy=f"choose from {', '.join(LANGUAGES)}")
-    texts = {}
+    texts: dict[str, str] = {}
     for path in sorted((FOLDER / language).glob("*.yaml")):
         texts |= _flat(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, path.stem)
     return Translations(language, texts)
 
 
 def _flat(tree: Mapping, prefix: str) -> dict[str, str]:
-    flat = {}
+    flat: dict[str, str] = {}
     for key, value in tree.items():
         name = f"{prefix}.{key}"
         flat |= _flat(value, name) if isinstance(value, Mapping) else {name: str(value)}

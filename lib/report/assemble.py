@@ -16,6 +16,7 @@ from lib.exhibits.notebook_run import Run
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
 from lib.exhibits.tables import table_html
+from lib.market.errors import RunError
 from lib.market.universe import universe
 from lib.report.changes import changes, previous_run
 from lib.report.commentary import Commentary, comment
@@ -79,17 +80,22 @@ class Assembly:
     def section(self, name: str, paragraph: list | None = None) -> HTML:
         """Return the part of one notebook."""
         record = self.manifest.section(name) if self.manifest else None
-        made = {exhibit["number"]: exhibit for exhibit in self.exhibits if exhibit["notebook"] == name}
-        numbers = sorted({*made, *(record.exhibits if record else ())}, key=_place)
-        items = [{"number": number, "exhibit": self._filled(made.get(number))} for number in numbers]
+        records = [exhibit for exhibit in self.exhibits if exhibit["notebook"] == name]
+        exhibits = {exhibit["number"]: self._filled(exhibit, self._results) for exhibit in records}
+        numbers = sorted({*exhibits, *(record.exhibits if record else ())}, key=_place)
+        items = [{"number": number, "exhibit": exhibits.get(number)} for number in numbers]
         return self._render("section", name=name, record=record, items=items, paragraph=paragraph)
 
     def changes(self, settings: WeeklyReport) -> HTML:
         """Return what changed against the previous run, saved as supplement 51."""
-        previous, broken = previous_run(self.folder.parent, self.manifest) if self.manifest else (None, [])
-        missing, shown = [], None
+        previous: Path | None = None
+        broken: list[str] = []
+        missing: list[str] = []
+        shown = None
+        if self.manifest:
+            previous, broken = previous_run(self._results.parent, self.manifest)
         if previous:
-            table, missing = changes(self.folder, previous, self.run.t, settings, self._assets())
+            table, missing = changes(self._results, previous, self.run.t, settings, self._assets())
             if len(table):
                 kinds = dict.fromkeys(("previous", "latest", "change"), "format")
                 shown = self._saved("s51", "changes", table, kinds, previous=self.run.t.date(previous.name))
@@ -99,9 +105,11 @@ class Assembly:
 
     def scorecard(self) -> HTML:
         """Return the published numbers of the week beside this run's, saved as supplement 50."""
-        week, verdicts, shown = published_week(self.run.market.week.last) if self.folder else None, {}, None
+        week = published_week(self.run.market.week.last) if self.folder else None
+        verdicts: dict[str, int] = {}
+        shown = None
         if week:
-            table = scorecard(week, self.folder, self.run.t, synthetic=self.run.market.source.synthetic)
+            table = scorecard(week, self._results, self.run.t, synthetic=self.run.market.source.synthetic)
             verdicts = counts(table)
             kinds = dict.fromkeys(("published", "value", "difference", "tolerance"), "format")
             shown = self._saved("s50", "scorecard", table, kinds)
@@ -138,6 +146,13 @@ class Assembly:
             columns=["section", "status", "error", "exhibits"],
         )
 
+    @property
+    def _results(self) -> Path:
+        """The folder of the results."""
+        if self.folder is None:
+            raise RunError("there are no results to show", file=self.run.out, remedy="run the other notebooks first")
+        return self.folder
+
     def _assets(self) -> pd.DataFrame:
         """Return the names of the instruments that head the columns of exhibit 16."""
         parameters = self.manifest.parameters if self.manifest else {}
@@ -167,13 +182,11 @@ class Assembly:
         path = self.run.out / "exhibits" / f"fig{number}_{slug}.json"
         return self._filled(json.loads(path.read_text(encoding="utf-8")), self.run.out)
 
-    def _filled(self, exhibit: dict | None, folder: Path | None = None) -> dict | None:
-        """Add to an exhibit's record its picture and its table."""
-        if exhibit is None:
-            return None
+    def _filled(self, exhibit: dict, folder: Path) -> dict:
+        """Return an exhibit's record with its picture and its table."""
         filled = dict(exhibit, picture=None, table=None)
         for file in exhibit["files"]:
-            path = (folder or self.folder) / file
+            path = folder / file
             if path.suffix == ".png":
                 filled["picture"] = base64.b64encode(path.read_bytes()).decode("ascii")
             elif path.suffix == ".csv":

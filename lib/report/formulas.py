@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import pypandoc
 from bs4 import BeautifulSoup, Tag
 
+from lib.report.soup import attribute
+
 #: a formula: its TeX, and whether it stands on a line of its own
 Formula = tuple[str, bool]
 #: LaTeX output: a formula between its marks, or an environment
@@ -47,8 +49,8 @@ def with_mathml(soup: BeautifulSoup) -> None:
             tex = next(part for part in found.groups() if part is not None)
             output.clear()
             output.append(BeautifulSoup(script(tex.strip(), display=True), "html.parser"))
-    tags = [tag for tag in soup.find_all("script") if tag.get("type", "").startswith("math/tex")]
-    formulas = [(tag.get_text().replace("<\\/", "</"), "display" in tag["type"]) for tag in tags]
+    tags = [tag for tag in soup.find_all("script") if attribute(tag, "type").startswith("math/tex")]
+    formulas = [(tag.get_text().replace("<\\/", "</"), "display" in attribute(tag, "type")) for tag in tags]
     for tag, mathml in zip(tags, to_mathml(formulas), strict=True):
         tag.replace_with(BeautifulSoup(mathml, "html.parser"))
 
@@ -68,6 +70,6 @@ def _convert(formulas: Sequence[Formula], to: str, *extra: str) -> list[str]:
 
 
 def _code(tex: str) -> Tag:
-    tag = Tag(name="code", attrs={"class": ["formula"]})
+    tag = Tag(name="code", attrs={"class": "formula"})
     tag.string = tex
     return tag

@@ -16,6 +16,7 @@ from lib.report.fonts import font_face
 from lib.report.formulas import with_mathml
 from lib.report.manifest import Manifest
 from lib.report.rendering import cells_html
+from lib.report.soup import attribute, one_line
 
 TEMPLATES = Path(__file__).with_name("templates")
 RESOURCES = {"img": "src", "source": "src", "video": "src", "audio": "src", "iframe": "src", "embed": "src"}
@@ -117,10 +118,11 @@ def outside_references(html: str) -> list[str]:
         if tag.name in ("script", "link", "object", "base"):
             found.append(str(tag)[:120])
         for name in ("href", "src", "srcset", "data", "action", "poster", "xlink:href"):
-            value = tag.get(name)
+            value = attribute(tag, name)
             if value and not value.startswith(("#", "data:")):
                 found.append(f"{tag.name} {name}={value[:80]}")
-    styles = [tag.string or "" for tag in soup.find_all("style")] + [tag["style"] for tag in soup.select("[style]")]
+    styles = [tag.string or "" for tag in soup.find_all("style")]
+    styles += [attribute(tag, "style") for tag in soup.select("[style]")]
     return found + [match.group() for style in styles for match in OUTSIDE.finditer(style)]
 
 
@@ -129,21 +131,22 @@ def make_self_contained(soup: BeautifulSoup, t: Translations) -> None:
     for tag in soup.find_all(RUN_OR_FETCHED):
         tag.decompose()
     for tag in soup.find_all(True):
-        if tag.name in RESOURCES and not tag.get(address := RESOURCES[tag.name], "").startswith("data:"):
+        address = attribute(tag, RESOURCES[tag.name]) if tag.name in RESOURCES else "data:"
+        if not address.startswith("data:"):
             note = soup.new_tag("span", attrs={"class": "left-out"})
-            note.string = t("06_weekly_report.left_out", address=tag.get(address, ""))
+            note.string = t("06_weekly_report.left_out", address=address)
             tag.replace_with(note)
         else:
             _take_out_references(tag)
 
 
 def _take_out_references(tag: Tag) -> None:
-    if tag.name == "a" and not tag.get("href", "#").startswith("#"):
+    if tag.name == "a" and not attribute(tag, "href").startswith("#"):
         del tag["href"]
     if tag.name == "style":
         tag.string = OUTSIDE.sub("", tag.string or "")
     if "style" in tag.attrs:
-        tag["style"] = OUTSIDE.sub("", tag["style"])
+        tag["style"] = OUTSIDE.sub("", attribute(tag, "style"))
     for name in [name for name in tag.attrs if name.startswith("on") or name in ("srcset", "action", "poster")]:
         del tag[name]
 
@@ -159,11 +162,7 @@ def number_headings(soup: BeautifulSoup) -> list[dict]:
         found.name = f"h{level}"
         found["id"] = found.get("id") or f"part-{place}"
         if level == 2:
-            contents.append({"id": found["id"], "text": _text(found), "parts": []})
+            contents.append({"id": found["id"], "text": one_line(found), "parts": []})
         elif level == 3 and contents:
-            contents[-1]["parts"].append({"id": found["id"], "text": _text(found)})
+            contents[-1]["parts"].append({"id": found["id"], "text": one_line(found)})
     return contents
-
-
-def _text(tag: Tag) -> str:
-    return " ".join(tag.get_text(" ").split())

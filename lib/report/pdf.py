@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from typing import Final
 
 import typst
 from bs4 import BeautifulSoup
@@ -18,10 +19,11 @@ from bs4 import BeautifulSoup
 from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
 from lib.report.fonts import FOLDER
-from lib.report.typeset import TypstSource, drawable, typeset, words
+from lib.report.soup import classes, one_line
+from lib.report.typeset import TypstSource, drawable, typeset
 
 TEMPLATE = Path(__file__).with_name("templates") / "page.typ"
-STANDARD = "ua-1"
+STANDARD: Final = "ua-1"
 FOLDED = re.compile(r'(<details class="figures"[^>]*>).*?(</details>)', re.DOTALL)
 
 
@@ -58,10 +60,13 @@ def pdf_of(html: str, t: Translations, *, date: str, source: str, name: str = "r
     """Return the PDF of a page; a picture or a formula that cannot be set is named in its place."""
     # what is folded away is not set, and there is much of it to parse
     soup = BeautifulSoup(FOLDED.sub(r"\1\2", html), "html.parser")
+    main = soup.find("main")
+    if main is None:
+        raise RunError("the page has no <main> element", file=name, remedy="export the report again")
     front = {"page": json.dumps(_front(soup, t, date, source), ensure_ascii=False)}
     with tempfile.TemporaryDirectory(prefix="report-pdf-") as home:
         folder = Path(home)
-        body = typeset(soup.find("main"), folder, t)
+        body = typeset(main, folder, t)
         try:
             return _compile(folder, body.text(), front)
         except typst.TypstError:
@@ -96,22 +101,19 @@ def _front(soup: BeautifulSoup, t: Translations, date: str, source: str) -> dict
     banners = []
     for banner in soup.select("header .banner"):
         pre = banner.find("pre")
-        items = [words(item.extract()) for item in banner.find_all("li")]
+        items = [one_line(item.extract()) for item in banner.find_all("li")]
         code = pre.extract().get_text().strip() if pre else ""
         strong = banner.find("strong")
         head = strong.extract().get_text(" ", strip=True) if strong else ""
-        said = {"strong": head, "text": words(banner), "pre": code}
+        said = {"strong": head, "text": one_line(banner), "pre": code}
         banners.append(
             {key: drawable(text) for key, text in said.items()}
-            | {"items": [drawable(item) for item in items], "failed": "failed" in banner["class"]}
+            | {"items": [drawable(item) for item in items], "failed": "failed" in classes(banner)}
         )
-    facts = [
-        [drawable(words(part.find("dt"))), drawable(words(part.find("dd")))] for part in soup.select(".facts > div")
-    ]
-    kicker, title = soup.select_one(".kicker"), soup.find("h1")
+    facts = [[drawable(one_line(part.find(name))) for name in ("dt", "dd")] for part in soup.select(".facts > div")]
     return {
-        "title": drawable(words(title)) if title else "",
-        "kicker": drawable(words(kicker)) if kicker else "",
+        "title": drawable(one_line(soup.find("h1"))),
+        "kicker": drawable(one_line(soup.select_one(".kicker"))),
         "facts": facts,
         "banners": banners,
         "contents": t("06_weekly_report.contents") if soup.select("nav.contents li") else "",

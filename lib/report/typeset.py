@@ -6,17 +6,19 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pypandoc
-from bs4 import BeautifulSoup, Tag
+from bs4 import Tag
 
 from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
 from lib.report.fonts import missing
 from lib.report.formulas import tex_of, to_typst
+from lib.report.soup import attribute, classes
 
 DATA_URI = re.compile(r"data:image/([a-z+]+)[^,]*?(;base64)?,(.*)", re.IGNORECASE | re.DOTALL)
 #: what Typst reads, by the name in a data URI
@@ -64,7 +66,7 @@ class TypstSource:
     body: str
     pieces: dict[str, Piece]
 
-    def text(self, without: set[str] = frozenset()) -> str:
+    def text(self, without: Set[str] = frozenset()) -> str:
         """Return the Typst code; of the pieces in ``without`` only the names."""
         pieces = {key: piece.instead if key in without else piece.code for key, piece in self.pieces.items()}
         return MARK.sub(lambda found: pieces.get(found[0], found[0]), self.body)
@@ -89,16 +91,17 @@ def typeset(main: Tag, folder: Path, t: Translations) -> TypstSource:
 def _prepare(main: Tag, folder: Path, t: Translations) -> dict[str, Piece]:
     """Put marks in place of pictures and formulas and return these; make the rest what pandoc and Typst know."""
     for tag in main.find_all(["style", "script", "button", "input"]):
-        if not tag.get("type", "").startswith("math/tex"):
+        if not attribute(tag, "type").startswith("math/tex"):
             tag.decompose()
     for folded in main.find_all("details"):
         _unfold(folded, t)
     for code in main.select("div.highlight > pre"):
         source = code.get_text()
         code.clear()
-        code["class"] = ["python"]
-        code.append(Tag(name="code"))
-        code.code.string = source
+        code["class"] = "python"
+        content = Tag(name="code")
+        content.string = source
+        code.append(content)
     for number in main.select(".exhibit-number"):
         number.append(" · ")
     for level in range(2, 7):
@@ -122,7 +125,7 @@ def _prepare(main: Tag, folder: Path, t: Translations) -> dict[str, Piece]:
 
 def _unfold(folded: Tag, t: Translations) -> None:
     """Leave out what the page folds away, and say where it is."""
-    note = BeautifulSoup("<p class='source'></p>", "html.parser").p
+    note = Tag(name="p", attrs={"class": "source"})
     file = folded.get("data-file")
     note.string = t("export.pdf_folded", file=file) if file else t("export.pdf_folded_html")
     folded.replace_with(note)
@@ -148,8 +151,8 @@ def _pictures(main: Tag, folder: Path, pieces: dict[str, Piece], t: Translations
             data = base64.b64encode(str(drawn).encode()).decode()
             drawn.replace_with(Tag(name="img", attrs={"alt": label, "src": f"data:image/svg+xml;base64,{data}"}))
     for number, image in enumerate(main.find_all("img"), start=1):
-        kind, content = picture(image.get("src", ""))
-        alt = drawable(image.get("alt") or t("export.picture", number=number))
+        kind, content = picture(attribute(image, "src"))
+        alt = drawable(attribute(image, "alt") or t("export.picture", number=number))
         instead = f"#unreadable({_quoted(t('export.pdf_no_picture', alt=alt))})"
         code = instead
         if content is not None:
@@ -172,7 +175,7 @@ def _quoted(text: str) -> str:
 
 def _width(image: Tag) -> str:
     """Return a picture's width: that of the page, or less where the page shows it smaller."""
-    asked = str(image.get("width", "")).removesuffix("px")
+    asked = attribute(image, "width").removesuffix("px")
     return f"{min(int(asked) / PAGE_PIXELS, 1):.0%}" if asked.isdigit() else "100%"
 
 
@@ -196,7 +199,7 @@ def _as_figure(image: Tag, mark: str) -> None:
     content = Tag(name="p")
     content.string = mark
     figure.append(content)
-    if caption is not None and "caption" in caption.get("class", []):
+    if caption is not None and "caption" in classes(caption):
         caption.name = "figcaption"
         figure.append(caption.extract())
 
@@ -208,7 +211,7 @@ def _keep_words_with_table(exhibit: Tag) -> None:
         for tag in table.find_all_previous(["p", "ul"]):
             if exhibit not in tag.parents:
                 break
-            tag["class"] = [*tag.get("class", []), "kept"]
+            tag["class"] = " ".join([*classes(tag), "kept"])
 
 
 def _fit(table: Tag, t: Translations) -> None:
@@ -222,7 +225,7 @@ def _fit(table: Tag, t: Translations) -> None:
                 place += _span(cell)
                 if place > WIDEST:
                     cell.decompose()
-        note = Tag(name="p", attrs={"class": ["source"]})
+        note = Tag(name="p", attrs={"class": "source"})
         note.string = t("export.pdf_wide", left=columns - WIDEST, columns=columns)
         table.insert_after(note)
         columns = WIDEST
@@ -233,7 +236,7 @@ def _fit(table: Tag, t: Translations) -> None:
     size = next(size for most, size in SIZES if columns <= most)
     table.attrs = {"class": "typst:no-figure", "data-typst:text:size": f"{size}pt"}
     for cell in table.find_all(["td", "th"]):
-        right = {"gt_right", "number"} & set(cell.get("class", [])) or "right" in cell.get("style", "")
+        right = {"gt_right", "number"} & set(classes(cell)) or "right" in attribute(cell, "style")
         spans = {key: cell[key] for key in ("rowspan", "colspan") if key in cell.attrs}
         cell.attrs = spans | {"style": f"text-align: {'right' if right else 'left'}"}
     for text in table.find_all(string=lambda text: any(len(word) > LONG_WORD for word in text.split())):
@@ -242,20 +245,23 @@ def _fit(table: Tag, t: Translations) -> None:
 
 def _loosen(cell: Tag) -> None:
     """Let a page end within a cell that spans many rows, which Typst would keep together: say it in its first row."""
-    spanned = int(cell["rowspan"]) if cell["rowspan"].isdigit() else 1
-    if spanned > LONGEST_SPAN:
+    spanned = _span(cell, "rowspan")
+    first = cell.find_parent("tr")
+    if spanned > LONGEST_SPAN and first:
         del cell["rowspan"]
-        for row in cell.parent.find_next_siblings("tr", limit=spanned - 1):
+        for row in first.find_next_siblings("tr", limit=spanned - 1):
             row.insert(0, Tag(name="td"))
 
 
-def _span(cell: Tag) -> int:
-    return int(cell.get("colspan", 1)) if str(cell.get("colspan", 1)).isdigit() else 1
+def _span(cell: Tag, direction: str = "colspan") -> int:
+    """Return over how many columns, or rows, a cell spans."""
+    span = attribute(cell, direction)
+    return int(span) if span.isdigit() else 1
 
 
 def _settle_targets(main: Tag) -> None:
     """Keep the targets of links alone, each once: Typst refuses a link to a label that is missing or stands twice."""
-    links = {link["href"][1:] for link in main.select('a[href^="#"]')}
+    links = {attribute(link, "href")[1:] for link in main.select('a[href^="#"]')}
     seen = set()
     for tag in main.find_all(id=True):
         if tag["id"] not in links or tag["id"] in seen:
@@ -263,14 +269,14 @@ def _settle_targets(main: Tag) -> None:
         else:
             seen.add(tag["id"])
     for link in main.select('a[href^="#"]'):
-        if link["href"][1:] not in seen:
+        if attribute(link, "href")[1:] not in seen:
             link.unwrap()
 
 
 def _unwrap(main: Tag) -> None:
     """Take away the boxes of the page, which Typst would keep as boxes that cannot hold a new page."""
     for tag in main.find_all(["div", "section", "article", "header"]):
-        if "gap" in tag.get("class", []):
+        if "gap" in classes(tag):
             continue
         if tag.find(BLOCKS):
             tag.unwrap()
@@ -282,16 +288,13 @@ def _quiet(main: Tag) -> None:
     """Set sources and notes small and grey, and gaps in the colour of a warning."""
     small = {"data-typst:text:size": "7.5pt", "data-typst:text:fill": 'rgb("#56636f")'}
     for tag in main.select("p.source, ul.notes, .left-out, .kept"):
-        styles = {"data-typst:sticky": "true"} if "kept" in tag["class"] else {}
-        tag.wrap(Tag(name="div", attrs=styles | (small if {"source", "notes", "left-out"} & set(tag["class"]) else {})))
+        styles = {"data-typst:sticky": "true"} if "kept" in classes(tag) else {}
+        if {"source", "notes", "left-out"} & set(classes(tag)):
+            styles |= small
+        tag.wrap(Tag(name="div", attrs=styles))
     gap = {"data-typst:fill": 'rgb("#fdeff0")', "data-typst:inset": "7pt", "data-typst:width": "100%"}
     for tag in main.select("div.gap, p.gap"):
         tag.wrap(Tag(name="div", attrs=dict(gap)))
-
-
-def words(tag: Tag) -> str:
-    """Return the text of an element on one line."""
-    return " ".join(tag.get_text(" ").split())
 
 
 def drawable(text: str) -> str:

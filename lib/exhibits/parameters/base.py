@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from lib.exhibits.translations import Language
 
 #: a code such as "000300.SH"; always text, since YAML reads an unquoted 000300 as the number 192
 Symbol = Annotated[str, Field(min_length=1, description="an instrument's code, in quotes")]
@@ -42,4 +44,4 @@ class RunParameters(Parameters):
     as_of: Annotated[str, Field(min_length=1)]
     data: Annotated[str, Field(min_length=1)]
     out: str
-    language: Literal["en", "zh"]
+    language: Language

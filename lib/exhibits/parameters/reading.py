@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from lib.exhibits.parameters.base import RUN_PARAMETERS, Parameters
 from lib.market.errors import ParameterError
@@ -111,7 +112,7 @@ def load(notebook: str, folder: Path = PARAMS) -> Parameters:
     return checked(model_of(notebook), content, path)
 
 
-def _explain(model: type[BaseModel], fault: dict) -> tuple[str, str]:
+def _explain(model: type[BaseModel], fault: ErrorDetails) -> tuple[str, str]:
     """Say in plain words what pydantic found, and what to do."""
     place = ".".join(str(step + 1) if isinstance(step, int) else step for step in fault["loc"])
     value, kind = fault["input"], fault["type"]
