@@ -1,4 +1,4 @@
-"""Translations: every word a reader sees, keyed by language."""
+"""Translations: the texts that readers see, by language and key."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 class Translations:
     """The texts of one language.
 
-    Called with a key such as ``01_market_recap.title`` and the values its text asks for in braces.
+    Called with a key such as ``01_market_recap.title`` and the values of the placeholders in its text.
     """
 
     language: str
     texts: Mapping[str, str]
 
     def __call__(self, key: str, **values) -> str:
-        """Return a text; ParameterError when the translations lack it or a value it asks for."""
+        """Return a text; ParameterError when it, or the value of a placeholder in it, is missing."""
         if key not in self.texts:
             near = difflib.get_close_matches(key, self.texts, n=1)
             raise ParameterError(
@@ -44,7 +44,7 @@ class Translations:
             raise ParameterError(
                 f"the text {key} cannot be filled: {error!r}",
                 file=FOLDER / self.language,
-                remedy="pass the values that stand in braces in the text",
+                remedy="pass a value for each placeholder in the text",
             ) from error
 
     def has(self, key: str) -> bool:
@@ -52,11 +52,21 @@ class Translations:
         return key in self.texts
 
     def percent(self, value: float, decimals: int = 2, signed: bool = True) -> str:
-        """Write a fraction as percent; a missing one as a dash."""
-        return "–" if pd.isna(value) else f"{value:{'+' if signed else ''}.{decimals}%}"
+        """Format a fraction as percent.
+
+        Parameters
+        ----------
+        value : float
+            NaN gives a dash.
+        decimals : int
+        signed : bool
+            Write the plus sign of positive numbers.
+        """
+        sign = "+" if signed else ""
+        return "–" if pd.isna(value) else f"{value:{sign}.{decimals}%}"
 
     def date(self, date) -> str:
-        """Write a date the way the language does."""
+        """Format a date as the language writes it; a missing one as a dash."""
         if pd.isna(date):
             return "–"
         date = pd.Timestamp(date)
@@ -70,10 +80,10 @@ def translations(language: str) -> Translations:
     Raises
     ------
     ParameterError
-        The suite does not speak the language.
+        There are no translations in this language.
     """
     if language not in LANGUAGES:
-        raise ParameterError(f"there is no edition in {language!r}", remedy=f"choose from {', '.join(LANGUAGES)}")
+        raise ParameterError(f"no translations for language {language!r}", remedy=f"choose {', '.join(LANGUAGES)}")
     texts: dict[str, str] = {}
     for path in sorted((FOLDER / language).glob("*.yaml")):
         texts |= _flat(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, path.stem)
@@ -81,6 +91,7 @@ def translations(language: str) -> Translations:
 
 
 def _flat(tree: Mapping, prefix: str) -> dict[str, str]:
+    """Return the texts of a nested mapping by their dotted keys."""
     flat: dict[str, str] = {}
     for key, value in tree.items():
         name = f"{prefix}.{key}"
