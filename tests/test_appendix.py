@@ -20,7 +20,7 @@ from lib.report import sanitize as oddcells
 from lib.report.appendix import export_appendix, parameters_of
 from lib.report.html import outside_references
 from lib.report.manifest import SectionRecord
-from lib.weekly.appendix import find, main
+from lib.weekly.appendix import find_executed, main
 
 PIXELS = png().partition(",")[2]
 
@@ -191,14 +191,14 @@ def house(tmp_path):
 
 def test_the_notebook_that_ran_last_is_found(house):
     newest = house / "outputs" / "2025-06-13" / "notebooks" / "03_x.ipynb"
-    assert find("03", house / "outputs", house / "notebooks") == (newest, newest.parents[1])
+    assert find_executed("03", house / "outputs", house / "notebooks") == (newest, newest.parents[1])
     edited = notebook(house / "notebooks" / "03_x.ipynb", *PLAIN)
-    assert find("03_x", house / "outputs", house / "notebooks") == (edited, None)
+    assert find_executed("03_x", house / "outputs", house / "notebooks") == (edited, None)
     with pytest.raises(RunError, match="no notebook 07"):
-        find("07", house / "outputs", house / "notebooks")
+        find_executed("07", house / "outputs", house / "notebooks")
     with pytest.raises(RunError, match="has not been run"):
         nbformat.write(new_notebook(), edited)
-        find("03", house / "empty", house / "notebooks")
+        find_executed("03", house / "empty", house / "notebooks")
 
 
 def test_the_command_exports_one_notebook(tmp_path, capsys):

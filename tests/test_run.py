@@ -17,8 +17,8 @@ from market_folder import tables, write_folder
 
 from lib.market.errors import DataError, ParameterError, RunError, StaleDataError
 from lib.report.manifest import Manifest
-from lib.weekly import execution as kernels
-from lib.weekly.atomic_folder import built_aside, recover
+from lib.weekly import execution
+from lib.weekly.atomic_folder import atomic_folder, recover
 from lib.weekly.cli import main
 from lib.weekly.run import Settings, weekly_run
 
@@ -231,7 +231,7 @@ def test_a_full_disk_under_papermill_stops_the_run(house, monkeypatch):
     def full(*arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(kernels.papermill, "execute_notebook", full)
+    monkeypatch.setattr(execution.papermill, "execute_notebook", full)
     with pytest.raises(RunError, match="the disk is full") as caught:
         house.run()
     assert "free some disk space" in caught.value.remedy
@@ -312,7 +312,7 @@ def test_a_run_killed_between_the_two_renames_is_mended(tmp_path):
 def test_a_folder_that_another_process_is_building_is_left_alone(tmp_path):
     theirs = tmp_path / f".building-2025-06-13-{os.getppid()}"
     theirs.mkdir()
-    with built_aside(tmp_path, "2025-06-13") as folder:
+    with atomic_folder(tmp_path, "2025-06-13") as folder:
         (folder / "new").touch()
     assert theirs.exists()
     assert (tmp_path / "2025-06-13" / "new").exists()

@@ -1,4 +1,4 @@
-"""The command line that exports one notebook: ``python -m lib.weekly.appendix 03``."""
+"""Command line for the export of one notebook: ``python -m lib.weekly.appendix 03``."""
 
 from __future__ import annotations
 
@@ -12,81 +12,90 @@ from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import RunError, SuiteError
 from lib.report.appendix import FOLDER, export_appendix, told, was_run
 from lib.report.manifest import NAME, Manifest
-from lib.weekly.cli import FAILED, REFUSED
+from lib.weekly.cli import EXIT_FAILED, EXIT_REFUSED
 from lib.weekly.run import NOTEBOOKS
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line's parser."""
+    """Return the parser of the command line."""
     command = argparse.ArgumentParser(
         prog="python -m lib.weekly.appendix", description="Export one notebook as HTML and PDF."
     )
-    command.add_argument("notebook", help="its number (03), its name (03_gp_rotation) or the path of an .ipynb")
+    command.add_argument("notebook", help="number (03), name (03_gp_rotation) or path of an .ipynb")
     command.add_argument("--code", default="1", choices=("0", "1"), help="with the code of its cells (default: 1)")
     command.add_argument("--out", default="outputs", type=Path, help="folder of the runs (default: outputs)")
-    command.add_argument("--language", choices=LANGUAGES, help="of the words around it (default: the notebook's)")
+    command.add_argument("--language", choices=LANGUAGES, help="of headings and notes (default: the notebook's)")
     return command
 
 
-def find(notebook: str, out: Path, notebooks: Path = NOTEBOOKS) -> tuple[Path, Path | None]:
-    """Return the executed notebook that a number, a name or a path stands for, and the run's folder it lies in.
+def find_executed(notebook: str, out: Path, notebooks: Path = NOTEBOOKS) -> tuple[Path, Path | None]:
+    """Return an executed notebook, and the folder of the run that executed it.
 
-    Of the one in the folder of notebooks, when a researcher has run and saved it there, and those of the runs in
-    ``out``, the one that was executed last.
+    The candidates are the one in the folder of notebooks, when it has been run and saved there, and those of the runs
+    in ``out``; the latest is returned.
+
+    Parameters
+    ----------
+    notebook : str
+        Number, name or path.
+    out : Path
+        Folder of the runs.
+    notebooks : Path
 
     Raises
     ------
     RunError
-        There is none, or there are several of that name.
+        No notebook or several match, or it has not been run.
     """
     if notebook.endswith(".ipynb"):
         path = Path(notebook)
         run = path.resolve().parents[1] if path.resolve().parent.name == "notebooks" else None
         return path, run if run and (run / NAME).exists() else None
-    own = [path for path in sorted(notebooks.glob(f"{notebook}*.ipynb")) if not path.name.startswith(".")]
-    names = {path.stem for path in own}
-    if len(names) != 1:
-        known = ", ".join(sorted(path.stem for path in notebooks.glob("*.ipynb")))
-        what = f"{notebook} stands for {', '.join(sorted(names))}" if names else f"there is no notebook {notebook}"
-        raise RunError(what, file=notebooks, remedy=f"choose one of {known}, or give the path of an .ipynb")
-    name = names.pop()
-    found: dict[Path, Path | None] = {own[0]: None} if _was_run(own[0]) else {}
-    for path in out.glob(f"*/notebooks/{name}.ipynb"):
+    matches = [path for path in sorted(notebooks.glob(f"{notebook}*.ipynb")) if not path.name.startswith(".")]
+    if len(matches) != 1:
+        names = ", ".join(sorted(path.stem for path in notebooks.glob("*.ipynb")))
+        matching = ", ".join(path.stem for path in matches)
+        fault = f"{notebook} matches {matching}" if matches else f"no notebook {notebook}"
+        raise RunError(fault, file=notebooks, remedy=f"choose one of {names}, or give the path of an .ipynb")
+    (saved,) = matches
+    candidates: dict[Path, Path | None] = {saved: None} if _was_run(saved) else {}
+    for path in out.glob(f"*/notebooks/{saved.name}"):
         if (path.parents[1] / NAME).exists():
-            found[path] = path.parents[1]
-    if not found:
+            candidates[path] = path.parents[1]
+    if not candidates:
         remedy = "run it in JupyterLab (make lab) and save it, or make a report"
-        raise RunError(f"{name} has not been run", file=own[0], remedy=remedy)
-    newest = max(found, key=lambda path: path.stat().st_mtime)
-    return newest, found[newest]
+        raise RunError(f"{saved.stem} has not been run", file=saved, remedy=remedy)
+    latest = max(candidates, key=lambda path: path.stat().st_mtime)
+    return latest, candidates[latest]
 
 
 def _was_run(path: Path) -> bool:
     try:
         return was_run(nbformat.read(path, as_version=4))
-    except Exception:  # the export reads it again and says what is wrong with it
+    except Exception:  # the export reads it again and raises the error
         return True
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Export one notebook and return the exit code, 0 when both files were written."""
-    chosen = parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
-        executed, run = find(chosen.notebook, chosen.out)
+        executed, run = find_executed(options.notebook, options.out)
         manifest = Manifest.read(run) if run else None
-        target = (run or chosen.out / "interactive") / FOLDER
+        target = (run or options.out / "interactive") / FOLDER
         print(f"from {executed}")
-        made = export_appendix(executed, target, code=chosen.code == "1", manifest=manifest, language=chosen.language)
+        code = options.code == "1"
+        appendix = export_appendix(executed, target, code=code, manifest=manifest, language=options.language)
     except SuiteError as error:
         print(f"error: {error}", file=sys.stderr)
-        return REFUSED
+        return EXIT_REFUSED
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
-        return FAILED
-    t = translations(chosen.language or "en")
-    for issue in made.issues:
+        return EXIT_FAILED
+    t = translations(options.language or "en")
+    for issue in appendix.issues:
         print(told(issue, t), file=sys.stderr)
-    print(f"appendix: {made.html}\nappendix: {made.pdf}")
+    print(f"appendix: {appendix.html}\nappendix: {appendix.pdf}")
     return 0
 
 

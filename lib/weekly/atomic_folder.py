@@ -1,4 +1,4 @@
-"""A run's folder: built aside, put in place in one step, cleaned up after a run that was killed."""
+"""Atomic replacement of a run's folder, with recovery after a run that was killed."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from pathlib import Path
 
 import psutil
 
-LEFT = re.compile(r"\.(?P<stage>building|replaced)-(?P<name>.+)-(?P<pid>\d+)")
+#: name of a temporary folder: what it is for, its target and the process that made it
+TEMPORARY = re.compile(r"\.(?P<stage>building|replaced)-(?P<name>.+)-(?P<pid>\d+)")
 
 
 @contextmanager
-def built_aside(out: Path, name: str) -> Iterator[Path]:
-    """Give an empty folder that becomes ``out/name`` at the end of the block.
+def atomic_folder(out: Path, name: str) -> Iterator[Path]:
+    """Yield an empty temporary folder that replaces ``out/name`` at the end of the block.
 
-    When the block raises, the earlier ``out/name`` stays as it was and the new folder goes. A process that is killed
-    leaves its folder behind; the next run removes it.
+    When the block raises, the temporary folder is removed and ``out/name`` is unchanged. A process that is killed
+    leaves its temporary folder; the next run removes it.
     """
     recover(out)
     building = out / f".building-{name}-{os.getpid()}"
     building.mkdir(parents=True)
     try:
         yield building
-        put_in_place(building, out / name)
+        replace_folder(building, out / name)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def put_in_place(building: Path, target: Path) -> None:
-    """Let a complete folder take the place of an earlier one."""
+def replace_folder(building: Path, target: Path) -> None:
+    """Move a complete folder to its target and remove the folder that was there."""
     replaced = target.with_name(f".replaced-{target.name}-{os.getpid()}")
     if target.exists():
         os.rename(target, replaced)
@@ -41,9 +42,9 @@ def put_in_place(building: Path, target: Path) -> None:
 
 
 def recover(out: Path) -> None:
-    """Clean up after runs that were killed: drop what they were building, put back what they had moved away."""
+    """Clean up after runs that were killed: remove incomplete folders, move replaced ones back."""
     for folder in sorted(out.glob(".*-*")):
-        match = LEFT.fullmatch(folder.name)
+        match = TEMPORARY.fullmatch(folder.name)
         if match is None:
             continue
         owner = int(match["pid"])

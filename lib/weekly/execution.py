@@ -1,4 +1,4 @@
-"""Kernels of the running interpreter, and one notebook executed in one of them."""
+"""Execution of one notebook by papermill, in a kernel of the running interpreter."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from papermill.exceptions import PapermillExecutionError, strip_color
 
 from lib.market.errors import RunError
 
-#: what a kernel gets unless the user has set it: sets and dictionaries in the same order in every run, and one BLAS
-#: thread, because sums split over another number of threads differ in the last digit
+#: environment variables of a kernel unless the user has set them: the same order of sets and dictionaries in every
+#: run, and one BLAS thread, because sums over another number of threads differ in the last digit
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "OPENBLAS_NUM_THREADS": "1",
@@ -30,7 +30,7 @@ ENVIRONMENT = {
 
 
 class OwnKernelManager(AsyncKernelManager):
-    """Starts ipykernel in the interpreter that runs the suite, whatever kernel is installed as ``python3``.
+    """Starts ipykernel in the interpreter of the suite, whichever kernel is installed as ``python3``.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class OwnKernelManager(AsyncKernelManager):
         """Return the specification of this interpreter's kernel."""
         environment = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
         return KernelSpec(
-            # the kernel's own log tells of every orderly shutdown as of an error; what a cell raises comes back anyway
+            # the kernel logs an orderly shutdown as an error; exceptions of cells are returned anyway
             argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"],
             display_name="Python 3",
             language="python",
@@ -56,7 +56,7 @@ class OwnKernelManager(AsyncKernelManager):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a notebook stopped: the error, the number of the code cell and the head of its source."""
+    """Why a notebook stopped: the error, the number of the code cell and the first lines of its source."""
 
     error: str
     cell: int | None
@@ -70,16 +70,16 @@ def execute(
     on_cell: Callable[[], None] = lambda: None,
     environment: dict[str, str] | None = None,
 ) -> Failure | None:
-    """Run one notebook with papermill and write what came out of it.
+    """Run one notebook with papermill and write the executed notebook.
 
     Parameters
     ----------
     notebook, executed : Path
-        The notebook, and where the executed one goes, complete or up to the cell that failed.
+        The notebook, and the path of the executed one, which is written up to a cell that fails.
     parameters : dict
         Injected after the cell tagged ``parameters``; checked by the caller.
     on_cell : callable
-        Is called after each code cell.
+        Called after each code cell.
     environment : dict, optional
         Environment variables for the kernel.
 
@@ -95,10 +95,10 @@ def execute(
     """
     state: dict[str, Any] = {"number": 0}
 
-    def started(notebook):
+    def on_start(notebook):
         state["notebook"] = notebook
 
-    def entered(cell, cell_index):
+    def on_execute(cell, cell_index):
         state["number"] += 1
         state["source"] = cell.source
 
@@ -116,44 +116,45 @@ def execute(
             start_timeout=120,
             kernel_manager_class=type("Manager", (OwnKernelManager,), {"extra": environment or {}}),
             resources={"metadata": {"path": str(notebook.parent)}},
-            on_notebook_start=started,
-            on_cell_execute=entered,
+            on_notebook_start=on_start,
+            on_cell_execute=on_execute,
             on_cell_executed=lambda **_: on_cell(),
         )
     except PapermillExecutionError as error:
-        return Failure(strip_color(f"{error.ename}: {error.evalue}"), state["number"], head(error.source))
+        return Failure(strip_color(f"{error.ename}: {error.evalue}"), state["number"], first_lines(error.source))
     except DeadKernelError:
-        # papermill has written nothing yet; what ran until here is worth keeping
+        # papermill has not written anything yet
         _write(state["notebook"], executed)
         return Failure(
             "the kernel died in this cell: it was killed, or the machine ran out of memory",
             state["number"],
-            head(state["source"]),
+            first_lines(state["source"]),
         )
     except RuntimeError as error:
         return Failure(f"the kernel did not start: {error}", None, None)
     except OSError as error:
-        raise unwritten(error, executed) from error
+        raise write_error(error, executed) from error
     return None
 
 
-def code_cells(notebook: Path) -> int:
+def count_code_cells(notebook: Path) -> int:
     """Count the code cells of a notebook."""
     return sum(cell.cell_type == "code" for cell in nbformat.read(notebook, as_version=4).cells)
 
 
-def head(source: str, lines: int = 3) -> str:
-    """Return the first lines of a cell."""
-    kept = source.strip().splitlines()
-    return "\n".join(kept[:lines] + (["..."] if len(kept) > lines else []))
+def first_lines(source: str, limit: int = 3) -> str:
+    """Return the first lines of a cell, with an ellipsis for the others."""
+    lines = source.strip().splitlines()
+    return "\n".join(lines[:limit] + (["..."] if len(lines) > limit else []))
 
 
-def unwritten(error: OSError, path: Path) -> RunError:
-    """Say that the run's folder cannot be written, and why."""
+def write_error(error: OSError, path: Path) -> RunError:
+    """Return the error of a run whose files cannot be written, with reason and remedy."""
+    reason = error.strerror or str(error)
+    remedy = "check the folder and its permissions, or choose another --out"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        reason, remedy = "the disk is full", "free some disk space and run again; the earlier report is unchanged"
-    else:
-        reason, remedy = error.strerror or str(error), "check the folder and its permissions, or choose another --out"
+        reason = "the disk is full"
+        remedy = "free some disk space and run again; the earlier report is unchanged"
     return RunError(f"the run's files cannot be written: {reason}", file=error.filename or path, remedy=remedy)
 
 
@@ -161,9 +162,9 @@ def _write(notebook, path: Path) -> None:
     try:
         nbformat.write(notebook, path)
     except OSError as error:
-        raise unwritten(error, path) from error
+        raise write_error(error, path) from error
 
 
 def _literal(path: Path) -> str:
-    """Return a path that papermill, which fills in braces, leaves as it is."""
+    """Return a path with its braces escaped, because papermill formats paths."""
     return str(path).replace("{", "{{").replace("}", "}}")

@@ -1,4 +1,4 @@
-"""The gallery of the README: small pictures and short tables of the exhibits, of the synthetic sample only."""
+"""Gallery of the README: small pictures and short tables of the exhibits on the synthetic sample."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import jinja2
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from PIL import Image
 
 from lib.exhibits.tables import table_html
@@ -20,11 +20,11 @@ from lib.weekly.run import Settings, weekly_run
 ROOT = Path(__file__).resolve().parents[2]
 GALLERY = ROOT / "docs" / "gallery"
 AS_OF = "2025-06-13"
-#: pixels across: a page of 10 inches at 96 dots each
+#: pixels: 10 inches at 96 dots per inch
 WIDTH = 960
-#: colours of a picture; the charts have few
+#: colours of a picture; charts have few
 COLOURS = 48
-#: longer tables are cut
+#: rows of a table; longer ones are cut
 ROWS = 20
 
 
@@ -34,11 +34,11 @@ def make_gallery(folder: Path, target: Path, t: Translations) -> Path:
     Parameters
     ----------
     folder : Path
-        Of a run on the synthetic sample.
+        Folder of a run on the synthetic sample.
     target : Path
-        Its ``<language>/`` takes the pictures, replacing those there; ``<language>.md`` shows them all.
+        Pictures replace those in ``<language>/``; the page is ``<language>.md``.
     t : Translations
-        Of the run's language.
+        In the run's language.
 
     Returns
     -------
@@ -48,20 +48,20 @@ def make_gallery(folder: Path, target: Path, t: Translations) -> Path:
     Raises
     ------
     RunError
-        The run is of a real market, whose data may not be passed on, or in another language.
+        The run is on real data, which may not be redistributed, or in another language.
     """
     manifest = Manifest.read(folder)
     if not manifest.synthetic:
-        raise RunError("a gallery shows the synthetic sample only", file=folder, remedy="make it of DATA=sample")
+        raise RunError("a gallery shows the synthetic sample only", file=folder, remedy="run DATA=sample")
     if manifest.language != t.language:
-        raise RunError(f"the run is not in the language {t.language}", file=folder, remedy="make it in that language")
+        raise RunError(f"the run is not in the language {t.language}", file=folder, remedy="run it in that language")
     shutil.rmtree(target / t.language, ignore_errors=True)
     (target / t.language).mkdir(parents=True)
     parts = []
     for section in manifest.sections:
-        shown = [_exhibit(folder, target, number, t) for number in section.exhibits]
-        if shown:
-            parts.append({"title": heading(t, section.name), "exhibits": shown})
+        exhibits = [_exhibit(folder, target, number, t) for number in section.exhibits]
+        if exhibits:
+            parts.append({"title": heading(t, section.name), "exhibits": exhibits})
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
     )
@@ -72,16 +72,17 @@ def make_gallery(folder: Path, target: Path, t: Translations) -> Path:
 
 
 def _exhibit(folder: Path, target: Path, number: str, t: Translations) -> dict:
-    """Shrink an exhibit's picture; one without a picture gives its table."""
-    (record,) = (json.loads(path.read_text(encoding="utf-8")) for path in folder.glob(f"exhibits/fig{number}_*.json"))
-    shown = {"label": t("common.exhibit", number=int(number)), **record, "picture": None, "rows": []}
+    """Return an exhibit with its picture, which is reduced, or with its table when it has no picture."""
+    (path,) = folder.glob(f"exhibits/fig{number}_*.json")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    exhibit = {"label": t("common.exhibit", number=int(number)), **record, "picture": None, "rows": []}
     for file in record["files"]:
         if file.endswith(".png"):
-            shown["picture"] = f"{t.language}/{Path(file).name}"
-            _shrink(folder / file, target / shown["picture"])
-    if shown["picture"] is None:
-        shown["rows"] = _rows(table_html(folder / record["files"][0], record, t.language))
-    return shown
+            exhibit["picture"] = f"{t.language}/{Path(file).name}"
+            _shrink(folder / file, target / exhibit["picture"])
+    if exhibit["picture"] is None:
+        exhibit["rows"] = _rows(table_html(folder / record["files"][0], record, t.language))
+    return exhibit
 
 
 def _shrink(source: Path, target: Path) -> None:
@@ -92,9 +93,13 @@ def _shrink(source: Path, target: Path) -> None:
 
 
 def _rows(html: str) -> list[list[str]]:
-    """Return a table's cells as text, headings first."""
-    lines = BeautifulSoup(html, "html.parser").select("table tr")
-    return [[cell.get_text(" ", strip=True) for cell in line.find_all(["th", "td"])] for line in lines[: ROWS + 1]]
+    """Return the cells of a table as text, the headings first."""
+    rows = BeautifulSoup(html, "html.parser").select("table tr")
+    return [_cells(row) for row in rows[: ROWS + 1]]
+
+
+def _cells(row: Tag) -> list[str]:
+    return [cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The weekly run: parameters, data, notebooks in sequence, report, manifest."""
+"""The weekly run: check parameters and data, execute the notebooks in order, export the report."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from lib.report.changes import previous_run
 from lib.report.exports import export_run
 from lib.report.history import write_index
 from lib.report.manifest import Manifest, SectionRecord, code_fingerprint, versions
-from lib.weekly.atomic_folder import built_aside, files_of
-from lib.weekly.execution import code_cells, execute, unwritten
+from lib.weekly.atomic_folder import atomic_folder, files_of
+from lib.weekly.execution import Failure, count_code_cells, execute, write_error
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line asks for.
+    """Settings of the command line.
 
     Attributes
     ----------
@@ -37,15 +37,15 @@ class Settings:
     data : str
         ``sample``, ``sample-null``, ``store`` or a folder.
     out : Path
-        The run lands in ``out/<session>``.
+        Parent of the run's folder ``<session>``.
     language : str
         ``en`` or ``zh``.
     resume : bool
-        Keep the sections of the earlier run that went well and whose inputs are the same.
+        Reuse the sections of the earlier run that succeeded and whose inputs are unchanged.
     allow_stale : bool
-        Take data that end more than five sessions before ``as_of``.
+        Accept data that end more than five sessions before ``as_of``.
     accept_revisions : bool
-        Let the source change rows that are stored.
+        Accept data that change stored rows.
     """
 
     as_of: str = "latest"
@@ -60,9 +60,9 @@ class Settings:
 def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Manifest:
     """Make the weekly report in ``out/<session>``.
 
-    A section that fails is recorded, the sections that need it are skipped by name, the others run, and the report
-    is assembled from what there is. The folder is built aside: whatever stops the run leaves an earlier report of the
-    same session as it was.
+    A section that fails is recorded, the sections that need it are skipped, the others run, and the report is assembled
+    from their results. The folder is replaced in one step at the end: a run that is stopped leaves an earlier report of
+    the same session unchanged.
 
     Parameters
     ----------
@@ -73,12 +73,12 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
     Returns
     -------
     Manifest
-        As written to ``manifest.json``; its status is ``failed`` when any section failed or was skipped.
+        As in ``manifest.json``; its status is ``failed`` when a section failed or was skipped or an export failed.
 
     Raises
     ------
     SuiteError
-        Nothing was started: parameters, data, store or date are refused. Or the folder cannot be written.
+        Parameters, data, store or date are invalid and nothing was run, or the folder cannot be written.
     """
     plan = read_plan(notebooks, params)
     parameters = read_parameters(plan, params)
@@ -97,28 +97,17 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
     )
     earlier = _earlier(out / name) if settings.resume else None
     try:
-        with built_aside(out, name) as folder:
-            run = _Run(
-                plan,
-                parameters,
-                common,
-                market,
-                notebooks,
-                params,
-                folder,
-                out / name,
-                earlier,
-                settings.allow_stale,
-            )
-            manifest = run.execute_all()
+        with atomic_folder(out, name) as folder:
+            run = _Run(plan, parameters, common, market, notebooks, folder, out / name, earlier, settings.allow_stale)
+            manifest = run.execute_all(code_fingerprint(params))
         write_index(out, translations(settings.language))
         return manifest
     except OSError as error:
-        raise unwritten(error, out) from error
+        raise write_error(error, out) from error
 
 
 def _earlier(folder: Path) -> Manifest | None:
-    """Return the manifest of the run to resume, None when there is none to build on."""
+    """Return the manifest of the run to resume, None when it is missing or cannot be read."""
     try:
         return Manifest.read(folder)
     except RunError as error:
@@ -128,42 +117,45 @@ def _earlier(folder: Path) -> Manifest | None:
 
 @dataclass
 class _Run:
+    """A run in progress; ``folder`` is the temporary folder, ``target`` the one that it will replace."""
+
     plan: Plan
     parameters: dict[str, Parameters]
     common: RunParameters
     market: Market
     notebooks: Path
-    params: Path
     folder: Path
     target: Path
     earlier: Manifest | None
     allow_stale: bool
 
-    def execute_all(self) -> Manifest:
-        self.code = code_fingerprint(self.params)
+    def execute_all(self, code: str) -> Manifest:
+        """Run all sections and export the report; ``code`` is the fingerprint of the suite's code."""
+        self.code = code
         self.data = self.market.fingerprint()
-        self.manifest = self._begin()
+        self.manifest = self._new_manifest()
         (self.folder / "notebooks").mkdir()
-        names = [section.notebook for section in self.plan.sections] + [self.plan.report]
         # papermill adds the cell with the injected parameters
-        cells = {name: code_cells(self.notebooks / f"{name}.ipynb") + 1 for name in names}
+        cells = {name: count_code_cells(self.notebooks / f"{name}.ipynb") + 1 for name in self.plan.notebooks}
         with tqdm(total=sum(cells.values()), unit="cell", disable=None, leave=False) as bar:
             for section in [*self.plan.sections, Section(notebook=self.plan.report)]:
                 bar.set_description(section.notebook)
                 before = bar.n
                 if section.notebook == self.plan.report:
-                    self.manifest.write(self.folder)  # the report tells what became of the sections
+                    self.manifest.write(self.folder)  # the report shows the status of the sections
                 record = self._section(section, bar)
                 self.manifest.sections.append(record)
                 bar.update(before + cells[section.notebook] - bar.n)
-                bar.write(_line(record))
+                bar.write(_summary(record))
         self.manifest.status = "ok" if all(record.done for record in self.manifest.sections) else "failed"
         export_run(self.folder, self.plan, self.manifest, translations(self.common.language))
         self.manifest.write(self.folder)
         return self.manifest
 
-    def _begin(self) -> Manifest:
-        market, common = self.market, self.common
+    def _new_manifest(self) -> Manifest:
+        """Return the manifest of the run before any section."""
+        market = self.market
+        common = self.common
         parameters = {name: values.model_dump() for name, values in self.parameters.items()}
         return Manifest(
             as_of=f"{market.as_of:%Y-%m-%d}",
@@ -182,14 +174,17 @@ class _Run:
         )
 
     def _section(self, section: Section, bar: tqdm) -> SectionRecord:
+        """Run a section, or reuse or skip it, and return its record."""
         inputs = self._inputs(section)
         record = SectionRecord(name=section.notebook, status="ok", fingerprint=inputs, exhibits=section.exhibits)
         missing = [record.name for record in self._needed(section) if not record.done]
         if missing:
             return record.model_copy(update={"status": "skipped", "error": f"it needs {', '.join(missing)}"})
-        if reused := self._reuse(record):
+        reused = self._reuse(record)
+        if reused:
             return reused
-        before, start = files_of(self.folder), time.perf_counter()
+        before = files_of(self.folder)
+        start = time.perf_counter()
         executed = self.folder / "notebooks" / f"{section.notebook}.ipynb"
         failure = execute(
             self.notebooks / f"{section.notebook}.ipynb",
@@ -198,23 +193,21 @@ class _Run:
             on_cell=bar.update,
             environment={ALLOW_STALE: "1"} if self.allow_stale else {},
         )
-        self._settle(executed)
+        self._correct_paths(executed)
         record.seconds = round(time.perf_counter() - start, 3)
         record.files = sorted(files_of(self.folder) - before)
-        if failure:
-            record.status, record.error = "failed", failure.error
-            record.cell, record.source = failure.cell, failure.source
-        elif absent := self._absent(section):
-            record.status, record.error = "failed", f"the notebook ended without exhibit {', '.join(absent)}"
-        return record
+        absent = self._absent(section)
+        if absent and failure is None:
+            failure = Failure(f"the notebook ended without exhibit {', '.join(absent)}", None, None)
+        return record.model_copy(update={"status": "failed", **vars(failure)}) if failure else record
 
     def _needed(self, section: Section) -> list[SectionRecord]:
-        """Return the records of the sections that a section needs; the plan lets them run before it."""
+        """Return the records of the sections that a section needs, which run before it."""
         records = {record.name: record for record in self.manifest.sections}
         return [records[need] for need in section.needs]
 
     def _inputs(self, section: Section) -> str:
-        """Return a hash of all that a section rests on."""
+        """Return a hash of all inputs of a section."""
         notebook = section.notebook
         if notebook == self.plan.report:
             sections = self.manifest.sections
@@ -237,7 +230,7 @@ class _Run:
         )
 
     def _reuse(self, record: SectionRecord) -> SectionRecord | None:
-        """Carry a section over from the earlier run when it went well on the same inputs and its files are there."""
+        """Copy a section's files from the earlier run and return its record, None when it has to run again."""
         old = self.earlier and self.earlier.section(record.name)
         if not old or not old.done or old.fingerprint != record.fingerprint:
             return None
@@ -249,16 +242,18 @@ class _Run:
         return old.model_copy(update={"status": "reused"})
 
     def _absent(self, section: Section) -> list[str]:
+        """Return the exhibits of a section that were not made."""
         return [number for number in section.exhibits if not list(self.folder.glob(f"exhibits/fig{number}_*.json"))]
 
-    def _settle(self, executed: Path) -> None:
-        """Let an executed notebook name the folder that it will stand in."""
+    def _correct_paths(self, executed: Path) -> None:
+        """Replace the temporary folder by the final one in an executed notebook."""
         if executed.exists():
             text = executed.read_text(encoding="utf-8")
             executed.write_text(text.replace(str(self.folder), str(self.target)), encoding="utf-8")
 
 
-def _line(record: SectionRecord) -> str:
+def _summary(record: SectionRecord) -> str:
+    """Return the lines that the command line prints for a section."""
     line = f"{record.name:<28} {record.status:<8} {record.seconds:7.1f} s"
     if record.error:
         where = f" (code cell {record.cell})" if record.cell else ""
