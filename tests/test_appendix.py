@@ -9,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 from pypdf import PdfReader
+from references import outside_references
 from test_html import manifest
 from test_pdf import png, squeezed, text
 
@@ -18,7 +19,6 @@ from lib.market.errors import RunError
 from lib.report import appendix, exports
 from lib.report import sanitize as oddcells
 from lib.report.appendix import export_appendix, parameters_of
-from lib.report.html import outside_references
 from lib.report.manifest import SectionRecord
 from lib.weekly.appendix import find_executed, main
 

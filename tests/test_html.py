@@ -5,9 +5,10 @@ import base64
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from references import outside_references
 
 from lib.exhibits.translations import translations
-from lib.report.html import outputs_of, outside_references, page
+from lib.report.html import outputs_of, page
 from lib.report.manifest import Manifest, SectionRecord
 
 PIXEL = base64.b64encode(b"\x89PNG").decode()

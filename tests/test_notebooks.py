@@ -10,12 +10,12 @@ import nbformat
 import pandas as pd
 import pytest
 import yaml
+from references import outside_references
 from tracing import statements, untraceable
 
 from lib.exhibits.parameters import PARAMS, RUN_PARAMETERS, checked, load, model_of
 from lib.market import ingest
 from lib.market.store import Store
-from lib.report.html import outside_references
 from lib.weekly.execution import execute
 from lib.weekly.run import NOTEBOOKS, Settings, weekly_run
 

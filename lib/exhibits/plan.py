@@ -91,11 +91,9 @@ def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
         earlier = names[:position]
         for need in section.needs:
             if need not in earlier:
-                raise ParameterError(
-                    f"{section.notebook} needs {need}, which does not run before it",
-                    file=path,
-                    remedy=f"name one of {', '.join(earlier) or 'no notebook'}, or change the order",
-                )
+                fault = f"{section.notebook} needs {need}, which does not run before it"
+                remedy = f"name one of {', '.join(earlier) or 'no notebook'}, or change the order"
+                raise ParameterError(fault, file=path, remedy=remedy)
     return plan
 
 

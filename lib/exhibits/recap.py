@@ -48,18 +48,10 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     closes = market.closes(assets.index, start=week.previous_last - pd.Timedelta(days=30))
     before = _last(closes.loc[: week.previous_last])
     now = _last(closes.loc[: week.last])
-    table = pd.DataFrame(
-        {
-            "symbol": assets.index,
-            "name": assets["name_zh"].to_numpy(),
-            "name_en": assets["name_en"].to_numpy(),
-            "group": assets["group"].to_numpy(),
-            "previous_date": before["date"].to_numpy(),
-            "date": now["date"].to_numpy(),
-            "previous_close": before["close"].to_numpy(),
-            "close": now["close"].to_numpy(),
-        }
-    )
+    columns = ["previous_date", "date", "previous_close", "close"]
+    quotes = before.add_prefix("previous_").join(now)[columns]
+    table = assets.rename(columns={"name_zh": "name"})[["name", "name_en", "group"]].join(quotes)
+    table = table.rename_axis("symbol").reset_index()
     is_yield = table["symbol"].map(kinds).eq("yield")
     fraction = table["close"] / table["previous_close"] - 1
     # yields are stored in percent: a hundredth of a point is a basis point

@@ -58,6 +58,7 @@ def table_html(path: Path, exhibit: dict, language: str) -> str:
 
 def _great_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> GT:
     """Return a table with formatted cells and translated headings, numbers to the right."""
+    notebook = exhibit["notebook"]
     formats = exhibit.get("formats", {})
     labels = exhibit.get("words", {})
     table = table.replace(labels)
@@ -68,8 +69,8 @@ def _great_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> GT:
     for column in [column for column in table.columns if column not in hidden]:
         if column in formats or pd.api.types.is_numeric_dtype(table[column]):
             numeric.append(column)
-        shown[column] = _cells(table, column, formats.get(column), exhibit["notebook"], t)
-    headings = {column: labels.get(column) or _heading(column, exhibit["notebook"], t) for column in shown}
+        shown[column] = _cells(table, column, formats.get(column), notebook, t)
+    headings = {column: labels.get(column) or _lookup(f"column.{column}", notebook, t) or column for column in shown}
     textual = [column for column in shown if column not in numeric]
     return (
         GT(shown, id=f"table-{exhibit['number']}")
@@ -101,10 +102,6 @@ def _cell(value, kind: str | None, notebook: str, t: Translations) -> str:
         return f"{value:,.4g}"
     # text values such as group names are translated where the translations have them
     return _lookup(f"value.{value}", notebook, t) or str(value)
-
-
-def _heading(column: str, notebook: str, t: Translations) -> str:
-    return _lookup(f"column.{column}", notebook, t) or column
 
 
 def _lookup(key: str, notebook: str, t: Translations) -> str | None:

@@ -98,26 +98,19 @@ class Assembly:
             if len(table):
                 kinds = dict.fromkeys(("previous", "latest", "change"), "format")
                 shown = self._saved("s51", "changes", table, kinds, previous=self.run.t.date(previous.name))
-        return self._render(
-            "changes",
-            previous=previous and previous.name,
-            broken=broken,
-            missing=[self.run.label(number) for number in missing],
-            shown=shown,
-            settings=settings,
-        )
+        name = previous and previous.name
+        labels = [self.run.label(number) for number in missing]
+        return self._render("changes", previous=name, broken=broken, missing=labels, shown=shown, settings=settings)
 
     def scorecard(self) -> HTML:
         """Return the comparison of the run with the published numbers of the week, saved as supplement 50."""
         week = published_week(self.run.market.week.last) if self.folder else None
-        verdicts: dict[str, int] = {}
-        shown = None
-        if week:
-            table = scorecard(week, self._results, self.run.t, synthetic=self.run.market.source.synthetic)
-            verdicts = counts(table)
-            kinds = dict.fromkeys(("published", "value", "difference", "tolerance"), "format")
-            shown = self._saved("s50", "scorecard", table, kinds)
-        return self._render("scorecard", week=week, verdicts=verdicts, shown=shown)
+        if week is None:
+            return self._render("scorecard", week=None, verdicts={}, shown=None)
+        table = scorecard(week, self._results, self.run.t, synthetic=self.run.market.source.synthetic)
+        formats = dict.fromkeys(("published", "value", "difference", "tolerance"), "format")
+        shown = self._saved("s50", "scorecard", table, formats)
+        return self._render("scorecard", week=week, verdicts=counts(table), shown=shown)
 
     def quality(self) -> HTML:
         """Return the results of the data-quality checks, up to the run's date."""

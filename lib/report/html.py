@@ -101,9 +101,8 @@ def page(
     make_self_contained(soup, t)
     contents = number_headings(soup)
     title = title or t("06_weekly_report.title")
-    return render_page(
-        "page.html.j2", m=manifest, t=t, report=report, title=title, contents=contents, body=Markup(soup)
-    )
+    body = Markup(soup)
+    return render_page("page.html.j2", m=manifest, t=t, report=report, title=title, contents=contents, body=body)
 
 
 def render_page(template: str, **values) -> str:
@@ -111,22 +110,6 @@ def render_page(template: str, **values) -> str:
     css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     html = environment().get_template(template).render(css=Markup(css), font=FONT, **values)
     return html.replace(FONT, font_face(html), 1)
-
-
-def outside_references(html: str) -> list[str]:
-    """Return everything on a page that a browser would fetch or follow outside it."""
-    soup = BeautifulSoup(html, "html.parser")
-    references = []
-    for tag in soup.find_all(True):
-        if tag.name in ("script", "link", "object", "base"):
-            references.append(str(tag)[:120])
-        for name in ("href", "src", "srcset", "data", "action", "poster", "xlink:href"):
-            value = attribute(tag, name)
-            if value and not value.startswith(("#", "data:")):
-                references.append(f"{tag.name} {name}={value[:80]}")
-    styles = [tag.string or "" for tag in soup.find_all("style")]
-    styles += [attribute(tag, "style") for tag in soup.select("[style]")]
-    return references + [match.group() for style in styles for match in OUTSIDE_URL.finditer(style)]
 
 
 def make_self_contained(soup: BeautifulSoup, t: Translations) -> None:

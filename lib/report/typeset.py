@@ -226,10 +226,8 @@ def _keep_text_with_table(exhibit: Tag) -> None:
 
 def _fit_table(table: Tag, t: Translations) -> None:
     """Fit a table to the page: font size by its columns, at most ``MAX_COLUMNS`` of them, breaks in long words."""
-    columns = max(map(_width_of_row, table.find_all("tr")), default=0)
+    columns = max(map(_cut_row, table.find_all("tr")), default=0)
     if columns > MAX_COLUMNS:
-        for row in table.find_all("tr"):
-            _cut_row(row)
         note = Tag(name="p", attrs={"class": "source"})
         note.string = t("export.pdf_wide", left=columns - MAX_COLUMNS, columns=columns)
         table.insert_after(note)
@@ -252,17 +250,14 @@ def _has_long_word(text: str | None) -> bool:
     return any(len(word) > LONG_WORD for word in (text or "").split())
 
 
-def _width_of_row(row: Tag) -> int:
-    return sum(_span(cell) for cell in row.find_all(["td", "th"]))
-
-
-def _cut_row(row: Tag) -> None:
-    """Remove the cells of a row that end beyond the last column that fits."""
-    end = 0
+def _cut_row(row: Tag) -> int:
+    """Remove the cells of a row that end beyond the last column that fits; return the columns that it had."""
+    columns = 0
     for cell in row.find_all(["td", "th"]):
-        end += _span(cell)
-        if end > MAX_COLUMNS:
+        columns += _span(cell)
+        if columns > MAX_COLUMNS:
             cell.decompose()
+    return columns
 
 
 def _split_span(cell: Tag) -> None:

@@ -24,11 +24,9 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(prog="python -m lib.weekly", description="Make the weekly research report.")
     command.add_argument("--as-of", default="latest", help="a date as 2025-06-13, or latest (default)")
     command.add_argument(
-        "--data", default="sample", help="sample (default), sample-null, store (filled by make data), or a folder"
+        "--data", default="sample", help="sample (default), sample-null, store (make data) or a folder"
     )
-    command.add_argument(
-        "--out", default="outputs", type=Path, help="parent of the folder <session> (default: outputs)"
-    )
+    command.add_argument("--out", default="outputs", type=Path, help="folder of the runs (default: outputs)")
     command.add_argument("--language", default="en", choices=LANGUAGES, help="of the report (default: en)")
     command.add_argument("--resume", action="store_true", help="rerun only what failed or has new inputs")
     command.add_argument("--allow-stale", action="store_true", help="accept data that end long before --as-of")

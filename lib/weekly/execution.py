@@ -125,11 +125,8 @@ def execute(
     except DeadKernelError:
         # papermill has not written anything yet
         _write(state["notebook"], executed)
-        return Failure(
-            "the kernel died in this cell: it was killed, or the machine ran out of memory",
-            state["number"],
-            first_lines(state["source"]),
-        )
+        fault = "the kernel died in this cell: it was killed, or the machine ran out of memory"
+        return Failure(fault, state["number"], first_lines(state["source"]))
     except RuntimeError as error:
         return Failure(f"the kernel did not start: {error}", None, None)
     except OSError as error:

@@ -6,14 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
-import jinja2
 from bs4 import BeautifulSoup, Tag
 from PIL import Image
 
 from lib.exhibits.tables import table_html
 from lib.exhibits.translations import LANGUAGES, Translations, translations
 from lib.market.errors import RunError
-from lib.report.html import TEMPLATES, heading
+from lib.report.html import environment, heading
 from lib.report.manifest import Manifest
 from lib.weekly.run import Settings, weekly_run
 
@@ -62,11 +61,8 @@ def make_gallery(folder: Path, target: Path, t: Translations) -> Path:
         exhibits = [_exhibit(folder, target, number, t) for number in section.exhibits]
         if exhibits:
             parts.append({"title": heading(t, section.name), "exhibits": exhibits})
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
-    )
     page = target / f"{t.language}.md"
-    text = environment.get_template("gallery.md.j2").render(parts=parts, t=t, m=manifest)
+    text = environment().overlay(autoescape=False).get_template("gallery.md.j2").render(parts=parts, t=t, m=manifest)
     page.write_text(text, encoding="utf-8")
     return page
 

@@ -92,9 +92,8 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
     )
     out = settings.out.resolve()
     name = f"{market.as_of:%Y-%m-%d}"
-    common = RunParameters(
-        as_of=f"{market.requested:%Y-%m-%d}", data=data, out=str(out / name), language=settings.language
-    )
+    requested = f"{market.requested:%Y-%m-%d}"
+    common = RunParameters(as_of=requested, data=data, out=str(out / name), language=settings.language)
     earlier = _earlier(out / name) if settings.resume else None
     try:
         with atomic_folder(out, name) as folder:

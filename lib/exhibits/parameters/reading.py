@@ -67,11 +67,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise ParameterError(
-            f"the file cannot be read as YAML{where}: {getattr(error, 'problem', None) or error}",
-            file=path,
-            remedy="correct that line; values with a colon, a # or a leading zero go in quotes",
-        ) from error
+        problem = getattr(error, "problem", None) or error
+        remedy = "correct that line; values with a colon, a # or a leading zero go in quotes"
+        raise ParameterError(f"the file cannot be read as YAML{where}: {problem}", file=path, remedy=remedy) from error
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -111,11 +109,9 @@ def load(notebook: str, folder: Path = PARAMS) -> Parameters:
     content = read_yaml(path)
     misplaced = [key for key in RUN_PARAMETERS if key in content]
     if misplaced:
-        raise ParameterError(
-            f"{misplaced[0]} belongs to the whole run, not to one notebook",
-            file=path,
-            remedy=f"delete the line and use --{misplaced[0].replace('_', '-')}",
-        )
+        fault = f"{misplaced[0]} belongs to the whole run, not to one notebook"
+        remedy = f"delete the line and use --{misplaced[0].replace('_', '-')}"
+        raise ParameterError(fault, file=path, remedy=remedy)
     return checked(model_of(notebook), content, path)
 
 
