@@ -42,6 +42,8 @@ BLIND = 60
 SNAP = 0.03
 #: a slope that close to the scale in use does not replace it; one that close to the ratio of the prices means no offset
 KEEP, SAME = 0.08, 0.05
+#: noise in the adjusted price and dividends inside a move make a slope smaller, by up to this share of it
+ATTENUATION = 0.1
 #: a first ratio of raw to adjusted price below this is an offset, not a split
 NO_SPLIT = 1.3
 #: ratios that splits have
@@ -114,6 +116,19 @@ def _snap(ratio, slack):
         if abs(ratio / nice - 1) < slack:
             return nice
     return np.nan
+
+
+@numba.njit(cache=True)
+def _split_ratio(slope):
+    """Return the ratio of splits that a slope shows, the next one above it when none is near; NaN for none."""
+    nearest = _snap(slope, SNAP)
+    if not np.isnan(nearest):
+        return nearest
+    above = np.inf
+    for ratio in RATIOS:
+        if slope < ratio < above:
+            above = ratio
+    return above if above < slope * (1 + ATTENUATION) else np.nan
 
 
 @numba.njit(cache=True)
@@ -259,10 +274,11 @@ def _renew_scale(scale, last, typical, raw, t):
     slope = _slope(raw, typical, last.segment, t)
     if np.isnan(slope):
         return scale, False
-    split_ratio = _snap(slope, SNAP)
+    split_ratio = _split_ratio(slope)
     level = raw[last.raw_row] / typical[last.raw_row] if typical[last.raw_row] > 0 else np.inf
     in_use, slack = (level, SAME) if scale.scale_only else (scale.ratio, KEEP)
-    if not scale.provisional and abs(slope / in_use - 1) < slack:
+    attenuated = not scale.scale_only and slope < in_use < slope * (1 + ATTENUATION) and _snap(in_use, 1e-9) == in_use
+    if not scale.provisional and (abs(slope / in_use - 1) < slack or attenuated):
         candidate = _Scale(scale.ratio, scale.scale_only, False)
     elif not np.isnan(split_ratio) and level >= split_ratio * (1 - MATERIAL):
         candidate = _Scale(split_ratio, False, False)
