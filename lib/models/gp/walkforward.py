@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 from lib.market.errors import ModelError
 from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
+from lib.models import forecast_evaluation
 from lib.models.gp.admission import admit
 from lib.models.gp.inputs import Inputs, factor_inputs, quarter_ends
 from lib.models.gp.library import Entry, Library, load_library
@@ -22,7 +23,7 @@ from lib.models.gp.programs import to_text
 from lib.models.gp.settings import Settings
 
 #: modules of this package that do not change what a mining finds
-BYSTANDERS = ("__init__", "baseline", "composite", "library", "reading", "walkforward")
+BYSTANDERS = ("__init__", "baseline", "composite", "library", "null_study", "reading", "textbook", "walkforward")
 
 
 def walk_forward(
@@ -183,7 +184,8 @@ def _shuffle(inputs: Inputs, end: int, seed: int) -> int:
 def _engine() -> str:
     """Fingerprint of the modules that decide what a mining finds."""
     folder = Path(__file__).parent
-    return fingerprint(*(path for path in sorted(folder.glob("*.py")) if path.stem not in BYSTANDERS))
+    modules = [path for path in sorted(folder.glob("*.py")) if path.stem not in BYSTANDERS]
+    return fingerprint(*modules, Path(forecast_evaluation.__file__))
 
 
 def _content(window) -> str:
