@@ -21,8 +21,9 @@ def trend_strength(
               \text{trend}_t = \frac1{|\mathcal L_t|} \sum_{L \in \mathcal L_t} \tanh z_{t,L},
 
     with :math:`\mathcal L_t` the windows that the asset's own history fills at t: a young asset has a trend from the
-    shortest window on, and longer windows join as they fill. A bond and a stock index have one scale, and no single window or jump dominates (time-series
-    momentum scaled by volatility: Moskowitz, Ooi and Pedersen, 2012, Journal of Financial Economics 104).
+    shortest window on, and longer windows join as they fill. A bond and a stock index have one scale, and no single
+    window or jump dominates (time-series momentum scaled by volatility: Moskowitz, Ooi and Pedersen, 2012, Journal of
+    Financial Economics 104).
 
     Parameters
     ----------

@@ -24,9 +24,7 @@ class Controlled:
     steps: tuple[str, ...]
 
 
-def raise_along_ray(
-    budget: RiskBudget, covariance: pd.DataFrame, target: float, funding: str = "bond"
-) -> Controlled:
+def raise_along_ray(budget: RiskBudget, covariance: pd.DataFrame, target: float, funding: str = "bond") -> Controlled:
     r"""Move capital from bonds to all other classes, in the proportions of the risk budget, up to a target volatility.
 
     Risk-budget weights :math:`w` above the target have been scaled down before, with the remainder in cash. Below it,
