@@ -13,7 +13,7 @@ from lib.report.run import NOTEBOOKS
 from tests.test_notebooks import SMALLER
 
 NAME = "04_absolute_return_etf"
-MISSING, SUSPENDED, SPLIT, YOUNG = "159985.SZ", "511260.SH", "518880.SH", "159981.SZ"
+MISSING, SUSPENDED, SPLIT, YOUNG = "159985.SZ", "511090.SH", "511220.SH", "159981.SZ"
 BORNE = "159980.SZ"
 SPLIT_DAY = "2025-03-10"
 
@@ -63,6 +63,9 @@ def test_a_damaged_folder_is_told_about_below_the_exhibits(folder, tmp_path, mon
     assert text(f"{NAME}.step.suspended", months=1, names=names[SUSPENDED]) in weights
     assert text(f"{NAME}.step.leg_missing", months=1, names="long bonds") in weights
     assert text(f"{NAME}.step.young", months=4, names=names[YOUNG]) in course
+    assert text(f"{NAME}.step.unlisted", months=2, names=names[YOUNG]) in course
+    assert any(note.startswith("Idle cash") and "CN1Y" in note for note in course)
+    assert any("the data lack the CITIC ones" in note for note in course)
     (jump,) = [note for note in course if note.startswith(names[SPLIT])]
     assert "10 March 2025" in jump and "-50%" in jump
     assert any("waited" in note for note in course)
@@ -70,6 +73,6 @@ def test_a_damaged_folder_is_told_about_below_the_exhibits(folder, tmp_path, mon
     assert MISSING not in set(table["symbol"])
     assert table.loc[table["symbol"] == SUSPENDED, "weight"].tolist() == [0.0]
     nav = pd.read_csv(out / "tables" / "fig11_absolute_nav.csv")["nav"]
-    # a gold position of a few percent would have shown half its value
+    # the short bonds, a third of the capital, would have shown half their value
     assert nav.pct_change().abs().max() < 0.03
     assert yaml.safe_load((out / "facts" / f"{NAME}.json").read_text(encoding="utf-8"))["missing_signals"]
