@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from lib.market.errors import DataError
+from lib.market.universe import universe as read_universe
+from lib.models.gp.inputs import MIN_SYMBOLS
 from lib.report.parameters.base import Parameters
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-SectorList = Annotated[str, Field(min_length=1)]
+
+
+def _sector_list(name: str) -> str:
+    """Return the name of a list that exists and has enough sectors for a cross-section."""
+    try:
+        count = len(read_universe(name))
+    except DataError as error:
+        raise ValueError(str(error)) from error
+    if count < MIN_SYMBOLS:
+        raise ValueError(f"the list has {count} sectors, and a cross-section needs at least {MIN_SYMBOLS}")
+    return name
+
+
+SectorList = Annotated[str, Field(min_length=1), AfterValidator(_sector_list)]
 
 
 class GpRotation(Parameters):
