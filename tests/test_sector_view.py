@@ -9,6 +9,10 @@ from lib.market.errors import ParameterError
 from lib.market.panel import Panel
 from lib.market.universe import universe
 from lib.models import sector_view as module
+from lib.models.gp.inputs import factor_inputs, join_panels
+from lib.models.gp.mining import window_at
+from lib.models.gp.settings import Settings
+from lib.models.gp.walkforward import close_only_quarters, mining_ends
 from lib.models.sector_view import sector_panels, sector_view
 from lib.report.parameters import checked, load, model_of
 
@@ -101,3 +105,17 @@ def test_a_list_that_does_not_exist_or_is_too_short_is_a_wrong_parameter(tmp_pat
         checked(model_of("03_gp_rotation"), values | {"mined_on": "sectors_citic"}, tmp_path)
     with pytest.raises(ParameterError, match="at least 15"):
         checked(model_of("03_gp_rotation"), values | {"mined_on": "reference"}, tmp_path)
+
+
+@pytest.mark.real
+def test_the_real_sectors_are_mined_to_the_last_quarter_end_with_full_bars(real_market):
+    values = load("03_gp_rotation").model_dump()
+    settings = Settings(**{name: values[name] for name in values if name in Settings.__dataclass_fields__})
+    inputs = factor_inputs(join_panels(*sector_panels(real_market, values["mined_on"])))
+    ends = mining_ends(inputs, settings, values["first_mined"])
+    assert [f"{day:%Y-%m-%d}" for day in inputs.dates[ends[[0, -1]]]] == ["2018-12-28", "2024-12-31"]
+    assert list(close_only_quarters(inputs, values["first_mined"])) == [pd.Timestamp("2025-03-31")]
+    # the bars that the trials were made with, 0.03 and 0.02, at a full window
+    window = window_at(inputs, ends[-1], settings)
+    assert settings.min_train_t * window.training.null_error == pytest.approx(0.03, rel=0.02)
+    assert settings.min_validation_t * window.validation.null_error == pytest.approx(0.02, rel=0.03)
