@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib.exhibits.parameters import load
 from lib.market.ingest import STORES, open_market
 from lib.models.forecast_evaluation import EXECUTION_LAG, forward_returns, rank_ic
 from lib.models.gp.composite import average, rotation_scores, top_weights
@@ -24,7 +25,6 @@ from lib.models.gp.walkforward import walk_forward
 from lib.models.sector_view import sector_panels
 from lib.portfolio.backtest import backtest
 from lib.portfolio.metrics import performance
-from lib.report.parameters import load
 
 NOTE = Path(__file__).resolve().parents[1] / "docs" / "research" / "03_gp_rotation.md"
 #: seeds of the null study

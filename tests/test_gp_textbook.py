@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 from test_gp_search import SEARCH, market
 
+from lib.exhibits.parameters import load
+from lib.exhibits.trials import read_trials
 from lib.models.forecast_evaluation import rank_ic
 from lib.models.gp.inputs import factor_inputs
 from lib.models.gp.null_study import NULL_STUDY, read_null_study, study_key
 from lib.models.gp.settings import Settings
 from lib.models.gp.slow_inputs import SLOW_RECIPES
 from lib.models.gp.textbook import TEXTBOOK, residual_scores, textbook_scores
-from lib.report.parameters import load
-from lib.report.trials import read_trials
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.exhibits.parameters import checked, load, model_of
 from lib.market.calendar import Sessions
 from lib.market.errors import ParameterError
 from lib.market.panel import Panel
@@ -14,7 +15,6 @@ from lib.models.gp.mining import window_at
 from lib.models.gp.settings import Settings
 from lib.models.gp.walkforward import close_only_quarters, mining_ends
 from lib.models.sector_view import sector_panels, sector_view
-from lib.report.parameters import checked, load, model_of
 
 DATES = Sessions.load().between("2020-01-02", "2022-03-31")
 SECTORS = 15

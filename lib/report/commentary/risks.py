@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from lib.report.commentary.cells import Tables
+from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.report.commentary.quotations import Tables
 from lib.report.commentary.statements import Statement, templates, write
-from lib.report.parameters.weekly_report import WeeklyReport
 
 #: the exhibits of net asset value and of performance
 PORTFOLIOS = {"rotation": ("08", "09"), "absolute": ("11", "12"), "global": ("14", "15")}
