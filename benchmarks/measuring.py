@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from lib.report.kernels import execute
-from lib.report.run import NOTEBOOKS
+from lib.weekly.execution import execute
+from lib.weekly.run import NOTEBOOKS
 
 
 def beside_targets(rows: Iterable[tuple[str, float, str, float]]) -> list[dict]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib.exhibits.parameters import load
 from lib.market.ingest import STORES, open_market
 from lib.models.forecast_evaluation import EXECUTION_LAG, forward_returns, rank_ic
 from lib.models.gp.composite import average, rotation_scores, top_weights
@@ -24,7 +25,6 @@ from lib.models.gp.walkforward import walk_forward
 from lib.models.sector_view import sector_panels
 from lib.portfolio.backtest import backtest
 from lib.portfolio.metrics import performance
-from lib.report.parameters import load
 
 NOTE = Path(__file__).resolve().parents[1] / "docs" / "research" / "03_gp_rotation.md"
 #: seeds of the null study
@@ -129,28 +129,36 @@ def null_study(folder: str, n_jobs: int = 2, seeds: int = NULL_SEEDS) -> pd.Data
         encoding="utf-8",
     )
     with NOTE.open("a", encoding="utf-8") as note:
-        note.write(null_note(table, len({library.mined_on for library in libraries}), parameters))
+        note.write(null_note(table, len({library.mined_on for library in libraries}), parameters, market.fingerprint()))
     return table
 
 
-def null_note(table: pd.DataFrame, quarters: int, parameters) -> str:
+def null_note(table: pd.DataFrame, quarters: int, parameters, data: str) -> str:
     """Return the dated note of a null study, Markdown."""
-    mean, scatter = table[["rank_ic", "excess"]].mean(), table[["rank_ic", "excess"]].std()
+    lines = [
+        "| | mean | standard deviation of one seed | lowest | highest |",
+        "|---|---|---|---|---|",
+        _row("rank IC", table["rank_ic"], "{:.4f}"),
+        _row("annualised excess, points", 100 * table["excess"], "{:.1f}"),
+        _row("factors per library", table["factors"], "{:.1f}"),
+        _row("candidates that reach the bars, percent", 100 * table["admission"], "{:.0f}"),
+    ]
+    one = table.iloc[0]
     return f"""
 ## Null of the rotation, {datetime.now(UTC):%Y-%m-%d}
 
 {len(table)} seeds mined on shuffled labels at {quarters} quarter ends ({parameters.mined_on}), scored on
-{parameters.universe}, weeks {table["first_week"].iloc[0]:%Y-%m-%d} to {table["last_week"].iloc[0]:%Y-%m-%d}, rank IC
-against the return of {WEEK} sessions from {EXECUTION_LAG} session after the score. Key of data and settings:
-`{table["key"].iloc[0]}`.
+{parameters.universe}, weeks {one["first_week"]:%Y-%m-%d} to {one["last_week"]:%Y-%m-%d}. Rank IC against the return of
+{WEEK} sessions from {EXECUTION_LAG} session after the score. Data: fingerprint `{data}`; key of data and settings
+`{one["key"]}`.
 
-| | mean | standard deviation of one seed | lowest | highest |
-|---|---|---|---|---|
-| rank IC | {mean["rank_ic"]:.4f} | {scatter["rank_ic"]:.4f} | {table["rank_ic"].min():.4f} | {table["rank_ic"].max():.4f} |
-| annualised excess, points | {mean["excess"] * 100:.1f} | {scatter["excess"] * 100:.1f} | {table["excess"].min() * 100:.1f} | {table["excess"].max() * 100:.1f} |
-| factors per library | {table["factors"].mean():.1f} | {table["factors"].std():.1f} | {table["factors"].min():.1f} | {table["factors"].max():.1f} |
-| candidates that reach the bars | {table["admission"].mean():.0%} | {table["admission"].std():.0%} | {table["admission"].min():.0%} | {table["admission"].max():.0%} |
+{chr(10).join(lines)}
 """
+
+
+def _row(name: str, values: pd.Series, form: str) -> str:
+    cells = [form.format(value) for value in (values.mean(), values.std(), values.min(), values.max())]
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 def show(title: str, table: pd.DataFrame) -> None:
@@ -165,7 +173,7 @@ def main() -> None:
         folder, n_jobs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2
         market = open_market(folder, "latest")
         mined, libraries = mine(market, parameters.seeds, n_jobs=n_jobs)
-        show("mined sectors, before the first published quarter", judge(mined, libraries, parameters.first_mined, first))
+        show("mined sectors, before the scored window", judge(mined, libraries, parameters.first_mined, first))
         show("scored sectors", judge(sector_inputs(market, parameters.universe), libraries, first, None))
         show("scored sectors, shuffled labels", null_study(folder, n_jobs))
         return

@@ -1,1 +1,4 @@
-"""The weekly research suite: market, models, portfolio and report, each floor importing only those below it."""
+"""The weekly research suite in six floors: market, models, portfolio, exhibits, report, weekly.
+
+A floor imports only those before it.
+"""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lib.exhibits.parameters import load
 from lib.market.errors import ModelError
 from lib.market.universe import universe
 from lib.models.dividend_timing import dividend_timing
@@ -26,7 +27,6 @@ from lib.portfolio.metrics import performance
 from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots, join_views
 from lib.portfolio.standins import with_standins
 from lib.portfolio.volatility import raise_along_ray
-from lib.report.parameters import load
 
 FUNDS = pd.DataFrame(
     [

@@ -9,20 +9,20 @@ from jinja2 import Environment, meta
 from run_folder import SECTIONS, tables, write_run
 from tracing import NAMES, statements, untraceable
 
+from lib.exhibits.parameters import PARAMS, checked, load
+from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import ParameterError, RunError
-from lib.report.catalogue import LANGUAGES, catalogue
 from lib.report.commentary import comment, headline_of
 from lib.report.commentary.statements import templates, write
 from lib.report.html import page
-from lib.report.parameters import PARAMS, checked, load
-from lib.report.parameters.weekly_report import WeeklyReport
 
 SETTINGS = load("06_weekly_report")
 
 
 def commented(folder, language="en", settings=SETTINGS, missing=None, synthetic="manifest.json"):
     sections = {name: (missing or {}).get(name, ()) for name in SECTIONS}
-    text = catalogue(language)
+    text = translations(language)
     said = comment(folder, text, settings, sections, synthetic=synthetic, names=NAMES[language])
     return json.loads(said.write(folder).read_text(encoding="utf-8"))
 
@@ -74,7 +74,7 @@ def test_the_key_sentences_in_both_languages(folder):
         "China 10Y Treasury from 30.0% to 40.0%",
         "The absolute-return portfolio stands 4.00% below its peak; its largest drawdown was 4.65%.",
         "Costs take 1.98 percentage points a year off the sector rotation, which leaves 27.00% a year.",
-        "the best of 28 worthless trials is 62.0%",
+        "its t is 0.31, and the probability that its true Sharpe ratio is above zero is 62.0%",
     ):
         assert part in text, part
     text = "".join(one["text"] for one in statements(chinese))
@@ -220,7 +220,7 @@ def test_the_headline_is_the_title_of_the_page(folder):
 
     record = commented(folder)
     assert headline_of(folder) == record["title"]
-    html = page("", manifest(), catalogue("en"), None, headline_of(folder))
+    html = page("", manifest(), translations("en"), None, headline_of(folder))
     assert f"<h1>{record['title']}</h1>" in html and f"<title>{record['title']} ·" in html
     assert headline_of(folder / "tables") is None
     (folder / "facts" / "commentary.json").write_text("[]")

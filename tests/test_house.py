@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = ["market", "models", "portfolio", "report"]
+FLOORS = ["market", "models", "portfolio", "exhibits", "report", "weekly"]
 
 
 def imported_modules(path: Path):
@@ -56,23 +56,29 @@ def test_no_run_output_or_market_data_is_tracked():
     assert not found
 
 
-def test_every_direct_dependency_is_locked_exactly():
-    direct = [
-        Requirement(line)
-        for line in (ROOT / "requirements.in").read_text().splitlines()
-        if line and not line.startswith(("#", "-"))
-    ]
-    locked = {}
-    for line in (ROOT / "requirements.txt").read_text().splitlines():
-        if line and not line.startswith(("#", "-")):
-            requirement = Requirement(line)
-            locked.setdefault(requirement.name.lower().replace("_", "-"), []).append(requirement)
+def requirements(name):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith(("#", "-"))]
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-live"])
+def test_every_direct_dependency_is_locked_exactly(name):
+    direct, locked = requirements(f"{name}.in"), {}
+    for requirement in requirements(f"{name}.txt"):
+        locked.setdefault(requirement.name.lower().replace("_", "-"), []).append(requirement)
     assert direct
     for requirement in direct:
         pins = locked.get(requirement.name.lower().replace("_", "-"))
-        assert pins, f"{requirement.name} is not in requirements.txt: run `make lock`"
+        assert pins, f"{requirement.name} is not in {name}.txt: run `make lock`"
         assert any(pin.specifier == requirement.specifier for pin in pins), f"{requirement} is not locked as asked"
     assert all(str(pin.specifier).startswith("==") for pins in locked.values() for pin in pins)
+
+
+def test_what_a_report_needs_has_one_version_everywhere():
+    report = {pin.name: str(pin.specifier) for pin in requirements("requirements.txt") if pin.marker is None}
+    for name in ("requirements-dev.txt", "requirements-live.txt"):
+        for pin in requirements(name):
+            assert report.get(pin.name, str(pin.specifier)) == str(pin.specifier), f"{pin} in {name}"
 
 
 def test_supported_pythons_are_those_of_the_lock():

@@ -12,7 +12,7 @@ AS_OF = "2025-05-16"
 CODE = """
 import sys
 from pathlib import Path
-from lib.report.kernels import execute
+from lib.weekly.execution import execute
 data, out = sys.argv[1:]
 root = Path("notebooks")
 parameters = {"as_of": "AS_OF", "data": data, "out": out, "language": "en"}

@@ -12,12 +12,12 @@ import pytest
 import yaml
 from tracing import statements, untraceable
 
+from lib.exhibits.parameters import PARAMS, RUN_PARAMETERS, checked, load, model_of
 from lib.market import ingest
 from lib.market.store import Store
 from lib.report.html import outside_references
-from lib.report.kernels import execute
-from lib.report.parameters import PARAMS, RUN_PARAMETERS, checked, load, model_of
-from lib.report.run import NOTEBOOKS, Settings, weekly_run
+from lib.weekly.execution import execute
+from lib.weekly.run import NOTEBOOKS, Settings, weekly_run
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALLER = yaml.safe_load((ROOT / "tests" / "smaller.yaml").read_text(encoding="utf-8"))

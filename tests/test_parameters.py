@@ -6,9 +6,9 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
+from lib.exhibits.parameters import Parameters, Symbol, checked, load, model_of, read_yaml
+from lib.exhibits.plan import read_plan
 from lib.market.errors import ParameterError
-from lib.report.parameters import Parameters, Symbol, checked, load, model_of, read_yaml
-from lib.report.sections import read_plan
 
 
 class Leg(BaseModel):

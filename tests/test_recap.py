@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.exhibits.recap import late, latest_inflation, spanning_more, week_changes
 from lib.market.calendar import Week
 from lib.market.errors import DataError
-from lib.report.recap import late, latest_inflation, spanning_more, week_changes
 
 
 class FakeMarket:

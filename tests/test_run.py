@@ -16,11 +16,11 @@ import pytest
 from market_folder import tables, write_folder
 
 from lib.market.errors import DataError, ParameterError, RunError, StaleDataError
-from lib.report import kernels
-from lib.report.cli import main
-from lib.report.folders import built_aside, recover
 from lib.report.manifest import Manifest
-from lib.report.run import Settings, weekly_run
+from lib.weekly import execution as kernels
+from lib.weekly.atomic_folder import built_aside, recover
+from lib.weekly.cli import main
+from lib.weekly.run import Settings, weekly_run
 
 HEAD = 'as_of = "latest"\ndata = ""\nout = ""\nlanguage = "en"'
 GOOD = """from pathlib import Path
@@ -244,11 +244,11 @@ def started(house, code):
     script = f"""
         import sys
         from pathlib import Path
-        import lib.market.ingest as ingest, lib.report.run as run
-        from lib.report.cli import main
+        import lib.market.ingest as ingest, lib.weekly.run as run
+        from lib.weekly.cli import main
         ingest.STORES = Path({os.fspath(Path(kernels_store()))!r})
         full = run.weekly_run
-        import lib.report.cli as cli
+        import lib.weekly.cli as cli
         cli.weekly_run = lambda settings: full(
             settings, notebooks=Path({str(house.notebooks)!r}), params=Path({str(house.params)!r})
         )
@@ -328,7 +328,7 @@ def test_the_command_prints_errors_without_a_traceback(capsys, tmp_path):
 
 def test_the_command_fails_when_a_section_failed(house, capsys, monkeypatch):
     house.plan(a="1 / 0")
-    monkeypatch.setattr("lib.report.cli.weekly_run", lambda settings: house.run())
+    monkeypatch.setattr("lib.weekly.cli.weekly_run", lambda settings: house.run())
     assert main(["--as-of", "2025-06-13"]) == 1
     assert "without a" in capsys.readouterr().err
 

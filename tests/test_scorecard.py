@@ -9,17 +9,17 @@ import pytest
 from bs4 import BeautifulSoup
 from run_folder import manifest, tables, write_run
 
+from lib.exhibits.notebook_run import Run
+from lib.exhibits.parameters import load
+from lib.exhibits.published import published, published_week
+from lib.exhibits.tables import table_html
+from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.universe import universe
 from lib.report.assemble import Assembly
-from lib.report.catalogue import LANGUAGES, catalogue
 from lib.report.changes import changes, previous_run
-from lib.report.parameters import load
-from lib.report.published import published, published_week
 from lib.report.scorecard import VERDICTS, counts, scorecard
-from lib.report.session import Run
-from lib.report.tables import table_html
 
-TEXT = catalogue("en")
+TEXT = translations("en")
 WEEK = published_week("2025-06-13")
 SETTINGS = load("06_weekly_report")
 ASSETS = universe("allocation")
@@ -131,7 +131,7 @@ class Market:
 
 
 def assembly(folder, language="en", **market):
-    run = Run("06_weekly_report", Market(**market), language, folder, folder, catalogue(language))
+    run = Run("06_weekly_report", Market(**market), language, folder, folder, translations(language))
     return Assembly(run, folder, manifest(as_of=folder.name), [])
 
 
@@ -207,7 +207,7 @@ def test_the_previous_run_is_the_latest_earlier_one_of_the_same_source(tmp_path)
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_changes_are_shown_or_that_there_is_nothing_to_compare_with(folder, tmp_path, language):
-    text = catalogue(language)
+    text = translations(language)
     page = assembly(folder, language).changes(SETTINGS).data
     assert text("06_weekly_report.changes_none") in page
     page = assembly(later(tmp_path), language).changes(SETTINGS).data

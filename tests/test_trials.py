@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
+from lib.exhibits.trials import TRIALS, read_trials
 from lib.market.errors import ParameterError
-from lib.report.trials import TRIALS, read_trials
 
 HEAD = "setting,setting_zh,window_start,window_end,data,chosen,rank_ic\n"
 GOOD = "short label,短标签,2018-12-31,2022-09-30,citic,no,0.011\nlong label,长标签,2018-12-31,2022-09-30,citic,yes,\n"

@@ -1,1 +1,1 @@
-"""Exhibits, charts, tables, text, the weekly run and its export."""
+"""The report: commentary, scorecard, changes, page, PDF and appendices made of a run's exhibits."""

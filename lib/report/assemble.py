@@ -12,16 +12,16 @@ from IPython.display import HTML
 from IPython.utils.capture import capture_output
 from markupsafe import Markup
 
+from lib.exhibits.notebook_run import Run
+from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.exhibits.published import published_week
+from lib.exhibits.tables import table_html
 from lib.market.universe import universe
 from lib.report.changes import changes, previous_run
 from lib.report.commentary import Commentary, comment
 from lib.report.html import environment
 from lib.report.manifest import NAME, Manifest
-from lib.report.parameters.weekly_report import WeeklyReport
-from lib.report.published import published_week
 from lib.report.scorecard import counts, scorecard
-from lib.report.session import Run
-from lib.report.tables import table_html
 
 OUTPUTS = Path(__file__).resolve().parents[2] / "outputs"
 

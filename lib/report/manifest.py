@@ -10,9 +10,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lib.exhibits.parameters import PARAMS
 from lib.market.errors import RunError
+from lib.market.fingerprint import fingerprint
 
 NAME = "manifest.json"
+LIB = Path(__file__).resolve().parents[1]
+#: files whose content can change a result
+CODE_SUFFIXES = (".py", ".csv", ".yaml", ".j2", ".css", ".typ", ".mplstyle", ".json")
 #: packages that can change a number or a picture
 PACKAGES = (
     *("numpy", "pandas", "pyarrow", "duckdb", "exchange_calendars", "numba", "scipy", "scikit-learn", "statsmodels"),
@@ -151,3 +156,10 @@ class Manifest(BaseModel):
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that can change a result."""
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def code_fingerprint(params: Path = PARAMS) -> str:
+    """Return a hash of the suite's code, texts and universes, and of the packages it stands on."""
+    files = [path for path in sorted(LIB.rglob("*")) if path.suffix in CODE_SUFFIXES]
+    files += sorted((Path(params) / "universe").glob("*.csv"))
+    return fingerprint([(path.name, path) for path in files], versions())

@@ -78,16 +78,16 @@ def _library_scores(inputs: Inputs, group: list[Library], first: int):
     start = max(first - max(map(lookback, every)), 0)
     cut = inputs.rows(start, len(inputs.dates))
     evaluator = Evaluator(list(cut.values.values()))
-    ranks = np.empty(cut.close.shape)
+    ranks = np.empty(cut.close[first - start :].shape)
     for seed, entries in trees.items():
         if not entries:
             continue
-        total, valid = np.zeros(ranks[first - start :].shape), np.zeros(ranks[first - start :].shape)
+        total, valid = np.zeros(ranks.shape), np.zeros(ranks.shape)
         for tree, sign in entries:
-            cs_rank(evaluator(tree), ranks)
-            signed = sign * (ranks[first - start :] - 0.5)
-            valid += np.isfinite(signed)
-            total += np.nan_to_num(signed)
+            cs_rank(evaluator(tree)[first - start :], ranks)
+            known = np.isfinite(ranks)
+            valid += known
+            total += np.where(known, sign * (ranks - 0.5), 0.0)
         enough = valid >= max(MIN_FACTORS * len(entries), 1)
         yield seed, np.where(enough, total / np.maximum(valid, 1), np.nan)
 

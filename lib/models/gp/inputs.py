@@ -84,11 +84,12 @@ def factor_inputs(panel: Panel) -> Inputs:
     Returns
     -------
     Inputs
-        Shares of the close, ratios to the mean volume, 60-session z-scores and the inputs of ``slow_inputs``. A session on which fewer than half of
-        the symbols listed by then traded is left out, so that returns span the hole; cells without a trade and prices
-        or volumes that are not positive are NaN. An input whose field is missing altogether is dropped with the
-        reason, never filled. A ratio that is told on some sessions only is rolled forward with the price for up to
-        ``CARRIED`` sessions: what a share earns and owns changes with the next report, what it costs every day.
+        Shares of the close, ratios to the mean volume, 60-session z-scores and the inputs of ``slow_inputs``. A
+        session on which fewer than half of the symbols listed by then traded is left out, so that returns span the
+        hole; cells without a trade and prices or volumes that are not positive are NaN. An input whose field is
+        missing altogether is dropped with the reason, never filled. A ratio that is reported on some sessions only is
+        rolled forward with the price for up to ``CARRIED`` sessions: what a share earns and owns changes with the next
+        report, what it costs every day.
 
     Raises
     ------

@@ -70,9 +70,9 @@ def window_bounds(inputs: Inputs, end: int, settings: Settings) -> tuple[int, in
     end : int
         Row of the quarter's last session; later rows are not looked at.
     settings : Settings
-        ``window`` sessions at most. The first 250 sessions of the history are the warm-up of the slow inputs, if at
-        least half a window is left after them; in a shorter history the window starts with the 60-session z-scores,
-        and slow inputs that do not cover it are left out.
+        ``window`` sessions at most. The first 250 sessions of the history are the warm-up of the slow inputs, if half
+        a window and 250 sessions are left after them; in a shorter history the window starts with the 60-session
+        z-scores, and slow inputs that do not cover it are left out.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def window_bounds(inputs: Inputs, end: int, settings: Settings) -> tuple[int, in
     scores = inputs.values["close_z"][start:stop]
     scored = np.isfinite(scores).sum(axis=1) >= np.maximum(MIN_SHARE * listed, MIN_SYMBOLS)
     usable = start + int(np.argmax(scored)) if scored.any() else stop
-    warm = SLOWEST if stop - SLOWEST >= settings.window / 2 else 0
+    warm = SLOWEST if stop - SLOWEST >= max(settings.window / 2, MIN_SESSIONS) else 0
     first = max(stop - settings.window, usable, warm)
     if stop - first < MIN_SESSIONS:
         raise ModelError(

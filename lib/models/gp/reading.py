@@ -85,7 +85,10 @@ INPUT_PHRASES = {
     "momentum_120_20": ("120-session momentum without the last 20", "120日动量（剔除近20日）"),
     "momentum_250_20": ("250-session momentum without the last 20", "250日动量（剔除近20日）"),
     "residual_return_20": ("the 20-session market-residual return over its noise", "20日特质收益（按自身波动标准化）"),
-    "residual_return_120": ("the 120-session market-residual return over its noise", "120日特质收益（按自身波动标准化）"),
+    "residual_return_120": (
+        "the 120-session market-residual return over its noise",
+        "120日特质收益（按自身波动标准化）",
+    ),
     "beta_120": ("the 120-session market beta", "120日贝塔"),
     "sharpe_250": ("the 250-session return over volatility", "250日收益波动比"),
     "volatility_20": ("20-session volatility", "20日波动率"),

@@ -15,7 +15,7 @@ MIN_SIGNALS = 0.5
 
 
 def textbook_ranks(inputs: Inputs) -> np.ndarray:
-    """Return the signed centred cross-sectional ranks of the signals that the inputs have, (S, T, N), NaN where unknown.
+    """Return the signed centred ranks across symbols of the signals that the inputs have, (S, T, N), NaN where unknown.
 
     A signal whose field the data lack is left out, as any input is.
     """

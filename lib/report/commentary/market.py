@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lib.report.commentary.cells import Table, Tables
+from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.report.commentary.quotations import Table, Tables
 from lib.report.commentary.statements import Statement, write
-from lib.report.parameters.weekly_report import WeeklyReport
 
 
 def sentences(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from lib.report.commentary.cells import Tables
+from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.report.commentary.quotations import Tables
 from lib.report.commentary.statements import Statement, templates, write
-from lib.report.parameters.weekly_report import WeeklyReport
 
 #: the exhibits of net asset value and of performance
 PORTFOLIOS = {"rotation": ("08", "09"), "absolute": ("11", "12"), "global": ("14", "15")}
@@ -106,12 +106,12 @@ def _concentration(tables: Tables, settings: WeeklyReport, names: Mapping[str, s
 
 
 def _luck(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
-    """Say with which probability the rotation's excess return is more than the luck of its trials."""
+    """Say with which probability the rotation's true Sharpe ratio of the excess return is above zero."""
     table = tables("s26")
     if table and table.value("probability", "value") < settings.confidence:
         yield write(
             table.text.language,
             "risk.luck",
             probability=table.quote("probability", "value", "share"),
-            trials=table.quote("trials", "value", "count"),
+            t=table.quote("t_stat", "value", "score"),
         )

@@ -9,9 +9,9 @@ from functools import lru_cache
 import jinja2
 import yaml
 
+from lib.exhibits.translations import FOLDER
 from lib.market.errors import ParameterError
-from lib.report.catalogue import FOLDER
-from lib.report.commentary.cells import Quotation
+from lib.report.commentary.quotations import Quotation
 
 JOINTS = {"en": (", ", " and "), "zh": ("、", "、")}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lib.report.commentary.cells import Table, Tables
+from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.report.commentary.quotations import Table, Tables
 from lib.report.commentary.statements import Statement, write
-from lib.report.parameters.weekly_report import WeeklyReport
 
 
 def sentences(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:

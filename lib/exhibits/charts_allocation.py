@@ -1,0 +1,94 @@
+"""Charts of the global allocation; words and numbers come from the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from lib.exhibits.style import PALETTE
+
+#: one per class, so that the classes differ without colour too
+HATCHES = ("", "////", "....", "xxxx")
+
+
+def stacked_weights(
+    weights: pd.DataFrame, classes: pd.Series, words: Mapping[str, str], labels: Sequence[str]
+) -> Figure:
+    """Draw weights as stacked columns, (K, N): colour and hatch tell the class, lightness and label the asset."""
+    figure, axes = plt.subplots(figsize=(9.6, 5.2), layout="constrained")
+    names = list(dict.fromkeys(classes[weights.columns]))
+    floor = np.zeros(len(weights))
+    places = np.arange(len(weights))
+    for column, label in zip(weights.columns, labels, strict=True):
+        kind = names.index(classes[column])
+        members = [c for c in weights.columns if classes[c] == classes[column]]
+        alpha = 1.0 - 0.7 * members.index(column) / max(len(members), 2)
+        height = weights[column].to_numpy()
+        colour = (*plt.matplotlib.colors.to_rgb(PALETTE[kind]), alpha)
+        axes.bar(
+            places, height, bottom=floor, width=0.85, facecolor=colour, hatch=HATCHES[kind % 4], edgecolor="white",
+            linewidth=0.6, label=f"{words[classes[column]]} · {label}",
+        )  # fmt: skip
+        for place, (low, part) in enumerate(zip(floor, height, strict=True)):
+            if part > 0.05:
+                axes.text(place, low + part / 2, f"{part:.0%}", ha="center", va="center", fontsize=6.5,
+                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})  # fmt: skip
+        floor = floor + height
+    axes.set_xticks(places, [f"{date:%Y-%m}" for date in weights.index], rotation=45)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    handles, texts = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], texts[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
+    return figure
+
+
+def class_budgets(table: pd.DataFrame, labels: Sequence[str], words: Mapping[str, str]) -> Figure:
+    """Draw budget, realised contribution to risk and weight of each class side by side."""
+    figure, axes = plt.subplots(figsize=(7.6, 3.6), layout="constrained")
+    places = np.arange(len(table))
+    for step, column in enumerate(("budget", "risk_contribution", "weight")):
+        axes.bar(places + 0.27 * (step - 1), table[column], 0.25, hatch=HATCHES[step], label=words[column],
+                 edgecolor="white")  # fmt: skip
+    axes.axhline(0, color="#444444", linewidth=0.8)
+    axes.set_xticks(places, labels)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.legend(loc="best")
+    return figure
+
+
+def cycle_panels(parts: Mapping[str, tuple[pd.Series, pd.Series, pd.Timestamp]], words: Mapping[str, str]) -> Figure:
+    """Draw one panel per class: its yearly change, the sum of its cycles with forecast, and the present."""
+    figure, grid = plt.subplots(2, 2, figsize=(9.6, 5.4), layout="constrained")
+    for axes, (title, (change, fitted, today)) in zip(grid.flat, parts.items(), strict=False):
+        axes.plot(change.index, change, color="#999999", linewidth=0.9, label=words["change"])
+        axes.plot(fitted.index, fitted, linewidth=1.8, label=words["fitted"])
+        axes.axvline(today, color="#444444", linestyle=":", linewidth=1.0, label=words["today"])
+        axes.set_title(title)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    grid.flat[0].legend(loc="best", fontsize=7)
+    return figure
+
+
+def edge_lines(full: pd.Series, real_time: pd.Series, words: tuple[str, str]) -> Figure:
+    """Draw a filtered series as it is seen with all data and as each month saw its own last value."""
+    figure, axes = plt.subplots(figsize=(8.6, 3.6), layout="constrained")
+    axes.plot(full.index, full, linewidth=1.6, label=words[0])
+    axes.plot(real_time.index, real_time, linewidth=1.2, linestyle="--", label=words[1])
+    axes.axhline(0, color="#444444", linewidth=0.6)
+    axes.legend(loc="best")
+    return figure
+
+
+def sharpe_strip(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Figure:
+    """Draw the Sharpe ratio of each line of a table as a dot, in the table's order."""
+    figure, axes = plt.subplots(figsize=(7.6, 0.26 * len(table) + 0.9), layout="constrained")
+    places = np.arange(len(table))[::-1]
+    axes.hlines(places, 0, table["sharpe"], color="#BBBBBB", linewidth=1.2)
+    axes.scatter(table["sharpe"], places, s=30, zorder=3)
+    axes.set_yticks(places, labels)
+    axes.set_xlabel(xlabel)
+    return figure

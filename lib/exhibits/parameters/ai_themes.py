@@ -1,0 +1,70 @@
+"""Parameters of the price-volume theme scores."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lib.exhibits.parameters.base import Parameters
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class AiThemes(Parameters):
+    """Parameters of notebook 02.
+
+    Attributes
+    ----------
+    universe : str
+        Stem of a list in ``params/universe`` with the column ``etf``.
+    anchor : str
+        Date from which gains count, or ``auto``: the last major low.
+    anchor_window, anchor_settle : int
+        Sessions in which the low is sought, and latest sessions left out.
+    first_score : str
+        The first decision scored is on or after this date.
+    boosted, linear, gru : float
+        Fusion weights; 0 leaves the learner out. gru needs ``requirements-gru.txt``.
+    horizons : list of int
+        Sessions of the labels, equally weighted.
+    embargo : int
+        Sessions between the end of the last label and the first use of a model.
+    retrain_months : int
+        Months between refits.
+    window_years, half_life_years : float
+        Training window, age at which a row counts half (0: all alike).
+    neutral : float
+        Share of the sector's mean taken from each label.
+    seeds : int
+        Boosted models averaged.
+    top : int
+        Themes held by the rotation.
+    cost : float
+        Fraction of the traded value, one way.
+    gain_sessions, claim_horizon : int
+        Sessions of the gain and of the return after it in the test of the claim.
+    threads : int
+        No result depends on it.
+    """
+
+    universe: Annotated[str, Field(min_length=1)]
+    anchor: Annotated[str, Field(pattern=r"^(auto|\d{4}-\d{2}-\d{2})$")]
+    anchor_window: Annotated[int, Field(ge=20, le=1000)]
+    anchor_settle: Annotated[int, Field(ge=0, le=120)]
+    first_score: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    boosted: Weight
+    linear: Weight
+    gru: Weight
+    horizons: Annotated[list[Annotated[int, Field(ge=1, le=60)]], Field(min_length=1)]
+    embargo: Annotated[int, Field(ge=0, le=60)]
+    retrain_months: Annotated[int, Field(ge=1, le=24)]
+    window_years: Annotated[float, Field(ge=1)]
+    half_life_years: Annotated[float, Field(ge=0)]
+    neutral: Annotated[float, Field(ge=0, le=1)]
+    seeds: Annotated[int, Field(ge=1, le=20)]
+    top: Annotated[int, Field(ge=1, le=60)]
+    cost: Annotated[float, Field(ge=0, le=0.05)]
+    gain_sessions: Annotated[int, Field(ge=5, le=250)]
+    claim_horizon: Annotated[int, Field(ge=1, le=120)]
+    threads: Annotated[int, Field(ge=1, le=64)]

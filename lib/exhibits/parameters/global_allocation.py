@@ -1,0 +1,56 @@
+"""Parameters of the global allocation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lib.exhibits.parameters.base import Parameters
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class GlobalAllocation(Parameters):
+    """Parameters of notebook 05.
+
+    Attributes
+    ----------
+    universe : str
+        Stem of a list in ``params/universe``.
+    start : str
+        The first decision is the month end on or after this date.
+    variant : str
+        ``intersection`` or ``cycle_budget``.
+    hedging : str
+        ``hedged`` or ``unhedged``.
+    periods : list of int
+        Cycles in months.
+    filter_width : float
+        Bins of the Gaussian window.
+    regression_window, momentum_window, covariance_weeks : int
+        Months, months, weeks.
+    target_volatility, asset_cap, class_cap : float
+    cost : float
+        Fraction of the traded value, one way.
+    bond_check : list of str
+        A yield and the total-return index that tests the bond formula; empty for none.
+    placebo_draws : int
+        Random orders of the classes.
+    """
+
+    universe: Annotated[str, Field(min_length=1)]
+    start: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    variant: Literal["intersection", "cycle_budget"]
+    hedging: Literal["hedged", "unhedged"]
+    periods: Annotated[list[Annotated[int, Field(ge=12, le=600)]], Field(min_length=1, max_length=5)]
+    filter_width: Annotated[float, Field(gt=0, le=100)]
+    regression_window: Annotated[int, Field(ge=24, le=240)]
+    momentum_window: Annotated[int, Field(ge=3, le=36)]
+    covariance_weeks: Annotated[int, Field(ge=26, le=520)]
+    target_volatility: Share
+    asset_cap: Share
+    class_cap: Share
+    cost: Annotated[float, Field(ge=0, le=0.05)]
+    bond_check: Annotated[list[str], Field(max_length=2)]
+    placebo_draws: Annotated[int, Field(ge=1, le=200)]

@@ -1,0 +1,205 @@
+"""What a published weekly printed for a week: one file per week, each number tied to a cell of an exhibit's table."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lib.exhibits.parameters import PARAMS, checked, read_yaml
+from lib.exhibits.tables import FORMATS, ROW_FORMATS
+from lib.market.errors import ParameterError
+from lib.market.pointintime import Market
+
+FOLDER = PARAMS / "published"
+COLUMNS = ["exhibit", "row", "name", "name_en", "column", "minus", "value", "relation", "format"]
+
+Text = Annotated[str, Field(min_length=1)]
+Relation = Literal["equal", "about", "above", "below", "first", "last", "held"]
+Reason = Literal["other_data", "other_universe", "our_choice"]
+Tolerance = Annotated[float, Field(ge=0)]
+Format = Literal[tuple(FORMATS)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Words(_Strict):
+    """The same words in both languages."""
+
+    en: Text
+    zh: Text
+
+
+class Fact(_Strict):
+    """One published number and the cells of this suite's tables that answer to it.
+
+    Attributes
+    ----------
+    row : str
+        Names the table's row; ``latest`` the last one. Rows of the same class are added up.
+    column : str or list of str
+        Several columns are added up.
+    minus : str or None
+        A column to be taken off.
+    value : float, str or None
+        As printed: a fraction for returns and weights, a name for ``held``, nothing for ``first`` and ``last``.
+    relation : str
+        How it was said: ``equal``, ``about``, ``above``, ``below``; ``first`` and ``last`` in the order of the
+        column; ``held`` among the columns' names.
+    tolerance, reason, why, format : optional
+        In place of the exhibit's.
+    """
+
+    row: Text
+    column: Text | Annotated[list[Text], Field(min_length=1)]
+    minus: Text | None = None
+    value: float | str | None = None
+    relation: Relation = "equal"
+    name: Text | None = None
+    name_en: Text | None = None
+    tolerance: Tolerance | None = None
+    reason: Reason | None = None
+    why: Words | None = None
+    format: Format | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read."""
+        return [self.column] if isinstance(self.column, str) else self.column
+
+    @model_validator(mode="after")
+    def _value_fits_relation(self):
+        kind = {"first": type(None), "last": type(None), "held": str}.get(self.relation, float)
+        if not isinstance(self.value, kind):
+            needed = {"NoneType": "no value", "str": "a name as its value", "float": "a number as its value"}
+            raise ValueError(f"the relation {self.relation} of {self.row} takes {needed[kind.__name__]}")
+        return self
+
+
+class Exhibit(_Strict):
+    """The published numbers of one exhibit, and what holds for all of them.
+
+    Attributes
+    ----------
+    tolerance, reason, why, format
+        For every fact that does not set its own.
+    unlisted : float or None
+        What a row that the run's table does not list counts as, such as a weight of 0; None: as missing.
+    facts : list of Fact
+    """
+
+    tolerance: Tolerance
+    reason: Reason
+    why: Words
+    format: Format | None = None
+    unlisted: float | None = None
+    facts: Annotated[list[Fact], Field(min_length=1)]
+
+    def format_of(self, fact: Fact) -> str:
+        """Return how a fact's number is written."""
+        return fact.format or self.format or ROW_FORMATS.get(fact.row, "percent")
+
+
+class Elsewhere(_Strict):
+    """A published number that no exhibit can show."""
+
+    name: Text
+    name_en: Text
+    value: float
+    relation: Relation = "equal"
+    format: Format
+
+
+class Week(_Strict):
+    """Everything that was published for one week."""
+
+    as_of: Annotated[str, Field(pattern=r"\d{4}-\d{2}-\d{2}")]
+    published: Annotated[str, Field(pattern=r"\d{4}-\d{2}-\d{2}")]
+    report: Words
+    exhibits: dict[Annotated[str, Field(pattern=r"(0[1-9]|1[0-7])")], Exhibit]
+    elsewhere: list[Elsewhere] = []
+
+
+def published_week(as_of, folder: Path = FOLDER) -> Week | None:
+    """Read what was published for the week that ends with a session; None when there is no file for it.
+
+    Raises
+    ------
+    ParameterError
+        The file cannot be read, or does not say what it has to; with place and remedy.
+    """
+    path = Path(folder) / f"{pd.Timestamp(as_of):%Y-%m-%d}.yaml"
+    if not path.exists():
+        return None
+    content = read_yaml(path)
+    unquoted = [key for key in ("as_of", "published") if isinstance(content.get(key), datetime.date)]
+    if unquoted:
+        raise ParameterError(f"{unquoted[0]} is not text", file=path, remedy=f"put the date of {unquoted[0]} in quotes")
+    week = checked(Week, content, path)
+    if week.as_of != path.stem:
+        raise ParameterError(
+            f"the file of {path.stem} says as_of: {week.as_of}", file=path, remedy="rename the file, or correct as_of"
+        )
+    return week
+
+
+def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.DataFrame:
+    """Return the published numbers of a week, to be shown beside one's own.
+
+    Parameters
+    ----------
+    as_of : date
+        Last session of the week.
+    exhibit : str, optional
+        Its number, such as ``"12"``; all exhibits when left out.
+
+    Returns
+    -------
+    DataFrame
+        One row per published number: ``exhibit``, ``row`` and ``column`` (where it stands in the exhibit's table),
+        ``minus``, ``name``, ``name_en``, ``value`` (fractions), ``relation``, ``format``. Empty when nothing was
+        published for that date.
+
+    Examples
+    --------
+    >>> published("2025-06-13", "12").query("column == 'strategy'").set_index("row")["value"]["sharpe"]
+    1.69
+    """
+    week = published_week(as_of, folder)
+    rows = [
+        fact.model_dump(include={"row", "name", "name_en", "column", "minus", "value", "relation"})
+        | {"exhibit": number, "format": part.format_of(fact)}
+        for number, part in (week.exhibits if week else {}).items()
+        for fact in part.facts
+        if exhibit in (None, number)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def with_published(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.DataFrame:
+    """Return a performance table with the published figures of the week in a column of their own.
+
+    Parameters
+    ----------
+    measured : DataFrame
+        One row per metric, with a column ``strategy``.
+    market : Market
+    exhibit : str
+        The exhibit's number.
+
+    Returns
+    -------
+    DataFrame
+        With ``published`` as the last column, NaN where a metric was not published; as it came when nothing was
+        published for the market's last session, or when its data are synthetic and nothing can be compared.
+    """
+    facts = published(market.as_of, exhibit)
+    facts = facts[(facts["column"] == "strategy") & facts["minus"].isna()]
+    if market.source.synthetic or facts.empty:
+        return measured
+    return measured.assign(published=facts.set_index("row")["value"].astype(float).reindex(measured.index))

@@ -1,0 +1,86 @@
+"""Translations: every word a reader sees, keyed by language."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from lib.market.errors import ParameterError
+
+FOLDER = Path(__file__).resolve().parent / "text"
+LANGUAGES = ("en", "zh")
+
+
+@dataclass(frozen=True)
+class Translations:
+    """The texts of one language.
+
+    Called with a key such as ``01_market_recap.title`` and the values its text asks for in braces.
+    """
+
+    language: str
+    texts: Mapping[str, str]
+
+    def __call__(self, key: str, **values) -> str:
+        """Return a text; ParameterError when the translations lack it or a value it asks for."""
+        if key not in self.texts:
+            near = difflib.get_close_matches(key, self.texts, n=1)
+            raise ParameterError(
+                f"the {self.language} translations have no text {key}",
+                file=FOLDER / self.language,
+                remedy=f"did you mean {near[0]}?" if near else "add it to the translations of both languages",
+            )
+        try:
+            return self.texts[key].format(**values)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ParameterError(
+                f"the text {key} cannot be filled: {error!r}",
+                file=FOLDER / self.language,
+                remedy="pass the values that stand in braces in the text",
+            ) from error
+
+    def has(self, key: str) -> bool:
+        """Return whether a text exists."""
+        return key in self.texts
+
+    def percent(self, value: float, decimals: int = 2, signed: bool = True) -> str:
+        """Write a fraction as percent; a missing one as a dash."""
+        return "–" if pd.isna(value) else f"{value:{'+' if signed else ''}.{decimals}%}"
+
+    def date(self, date) -> str:
+        """Write a date the way the language does."""
+        if pd.isna(date):
+            return "–"
+        date = pd.Timestamp(date)
+        return f"{date.year}年{date.month}月{date.day}日" if self.language == "zh" else f"{date.day} {date:%B %Y}"
+
+
+@lru_cache
+def translations(language: str) -> Translations:
+    """Read the translations of a language, one file per notebook and ``common``.
+
+    Raises
+    ------
+    ParameterError
+        The suite does not speak the language.
+    """
+    if language not in LANGUAGES:
+        raise ParameterError(f"there is no edition in {language!r}", remedy=f"choose from {', '.join(LANGUAGES)}")
+    texts = {}
+    for path in sorted((FOLDER / language).glob("*.yaml")):
+        texts |= _flat(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, path.stem)
+    return Translations(language, texts)
+
+
+def _flat(tree: Mapping, prefix: str) -> dict[str, str]:
+    flat = {}
+    for key, value in tree.items():
+        name = f"{prefix}.{key}"
+        flat |= _flat(value, name) if isinstance(value, Mapping) else {name: str(value)}
+    return flat

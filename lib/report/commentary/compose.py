@@ -1,0 +1,157 @@
+"""From a run's tables to its commentary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.exhibits.translations import Translations
+from lib.market.errors import RunError
+from lib.report.commentary import market, portfolios, risks, themes
+from lib.report.commentary.quotations import Cell, Quotation, Tables
+from lib.report.commentary.statements import Statement, templates, write
+from lib.report.manifest import NAME
+
+FILE = "facts/commentary.json"
+
+
+@dataclass(frozen=True)
+class Commentary:
+    """What a run's numbers say.
+
+    Attributes
+    ----------
+    language : str
+    synthetic : Statement or None
+        Said before anything else when the market is made up.
+    headline : Statement
+    sections : dict of str to list of Statement
+        One paragraph per notebook; the first sentence that rests on an exhibit is its key point.
+    risks : list of Statement
+    """
+
+    language: str
+    synthetic: Statement | None
+    headline: Statement
+    sections: dict[str, list[Statement]]
+    risks: list[Statement] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """The headline as a title; that of a made-up market says so first."""
+        return self.headline.text
+
+    @property
+    def key_points(self) -> list[Statement]:
+        """One sentence per section that has something to say, and the first risk."""
+        said = [next((one for one in each if one.exhibits), None) for each in [*self.sections.values(), self.risks]]
+        return [one for one in said if one is not None]
+
+    def write(self, folder: Path) -> Path:
+        """Write every sentence with the cells it rests on to ``facts/commentary.json``."""
+        record = {
+            "language": self.language,
+            "title": self.title,
+            "headline": self.headline.record(),
+            "synthetic": self.synthetic.record() if self.synthetic else None,
+            "key_points": [one.record() for one in self.key_points],
+            "sections": {name: [one.record() for one in said] for name, said in self.sections.items()},
+            "risks": [one.record() for one in self.risks],
+        }
+        path = folder / FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        return path
+
+
+def comment(
+    folder: Path,
+    text: Translations,
+    settings: WeeklyReport,
+    sections: Mapping[str, tuple[str, ...]],
+    *,
+    synthetic: str | None,
+    names: Mapping[str, str],
+) -> Commentary:
+    """Write the commentary on the tables of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    text : Translations
+        Of the language to write in.
+    settings : WeeklyReport
+        From which size on something is said.
+    sections : mapping of str to tuple of str
+        The notebooks to comment on, in order, each with the exhibits that it had to make and did not.
+    synthetic : str or None
+        The file whose field ``synthetic`` says that the market is made up; None for a market that is not.
+    names : mapping of str to str
+        Names of the instruments that head the columns of exhibit 16.
+    """
+    tables, language = Tables(folder, text), text.language
+    first = write(language, "synthetic", state=_state(synthetic, "synthetic")) if synthetic else None
+    written = {name: _section(tables, name, missing, settings, names) for name, missing in sections.items()}
+    warnings = list(risks.sentences(tables, settings, names))
+    return Commentary(language, first, _headline(tables, settings, bool(synthetic)), written, warnings)
+
+
+def headline_of(folder: Path) -> str | None:
+    """Return the title that a run's commentary gave it; None when it wrote none.
+
+    Raises
+    ------
+    RunError
+        The file of the commentary cannot be read.
+    """
+    path = Path(folder) / FILE
+    if not path.exists():
+        return None
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["title"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError("the commentary cannot be read", file=path, remedy="make the report again") from error
+
+
+def _section(
+    tables: Tables, name: str, missing: tuple[str, ...], settings: WeeklyReport, names: Mapping[str, str]
+) -> list[Statement]:
+    """Write one notebook's paragraph; what it did not make is named, and nothing is said about it."""
+    rules = {
+        "01": lambda: market.sentences(tables, settings),
+        "02": lambda: themes.sentences(tables, settings),
+        "03": lambda: portfolios.rotation(tables, settings),
+        "04": lambda: portfolios.absolute(tables, settings),
+        "05": lambda: portfolios.allocation(tables, settings, names),
+    }
+    said = list(rules[name[:2]]()) if name[:2] in rules else []
+    if missing:
+        cell = Cell(NAME, name, "exhibits")
+        absent = [Quotation("word", (cell,), number, "word", str(int(number))) for number in missing]
+        said.append(write(tables.text.language, "missing", exhibits=[{"number": one} for one in absent]))
+    return said
+
+
+def _headline(tables: Tables, settings: WeeklyReport, synthetic: bool) -> Statement:
+    """Say the most telling thing: hot themes, else the sectors that are new, else the week's indices."""
+    language = tables.text.language
+    prefix = templates(language)["headline.synthetic"] if synthetic else ""
+    if scores := tables("06"):
+        rule = f"headline.themes.{themes.trend(scores, settings, settings.hot_themes)}"
+        rows = scores.frame.index[: settings.hot_themes]
+        return write(language, rule, prefix=prefix, all=scores.count(rows, "change"))
+    if (holdings := tables("10")) and (new := portfolios.changes(holdings)[0]):
+        new = portfolios.sectors(holdings, -1, new[: settings.named])
+        return write(language, "headline.rotation", prefix=prefix, sectors=new)
+    if (assets := tables("01")) and not (shares := market.changes(assets, "a_share")).empty:
+        best = {"name": assets.name(shares.index[0]), "change": assets.quote(shares.index[0], "change", "size")}
+        return write(language, "headline.market", prefix=prefix, best=best)
+    return write(language, "headline.none", prefix=prefix)
+
+
+def _state(file: str, column: str) -> Quotation:
+    return Quotation("word", (Cell(file, "", column),), "true", "word", "")

@@ -1,8 +1,0 @@
-"""``python -m lib.weekly``: the weekly report in one command."""
-
-import sys
-
-from lib.report.cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The weekly run: execution of the notebooks, the run's folder, the command line."""
