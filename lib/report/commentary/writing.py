@@ -137,7 +137,7 @@ def _section(
 
 
 def _headline(tables: Tables, settings: WeeklyReport, synthetic: bool) -> Statement:
-    """Say the most telling thing, by the rule and the rows of the section that says it: hot themes, new sectors, A shares.
+    """Say the first of what hot themes, new sectors and A shares have to say, by the rule and rows of their section.
 
     Parameters
     ----------
