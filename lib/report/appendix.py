@@ -25,6 +25,8 @@ from lib.report.sanitize import Oddity, leave_out_unrendered, settle
 
 FOLDER = "appendices"
 SAMPLES = ("sample", "sample-null")
+#: the language that the notebooks are written in
+PROSE_LANGUAGE = "en"
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ def appendix_page(
         code=code,
         contents=contents,
         oddities=[told(oddity, t) for oddity in oddities],
+        prose_language=t("export.prose_language") if t.language != PROSE_LANGUAGE else "",
         unrun=t("export.unrun", cells=unrun, all=len(cells)) if unrun else "",
         highlight=Markup(HtmlFormatter(style="default").get_style_defs(".highlight")),
         body=Markup(soup),

@@ -36,9 +36,8 @@ def anchor_date(closes: pd.DataFrame, window: int, settle: int) -> pd.Timestamp:
 def gains(closes: pd.DataFrame, lows: pd.DataFrame, anchor: pd.Timestamp) -> pd.DataFrame:
     """Return how far each theme has come since the anchor, at its last close.
 
-    ``gain_peak`` counts from the lowest low since the anchor, the most that the rise could have earned; this is what
-    the published weekly prints (its 32.76% for Communication Equipment, 13 June 2025, is the index's last close over
-    its lowest low). ``gain_cumulative`` counts from the anchor's close.
+    ``gain_peak`` counts from the lowest low since the anchor, the most that the rise could have earned: this is the
+    published measure (`docs/research/02_ai_themes.md`). ``gain_cumulative`` counts from the anchor's close.
 
     Parameters
     ----------
