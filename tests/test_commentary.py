@@ -74,10 +74,10 @@ def test_the_key_sentences_in_both_languages(folder):
         "New in the week: Electronics. No longer held: Machinery.",
         "1.03 percentage points ahead of its benchmark",
         "Bonds 86.8%, Commodities 9.8% and Equities 3.4%",
-        "did not beat its benchmark for the risk taken: 6.48% a year",
+        "did not beat its benchmark for the risk taken: 6.48% annualised",
         "China 10Y Treasury from 30.0% to 40.0%",
-        "The absolute-return portfolio stands 4.00% below its peak; its largest drawdown was 4.65%.",
-        "Costs take 1.98 percentage points a year off the sector rotation, which leaves 27.00% a year.",
+        "The absolute-return portfolio is 4.00% below its peak; its largest drawdown was 4.65%.",
+        "Costs take 1.98 percentage points annualised off the sector rotation, which leaves 27.00%.",
         "the best of 28 worthless trials is 62.0%",
     ):
         assert part in text, part
