@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lib.exhibits.parameters import load
 from lib.exhibits.plan import read_plan
-from lib.exhibits.translations import LANGUAGES, catalogue
+from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.ingest import open_market
 from lib.report.exports import export_run
 from lib.report.html import export_report
@@ -59,7 +59,7 @@ def _runs(out: Path) -> list[dict]:
 def _exports(out: Path) -> list[dict]:
     """Time the exports of executed notebooks: one edition's page and PDF, then both editions side by side."""
     folder = out / "en" / AS_OF
-    manifest, t = Manifest.read(folder), catalogue("en")
+    manifest, t = Manifest.read(folder), translations("en")
     start = time.perf_counter()
     page = export_report(folder, REPORT, manifest, t)
     html = time.perf_counter() - start
@@ -85,7 +85,7 @@ def _edition(chosen: tuple[str, str]) -> None:
     folder = Path(out) / language / AS_OF
     shutil.rmtree(folder / "appendices")
     manifest = Manifest.read(folder)
-    export_run(folder, read_plan(NOTEBOOKS), manifest, catalogue(language))
+    export_run(folder, read_plan(NOTEBOOKS), manifest, translations(language))
     if not all(record.done for record in manifest.exports):
         raise RuntimeError(f"an export failed: {manifest.exports}")
 

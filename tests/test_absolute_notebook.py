@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib.exhibits.translations import catalogue
+from lib.exhibits.translations import translations
 from lib.market.universe import universe
 from lib.weekly.execution import execute
 from lib.weekly.run import NOTEBOOKS
@@ -53,7 +53,7 @@ def test_a_damaged_folder_is_told_about_below_the_exhibits(folder, tmp_path, mon
     out = tmp_path / "out"
     parameters = SMALLER[NAME] | {"data": str(folder), "out": str(out), "start": "2024-12-31", "n_jobs": 1}
     assert execute(NOTEBOOKS / f"{NAME}.ipynb", tmp_path / "executed.ipynb", parameters) is None
-    text, names = catalogue("en"), universe("absolute_return")["name_en"]
+    text, names = translations("en"), universe("absolute_return")["name_en"]
     course, weights = (
         json.loads((out / "exhibits" / f"{stem}.json").read_text(encoding="utf-8"))["notes"]
         for stem in ("fig11_absolute_nav", "fig13_absolute_weights")

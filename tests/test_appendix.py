@@ -13,7 +13,7 @@ from test_html import manifest
 from test_pdf import png, squeezed, text
 
 from lib.exhibits.plan import Plan
-from lib.exhibits.translations import catalogue
+from lib.exhibits.translations import translations
 from lib.market.errors import RunError
 from lib.report import appendix, exports
 from lib.report import sanitize as oddcells
@@ -57,7 +57,7 @@ PLAIN = (
 def test_an_appendix_has_prose_formulas_results_and_code_when_asked(tmp_path, code):
     made = export_appendix(notebook(tmp_path / "03_x.ipynb", *PLAIN), tmp_path / "appendices", code=code)
     soup, words = pieces(made)
-    assert made.oddities == []
+    assert made.issues == []
     assert outside_references(str(soup)) == []
     assert ("secret_sauce" in soup.get_text()) == code == ("secret_sauce" in words)
     assert [heading.get_text() for heading in soup.select("h1")] == ["Sector rotation"]
@@ -99,13 +99,13 @@ def test_every_odd_cell_exports_or_is_named_with_its_number_and_a_remedy(tmp_pat
     ]
     made = export_appendix(notebook(tmp_path / "odd.ipynb", *cells), tmp_path, code=True)
     soup, words = pieces(made)
-    named = {oddity.cell for oddity in made.oddities}
+    named = {issue.cell for issue in made.issues}
     assert named == set(range(3, 3 + len(cells)))  # after the title and the parameters
-    assert all(oddity.what and oddity.remedy for oddity in made.oddities)
+    assert all(issue.what and issue.remedy for issue in made.issues)
     banner = squeezed(soup.select_one(".banner.failed").get_text())
-    for oddity in made.oddities:
-        assert squeezed(f"Cell {oddity.cell}: {oddity.what}") in banner
-    assert f"Cell{made.oddities[0].cell}:" in words
+    for issue in made.issues:
+        assert squeezed(f"Cell {issue.cell}: {issue.what}") in banner
+    assert f"Cell{made.issues[0].cell}:" in words
     assert outside_references(str(soup)) == []
     assert soup.get_text().count("line\n") <= oddcells.LINES + 5 and len(soup.find_all("tr")) <= oddcells.ROWS
     assert "IntSlider(value=3)" in soup.get_text() and "no ink" in soup.get_text()
@@ -127,7 +127,7 @@ def test_cells_that_look_odd_but_can_be_shown_are_shown(tmp_path):
     ]
     made = export_appendix(notebook(tmp_path / "fine.ipynb", *cells), tmp_path, code=True)
     soup, words = pieces(made)
-    assert made.oddities == []
+    assert made.issues == []
     assert len(soup.select("main img")) == 2 and soup.select("main math")
     assert "raw" in words and "emoji□□□" in words
     levels = [int(tag.name[1]) for tag in soup.find_all(["h1", "h2", "h3", "h4", "h5"])]
@@ -146,7 +146,7 @@ def test_a_cell_that_cannot_be_rendered_is_left_out_and_named(tmp_path, monkeypa
         monkeypatch.setattr(module, "cells_html", fragile)
     path = notebook(tmp_path / "x.ipynb", *PLAIN, new_markdown_cell("boom"))
     made = export_appendix(path, tmp_path, code=True)
-    assert [oddity.cell for oddity in made.oddities] == [5]
+    assert [issue.cell for issue in made.issues] == [5]
     assert "Returns" in pieces(made)[0].get_text()
 
 
@@ -223,7 +223,7 @@ def test_a_run_exports_each_notebook_and_tells_of_one_that_fails(tmp_path):
         sections=[SectionRecord(name=name, status=status, fingerprint="0") for name, status in names.items()]
     )
     plan = Plan(sections=[{"notebook": "01_good"}], report="06_weekly_report", appendix_code=False)
-    exports.export_run(tmp_path, plan, made, catalogue("en"))
+    exports.export_run(tmp_path, plan, made, translations("en"))
     records = {record.file: record for record in made.exports}
     assert set(records) == {"report.html", "report.pdf", "appendices/01_good.pdf", "appendices/02_bad.pdf"}
     assert records["report.pdf"].done and "Cell 5" in records["appendices/01_good.pdf"].notes[0]

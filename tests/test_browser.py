@@ -15,7 +15,7 @@ from test_appendix import ODD, PLAIN, notebook, shown
 
 from lib.exhibits.notebook_run import Run
 from lib.exhibits.plan import Plan
-from lib.exhibits.translations import LANGUAGES, catalogue
+from lib.exhibits.translations import LANGUAGES, translations
 from lib.report.assemble import Assembly
 from lib.report.exports import export_run
 from lib.report.history import write_index
@@ -88,7 +88,7 @@ def run(request, tmp_path_factory):
     failed = made.section("04_absolute_return_etf")
     failed.status, failed.error, failed.cell, failed.source = "failed", "ValueError: x " + "long " * 60, 9, "solve()"
     assembly = Assembly(
-        Run(REPORT, None, language, folder, folder, catalogue(language)),
+        Run(REPORT, None, language, folder, folder, translations(language)),
         folder,
         made,
         [exhibit for exhibit in exhibits if exhibit["number"] != MISSING],
@@ -101,15 +101,15 @@ def run(request, tmp_path_factory):
     notebook(folder / "notebooks" / "03_gp_rotation.ipynb", *PLAIN, *odd, new_markdown_cell(wide))
     made.sections.append(SectionRecord(name=REPORT, status="ok", fingerprint="0"))
     plan = Plan(sections=[{"notebook": "03_gp_rotation"}], report=REPORT)
-    export_run(folder, plan, made, catalogue(language))
+    export_run(folder, plan, made, translations(language))
     assert all(record.done for record in made.exports), made.exports
     made.write(folder)
-    write_index(folder.parent, catalogue(language))
+    write_index(folder.parent, translations(language))
     return folder, language
 
 
 def _exhibit(folder, stem, table, language):
-    t = catalogue(language)
+    t = translations(language)
     number = stem.split("_")[0].removeprefix("fig")
     picture = number in {"01", "08", "11", "14", "16"}
     words = "行业轮动净值与回撤" if language == "zh" else "Sector rotation, net asset value and drawdown"

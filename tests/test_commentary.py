@@ -15,7 +15,7 @@ from tracing import NAMES, statements, untraceable
 
 from lib.exhibits.parameters import PARAMS, checked, load
 from lib.exhibits.parameters.weekly_report import WeeklyReport
-from lib.exhibits.translations import LANGUAGES, catalogue
+from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import ParameterError, RunError
 from lib.report.commentary import comment, headline_of
 from lib.report.commentary.statements import templates, write
@@ -26,7 +26,7 @@ SETTINGS = load("06_weekly_report")
 
 def commented(folder, language="en", settings=SETTINGS, missing=None, synthetic="manifest.json"):
     sections = {name: (missing or {}).get(name, ()) for name in SECTIONS}
-    text = catalogue(language)
+    text = translations(language)
     said = comment(folder, text, settings, sections, synthetic=synthetic, names=NAMES[language])
     return json.loads(said.write(folder).read_text(encoding="utf-8"))
 
@@ -325,7 +325,7 @@ def test_the_headline_is_the_title_of_the_page(folder):
 
     record = commented(folder)
     assert headline_of(folder) == record["title"]
-    html = page("", manifest(), catalogue("en"), None, headline_of(folder))
+    html = page("", manifest(), translations("en"), None, headline_of(folder))
     assert f"<h1>{record['title']}</h1>" in html and f"<title>{record['title']} ·" in html
     assert headline_of(folder / "tables") is None
     (folder / "facts" / "commentary.json").write_text("[]")

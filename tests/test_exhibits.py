@@ -11,7 +11,7 @@ import pytest
 from lib.exhibits import charts, tables
 from lib.exhibits.notebook_run import Run
 from lib.exhibits.style import DOWN, DOWN_GREEN, UP, UP_RED, apply_style, save, sign_colours
-from lib.exhibits.translations import LANGUAGES, catalogue
+from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.calendar import Sessions
 from lib.market.errors import RunError, StaleDataError
 
@@ -37,7 +37,7 @@ def make_run(folder, language="en", stale=0, synthetic=True):
         source=SimpleNamespace(name="sample", label=label, synthetic=synthetic),
     )
     apply_style()
-    return Run("01_market_recap", market, language, folder, folder / "cache", catalogue(language))
+    return Run("01_market_recap", market, language, folder, folder / "cache", translations(language))
 
 
 def bars(language):
@@ -62,7 +62,7 @@ def test_a_series_that_ends_too_early_is_named_or_refused(tmp_path, monkeypatch,
         sessions=Sessions.load(),
         week=SimpleNamespace(last=pd.Timestamp("2025-06-13")),
     )
-    run = Run("03_gp_rotation", market, language, tmp_path, tmp_path, catalogue(language))
+    run = Run("03_gp_rotation", market, language, tmp_path, tmp_path, translations(language))
     assert (run.plan.stale_sessions, run.plan.stale_series) == (5, "print")
     # six sessions are too many by one; what the data do not hold is missing, which is told elsewhere
     assert list(run.stale([*LAST, "801050.SI"]).index) == ["801030.SI", "801040.SI"]
@@ -150,7 +150,7 @@ def test_words_stand_for_symbols_in_headings_and_cells(tmp_path):
 
 def test_facts_are_plain_json(tmp_path):
     run = make_run(tmp_path)
-    run.hand_over({"a": np.float64(1.5), "b": pd.Timestamp("2025-06-13"), "c": pd.Series({"x": 1})})
+    run.save_facts({"a": np.float64(1.5), "b": pd.Timestamp("2025-06-13"), "c": pd.Series({"x": 1})})
     assert json.loads((tmp_path / "facts/01_market_recap.json").read_text()) == {
         "a": 1.5,
         "b": "2025-06-13",

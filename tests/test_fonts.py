@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 from test_html import laid_out, manifest
 
-from lib.exhibits.translations import LANGUAGES, catalogue
+from lib.exhibits.translations import LANGUAGES, translations
 from lib.report.fonts import font_face, is_chinese, missing
 from lib.report.html import outside_references, page
 
@@ -21,7 +21,7 @@ def embedded(html):
 
 
 def test_a_page_carries_the_chinese_it_shows_and_nothing_points_outside():
-    html = page("<h2>行业轮动</h2><p>“沪深300”上涨1.2%；回撤（净值）</p>", manifest(language="zh"), catalogue("zh"))
+    html = page("<h2>行业轮动</h2><p>“沪深300”上涨1.2%；回撤（净值）</p>", manifest(language="zh"), translations("zh"))
     shown = set(filter(is_chinese, BeautifulSoup(html, "html.parser").get_text()))
     assert {"行", "轮", "；", "（"} <= shown <= embedded(html)
     assert len(embedded(html)) < 2 * len(shown) and len(html) < 200_000  # a part of the font, not the font
@@ -39,7 +39,7 @@ def test_the_font_is_the_same_for_the_same_characters():
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_character_of_the_catalogue_can_be_drawn(language):
-    texts = catalogue(language).texts
+    texts = translations(language).texts
     assert not {key: missing(text) for key, text in texts.items() if missing(text)}
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from run_folder import tables, write_run
 
-from lib.exhibits.translations import catalogue
+from lib.exhibits.translations import translations
 from lib.market.errors import RunError
 from lib.weekly.gallery import GALLERY, WIDTH, make_gallery
 
@@ -36,7 +36,7 @@ def run_with_pictures(folder, **changes):
 
 def test_pictures_are_shrunk_and_tables_written_out(tmp_path):
     folder = run_with_pictures(tmp_path / "2025-06-13")
-    page = make_gallery(folder, tmp_path / "gallery", catalogue("en"))
+    page = make_gallery(folder, tmp_path / "gallery", translations("en"))
     text = page.read_text(encoding="utf-8")
     assert text.count("### Exhibit") == len([stem for stem in tables() if stem.startswith("fig")])
     pictures = re.findall(r"!\[A\]\((en/fig0[1-8]_\w+\.png)\)", text)
@@ -50,7 +50,7 @@ def test_pictures_are_shrunk_and_tables_written_out(tmp_path):
 def test_a_picture_of_an_earlier_gallery_goes(tmp_path):
     (tmp_path / "gallery" / "en").mkdir(parents=True)
     (tmp_path / "gallery" / "en" / "fig99_old.png").touch()
-    make_gallery(run_with_pictures(tmp_path / "2025-06-13"), tmp_path / "gallery", catalogue("en"))
+    make_gallery(run_with_pictures(tmp_path / "2025-06-13"), tmp_path / "gallery", translations("en"))
     assert not (tmp_path / "gallery" / "en" / "fig99_old.png").exists()
 
 
@@ -61,7 +61,7 @@ def test_a_picture_of_an_earlier_gallery_goes(tmp_path):
 def test_real_data_and_the_other_language_are_refused(tmp_path, changes, language, words):
     folder = run_with_pictures(tmp_path / "2025-06-13", **changes)
     with pytest.raises(RunError, match=words):
-        make_gallery(folder, tmp_path / "gallery", catalogue(language))
+        make_gallery(folder, tmp_path / "gallery", translations(language))
     assert not (tmp_path / "gallery").exists()
 
 

@@ -6,8 +6,8 @@ import pytest
 from bs4 import BeautifulSoup
 from run_folder import write_run
 
-from lib.exhibits.translations import LANGUAGES, catalogue
-from lib.report.commentary.writing import FILE
+from lib.exhibits.translations import LANGUAGES, translations
+from lib.report.commentary.compose import FILE
 from lib.report.history import entries, write_index
 
 
@@ -55,7 +55,7 @@ def test_runs_are_listed_latest_first_and_other_folders_are_not(out):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_tells_of_every_run_and_links_to_its_files(out, language):
-    text = catalogue(language)
+    text = translations(language)
     soup, (good, gaps, unreadable, empty, torn) = rows(write_index(out, text))
     assert soup.html["lang"] == {"en": "en", "zh": "zh-CN"}[language]
     assert "Hot <themes> cool" in good.get_text() and text("06_weekly_report.run_ok") in good.get_text()
@@ -77,11 +77,11 @@ def test_the_page_tells_of_every_run_and_links_to_its_files(out, language):
 
 def test_the_page_is_written_aside_and_replaces_the_earlier_one(out):
     (out / "index.html").write_text("earlier")
-    write_index(out, catalogue("en"))
+    write_index(out, translations("en"))
     assert "2025-06-13" in (out / "index.html").read_text(encoding="utf-8")
     assert not list(out.glob(".index*"))
 
 
 def test_an_empty_folder_has_a_page_too(tmp_path):
-    _, (only,) = rows(write_index(tmp_path, catalogue("en")))
+    _, (only,) = rows(write_index(tmp_path, translations("en")))
     assert "no run" in only.get_text()

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from lib.exhibits.translations import catalogue
+from lib.exhibits.translations import translations
 from lib.report.html import outputs_of, outside_references, page
 from lib.report.manifest import Manifest, SectionRecord
 
@@ -34,7 +34,7 @@ def manifest(**changes):
 
 def laid_out(body, language="en", report=None, **changes):
     made = manifest(language=language, **changes)
-    return BeautifulSoup(page(body, made, catalogue(language), report), "html.parser")
+    return BeautifulSoup(page(body, made, translations(language), report), "html.parser")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -48,7 +48,7 @@ def test_nothing_on_the_page_points_outside(language):
         <iframe src="https://cdn.example/g.html"></iframe><a href="#part-1">inside</a>
         <img src="data:image/png;base64,AAAA" alt="kept">
     """
-    html = page(body, manifest(language=language), catalogue(language))
+    html = page(body, manifest(language=language), translations(language))
     assert outside_references(body)
     assert outside_references(html) == []
     soup = BeautifulSoup(html, "html.parser")
@@ -79,7 +79,7 @@ def test_the_head_tells_language_week_source_and_that_data_are_synthetic(languag
     soup = laid_out("", language)
     assert soup.html["lang"] == code
     assert soup.find("meta", attrs={"name": "viewport"})
-    text = catalogue(language)
+    text = translations(language)
     head = soup.header.get_text()
     assert all(
         part in head for part in (text.date("2025-06-09"), text.date("2025-06-13"), manifest().source_label[language])
@@ -95,7 +95,7 @@ def test_a_week_without_sessions_is_named_at_the_top(language, words):
     week = {"first": "2024-02-05", "last": "2024-02-08"}
     dates = dict(as_of="2024-02-08", week=week)
     said = laid_out("", language, requested_as_of="2024-02-14", **dates).select_one("header .banner:not(.synthetic)")
-    assert words in said.get_text() and catalogue(language).date("2024-02-08") in said.get_text()
+    assert words in said.get_text() and translations(language).date("2024-02-08") in said.get_text()
     for asked in ("2024-02-08", "2024-02-11"):  # the Sunday of the same week
         assert not laid_out("", language, requested_as_of=asked, **dates).select("header .banner:not(.synthetic)")
 

@@ -9,7 +9,7 @@ from pypdf import PdfReader
 from test_html import manifest
 
 from lib.exhibits.plan import Plan
-from lib.exhibits.translations import catalogue
+from lib.exhibits.translations import translations
 from lib.report import exports
 from lib.report.html import page
 from lib.report.manifest import SectionRecord
@@ -26,7 +26,7 @@ def png():
 
 
 def reader(body, language="en", **changes):
-    made, t = manifest(language=language, **changes), catalogue(language)
+    made, t = manifest(language=language, **changes), translations(language)
     source = made.source_label[language]
     content = pdf_of(page(body, made, t), t, date=t.date(made.as_of), source=source)
     return PdfReader(io.BytesIO(content))
@@ -55,8 +55,8 @@ def test_a_pdf_has_contents_numbers_date_and_text_to_select(language):
     assert heading in first and heading in second and words in second and words not in first
     for number, part in enumerate((first, second), start=1):
         assert f"{number}/2" in part
-        assert squeezed(catalogue(language).date("2025-06-13")) in part
-    assert squeezed(catalogue(language)("06_weekly_report.synthetic_note")) in first
+        assert squeezed(translations(language).date("2025-06-13")) in part
+    assert squeezed(translations(language)("06_weekly_report.synthetic_note")) in first
     box = found.pages[0].mediabox
     assert (round(box.width), round(box.height)) == (595, 842)  # A4 in points
     assert found.trailer["/Root"]["/Lang"].startswith(language)
@@ -138,14 +138,14 @@ def test_a_failed_section_stands_on_the_first_page():
     report = SectionRecord(
         name="06_weekly_report", status="failed", error="boom\nline", cell=3, source="x()", fingerprint="0"
     )
-    t = catalogue("en")
+    t = translations("en")
     html = page("", manifest(sections=[report]), t, report)
     words = text(PdfReader(io.BytesIO(pdf_of(html, t, date="d", source="s"))))
     assert "boom" in words and "x()" in words
 
 
 def test_a_pdf_is_the_same_for_the_same_page():
-    t = catalogue("zh")
+    t = translations("zh")
     html = page(BODIES["zh"], manifest(language="zh"), t)
     assert pdf_of(html, t, date="d", source="s") == pdf_of(html, t, date="d", source="s")
 
@@ -157,7 +157,7 @@ def test_a_pdf_that_fails_is_told_and_leaves_the_page(tmp_path, monkeypatch):
     monkeypatch.setattr(exports, "export_pdf", fail)
     made = manifest()
     exports.export_run(
-        tmp_path, Plan(sections=[{"notebook": "01_market_recap"}], report="06_weekly_report"), made, catalogue("en")
+        tmp_path, Plan(sections=[{"notebook": "01_market_recap"}], report="06_weekly_report"), made, translations("en")
     )
     assert made.status == "failed"
     assert [(record.file, record.status) for record in made.exports][:2] == [
@@ -170,7 +170,7 @@ def test_a_pdf_that_fails_is_told_and_leaves_the_page(tmp_path, monkeypatch):
 
 def test_an_earlier_pdf_survives_one_that_cannot_be_written(tmp_path):
     path = tmp_path / "report.html"
-    path.write_text(page("<h2>A</h2>", manifest(), catalogue("en")), encoding="utf-8")
-    made = export_pdf(path, catalogue("en"), date="13 June 2025", source="sample")
+    path.write_text(page("<h2>A</h2>", manifest(), translations("en")), encoding="utf-8")
+    made = export_pdf(path, translations("en"), date="13 June 2025", source="sample")
     assert made == tmp_path / "report.pdf" and made.read_bytes().startswith(b"%PDF")
     assert [file.name for file in sorted(tmp_path.iterdir())] == ["report.html", "report.pdf"]

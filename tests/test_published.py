@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib.exhibits.published import FOLDER, beside, published, published_week
+from lib.exhibits.published import FOLDER, published, published_week, with_published
 from lib.market.errors import ParameterError
 
 GOOD = """
@@ -83,18 +83,18 @@ def test_published_figures_stand_beside_real_ones_of_their_week_only():
     def market(as_of, synthetic):
         return SimpleNamespace(as_of=pd.Timestamp(as_of), source=SimpleNamespace(synthetic=synthetic))
 
-    shown = beside(measured, market("2025-06-13", False), "15")
+    shown = with_published(measured, market("2025-06-13", False), "15")
     assert shown["published"]["sharpe"] == 1.51 and pd.isna(shown["published"]["calmar"])
-    assert "published" not in beside(measured, market("2025-06-13", True), "15")
-    assert "published" not in beside(measured, market("2025-06-06", False), "15")
+    assert "published" not in with_published(measured, market("2025-06-13", True), "15")
+    assert "published" not in with_published(measured, market("2025-06-06", False), "15")
 
 
 def test_published_figures_stand_beside_a_performance_table_of_real_data():
     measured = pd.DataFrame({"strategy": [0.1, 1.0, 0.2]}, index=["annual_return", "sharpe", "ytd_return"])
     source = SimpleNamespace(synthetic=False)
     market = SimpleNamespace(as_of=pd.Timestamp("2025-06-13"), source=source)
-    assert beside(measured, market, "09")["published"].tolist() == [0.2898, 1.57, 0.1677]
+    assert with_published(measured, market, "09")["published"].tolist() == [0.2898, 1.57, 0.1677]
     other_week = SimpleNamespace(as_of=pd.Timestamp("2025-06-06"), source=source)
-    assert "published" not in beside(measured, other_week, "09")
+    assert "published" not in with_published(measured, other_week, "09")
     source.synthetic = True
-    assert "published" not in beside(measured, market, "09")
+    assert "published" not in with_published(measured, market, "09")

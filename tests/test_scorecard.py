@@ -14,13 +14,13 @@ from lib.exhibits.notebook_run import Run
 from lib.exhibits.parameters import load
 from lib.exhibits.published import published, published_week
 from lib.exhibits.tables import table_html
-from lib.exhibits.translations import LANGUAGES, catalogue
+from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.universe import universe
 from lib.report.assemble import Assembly
 from lib.report.changes import changes, previous_run
 from lib.report.scorecard import VERDICTS, counts, scorecard
 
-TEXT = catalogue("en")
+TEXT = translations("en")
 WEEK = published_week("2025-06-13")
 SETTINGS = load("06_weekly_report")
 ASSETS = universe("allocation")
@@ -232,7 +232,7 @@ class Market:
 
 
 def assembly(folder, language="en", **market):
-    run = Run("06_weekly_report", Market(**market), language, folder, folder, catalogue(language))
+    run = Run("06_weekly_report", Market(**market), language, folder, folder, translations(language))
     return Assembly(run, folder, manifest(as_of=folder.name), [])
 
 
@@ -318,7 +318,7 @@ def test_the_previous_run_is_the_latest_earlier_one_of_the_same_source(tmp_path)
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_changes_are_shown_or_that_there_is_nothing_to_compare_with(folder, tmp_path, language):
-    text = catalogue(language)
+    text = translations(language)
     page = assembly(folder, language).changes(SETTINGS).data
     assert text("06_weekly_report.changes_none") in page
     page = assembly(later(tmp_path), language).changes(SETTINGS).data

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lib.exhibits.feature_names import feature_name
-from lib.exhibits.translations import LANGUAGES, catalogue
+from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import ModelError, ParameterError
 from lib.market.panel import Panel
 from lib.models.themes import evidence, learners, ranking, scores
@@ -321,11 +321,11 @@ def test_every_feature_has_a_name_of_its_own_in_both_languages():
     _, known, _ = features(panel, panel.dates[[70]], windows=True, intraday=minutes)
     assert len(known) > 200 and f"intraday_{NAMES[0]}" in known and "window_monthly_volume_6" in known
     for language in LANGUAGES:
-        names = [feature_name(feature, catalogue(language)) for feature in known]
+        names = [feature_name(feature, translations(language)) for feature in known]
         assert len(set(names)) == len(known), sorted(name for name in names if names.count(name) > 1)
         numbers = [set(re.findall(r"\d+", name)) for name in names]
         lost = [f for f, seen in zip(known, numbers, strict=True) if not set(re.findall(r"\d+", f)) <= seen]
         assert not lost, lost
-    assert feature_name("return_250_skip_21", catalogue("en")) == "Return, 250 days without the last 21"
+    assert feature_name("return_250_skip_21", translations("en")) == "Return, 250 days without the last 21"
     with pytest.raises(ParameterError, match=r"feature\.unheard"):
-        feature_name("unheard_5", catalogue("zh"))
+        feature_name("unheard_5", translations("zh"))

@@ -8,7 +8,7 @@ from tracing import statements, untraceable
 
 from lib.exhibits.parameters import load
 from lib.exhibits.recap import week_changes
-from lib.exhibits.translations import catalogue
+from lib.exhibits.translations import translations
 from lib.market.ingest import open_market
 from lib.market.universe import universe
 from lib.report.commentary import comment
@@ -69,7 +69,7 @@ def test_a_week_without_sessions_gives_the_exhibits_of_the_last_completed_one(fe
 def test_the_commentary_on_a_week_without_sessions_is_that_of_the_last_completed_one(festival, language):
     sections = {"01_market_recap": ()}
     settings = load("06_weekly_report")
-    said = comment(festival, catalogue(language), settings, sections, synthetic="facts/x.json", names={})
+    said = comment(festival, translations(language), settings, sections, synthetic="facts/x.json", names={})
     record = json.loads(said.write(festival).read_text(encoding="utf-8"))
     assert record["headline"]["rule"].startswith("headline.market")
     assert len(record["sections"]["01_market_recap"]) > 5

@@ -6,7 +6,7 @@ from calendar import month_name
 
 import pandas as pd
 
-from lib.exhibits.translations import catalogue
+from lib.exhibits.translations import translations
 from lib.market.universe import universe
 
 NAMES = {"en": universe("allocation")["name_en"].to_dict(), "zh": universe("allocation")["name_zh"].to_dict()}
@@ -41,7 +41,7 @@ def recomputed(folder, language, how, kind, cells):
     if how == "word" and isinstance(values[0], list):
         return values[0]
     if how == "word":
-        return catalogue(language)(f"common.value.{values[0]}")
+        return translations(language)(f"common.value.{values[0]}")
     value = {"cell": lambda: values[0], "difference": lambda: values[0] - values[1], "sum": lambda: sum(values)}[how]()
     if kind == "date":
         year, month, day = str(value).split("-")

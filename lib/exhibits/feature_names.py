@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from lib.exhibits.translations import Catalogue
+from lib.exhibits.translations import Translations
 
 #: a number that stands for itself between underscores: sessions, or a place in a sequence
 NUMBER = re.compile(r"_(\d+)(?=_|$)")
 
 
-def feature_name(identifier: str, t: Catalogue) -> str:
-    """Return the name of a feature in the catalogue's language.
+def feature_name(identifier: str, t: Translations) -> str:
+    """Return the name of a feature in the translations' language.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def feature_name(identifier: str, t: Catalogue) -> str:
     Raises
     ------
     ParameterError
-        The catalogue has no text for the stem.
+        The translations have no text for the stem.
     """
     numbers = dict(zip(("first", "second"), NUMBER.findall(identifier), strict=False))
     return t(f"02_ai_themes.feature.{NUMBER.sub('', identifier)}", **numbers)

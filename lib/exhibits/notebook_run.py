@@ -16,9 +16,9 @@ from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
 from lib.exhibits.plan import Plan, read_plan
-from lib.exhibits.style import apply_style, save, sign_off
+from lib.exhibits.style import add_source_line, apply_style, save
 from lib.exhibits.tables import table_html
-from lib.exhibits.translations import Catalogue, catalogue
+from lib.exhibits.translations import Translations, translations
 from lib.market.calendar import Week
 from lib.market.errors import RunError, StaleDataError
 from lib.market.ingest import STORES, open_market
@@ -45,7 +45,7 @@ class Run:
         Where exhibits go: ``figures``, ``tables``, ``exhibits``, ``facts``.
     cache_dir : Path
         Where models keep what is dear to compute.
-    t : Catalogue
+    t : Translations
         The texts of the language.
     plan : Plan
         The parameters of the weekly run, which say what is stale.
@@ -56,7 +56,7 @@ class Run:
     language: str
     out: Path
     cache_dir: Path
-    t: Catalogue
+    t: Translations
     plan: Plan = field(default_factory=read_plan)
 
     @property
@@ -142,7 +142,7 @@ class Run:
         notes : iterable of str
             Fallbacks, missing data and whatever its reader has to know.
         values : mapping, optional
-            Fills braces in its title, caption and description in the catalogue.
+            Fills braces in its title, caption and description in the translations.
         show_table : bool
             Show the table below the figure too; otherwise the report folds it away, as it does long tables.
 
@@ -162,14 +162,16 @@ class Run:
             table.to_csv(path, index=False, date_format="%Y-%m-%d", encoding="utf-8", lineterminator="\n")
             record["files"].append(f"tables/{stem}.csv")
         if figure is not None:
-            sign_off(figure, self._origin(record), self.t("common.synthetic") if self.market.source.synthetic else "")
+            add_source_line(
+                figure, self._origin(record), self.t("common.synthetic") if self.market.source.synthetic else ""
+            )
             save(figure, self._place("figures", f"{stem}.png"))
             plt.close(figure)
             record["files"].append(f"figures/{stem}.png")
         self._write("exhibits", f"fig{number}_{slug}.json", record)
         self._show(record)
 
-    def hand_over(self, facts: Mapping[str, object]) -> None:
+    def save_facts(self, facts: Mapping[str, object]) -> None:
         """Write the facts that commentary and scorecard use."""
         self._write("facts", f"{self.notebook}.json", dict(facts))
 
@@ -266,7 +268,7 @@ def open_run(
     seed : int
         Of Python's and numpy's global generators; models take seeds of their own.
     """
-    text = catalogue(language)
+    text = translations(language)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries that use the global generator must be repeatable too
     apply_style()

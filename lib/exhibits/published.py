@@ -215,7 +215,7 @@ def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.Da
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def beside(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.DataFrame:
+def with_published(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.DataFrame:
     """Return a performance table with the published figures of the week in a column of their own.
 
     Parameters

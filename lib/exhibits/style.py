@@ -47,7 +47,7 @@ def sign_colours(language: str, rise: str = "auto") -> tuple[str, str]:
     return (UP_RED, DOWN_GREEN) if red else (UP, DOWN)
 
 
-def sign_off(figure: Figure, line: str, synthetic: str = "") -> None:
+def add_source_line(figure: Figure, line: str, synthetic: str = "") -> None:
     """Write the line of origin below a figure, and across its top right corner that the data are synthetic."""
     figure.text(0.005, -0.005, line, ha="left", va="top", fontsize=7, color="#555555")
     if synthetic:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from great_tables import GT, loc, style
 
-from lib.exhibits.translations import Catalogue, catalogue
+from lib.exhibits.translations import Translations, translations
 
 #: what a column's values are; percent and points take fractions
 FORMATS = {
@@ -37,21 +37,23 @@ def table_html(path: Path, exhibit: dict, language: str) -> str:
         Its CSV.
     exhibit : dict
         Its record: ``notebook``, ``number``, ``formats``, a key of ``FORMATS`` by column, and ``words``, what stands
-        for a heading or a word of the CSV before the catalogue is asked. A format may instead name another column
+        for a heading or a word of the CSV before the translations are asked. A format may instead name another column
         whose words say it row by row, by ``ROW_FORMATS`` or as keys of ``FORMATS``. A table of more than ``LONGEST``
         rows shows its last ones and names the CSV.
     language : str
-        Of ``name`` and ``name_en`` only the one in this language is shown; headings come from the catalogue.
+        Of ``name`` and ``name_en`` only the one in this language is shown; headings come from the translations.
     """
     table = pd.read_csv(path, dtype={"symbol": str}, keep_default_na=True)
-    made = _great_table(table.tail(LONGEST), exhibit, catalogue(language))
+    made = _great_table(table.tail(LONGEST), exhibit, translations(language))
     if len(table) > LONGEST:
         file = f"{path.parent.name}/{path.name}"
-        made = made.tab_source_note(catalogue(language)("common.last_rows", shown=LONGEST, rows=len(table), file=file))
+        made = made.tab_source_note(
+            translations(language)("common.last_rows", shown=LONGEST, rows=len(table), file=file)
+        )
     return made.as_raw_html()
 
 
-def _great_table(table: pd.DataFrame, exhibit: dict, text: Catalogue) -> GT:
+def _great_table(table: pd.DataFrame, exhibit: dict, text: Translations) -> GT:
     formats, words = exhibit.get("formats", {}), exhibit.get("words", {})
     table = table.replace(words)
     shown, numeric = pd.DataFrame(index=table.index), []
@@ -80,26 +82,26 @@ def _other_name(table: pd.DataFrame, language: str) -> set[str]:
     return twice if language == "en" else {f"{column}_en" for column in twice}
 
 
-def _cells(table: pd.DataFrame, column: str, kind: str | None, notebook: str, text: Catalogue) -> list[str]:
+def _cells(table: pd.DataFrame, column: str, kind: str | None, notebook: str, text: Translations) -> list[str]:
     kinds = table[kind].replace(ROW_FORMATS) if kind in table.columns else [kind] * len(table)
     return [_cell(value, kind, notebook, text) for value, kind in zip(table[column], kinds, strict=True)]
 
 
-def _cell(value, kind: str | None, notebook: str, text: Catalogue) -> str:
+def _cell(value, kind: str | None, notebook: str, text: Translations) -> str:
     if pd.isna(value):
         return MISSING
     if kind in FORMATS:
         return FORMATS[kind](text, value)
     if isinstance(value, float):
         return f"{value:,.4g}"
-    # words that stand for themselves in tables, such as group names, are translated where the catalogue has them
+    # words that stand for themselves in tables, such as group names, are translated where the translations have them
     return _lookup(f"value.{value}", notebook, text) or str(value)
 
 
-def _heading(column: str, notebook: str, text: Catalogue) -> str:
+def _heading(column: str, notebook: str, text: Translations) -> str:
     return _lookup(f"column.{column}", notebook, text) or column
 
 
-def _lookup(key: str, notebook: str, text: Catalogue) -> str | None:
+def _lookup(key: str, notebook: str, text: Translations) -> str | None:
     """Return a text of the notebook, else the common one, else None."""
     return next((text(f"{stem}.{key}") for stem in (notebook, "common") if text.has(f"{stem}.{key}")), None)

@@ -1,4 +1,4 @@
-"""The text catalogue: every word a reader sees, keyed by language."""
+"""Translations: every word a reader sees, keyed by language."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LANGUAGES = ("en", "zh")
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class Translations:
     """The texts of one language.
 
     Called with a key such as ``01_market_recap.title`` and the values its text asks for in braces.
@@ -28,13 +28,13 @@ class Catalogue:
     texts: Mapping[str, str]
 
     def __call__(self, key: str, **values) -> str:
-        """Return a text; ParameterError when the catalogue lacks it or a value it asks for."""
+        """Return a text; ParameterError when the translations lack it or a value it asks for."""
         if key not in self.texts:
             near = difflib.get_close_matches(key, self.texts, n=1)
             raise ParameterError(
-                f"the {self.language} catalogue has no text {key}",
+                f"the {self.language} translations have no text {key}",
                 file=FOLDER / self.language,
-                remedy=f"did you mean {near[0]}?" if near else "add it to the catalogue of both languages",
+                remedy=f"did you mean {near[0]}?" if near else "add it to the translations of both languages",
             )
         try:
             return self.texts[key].format(**values)
@@ -46,7 +46,7 @@ class Catalogue:
             ) from error
 
     def has(self, key: str) -> bool:
-        """Tell whether the catalogue has a text."""
+        """Return whether a text exists."""
         return key in self.texts
 
     def percent(self, value: float, decimals: int = 2, signed: bool = True) -> str:
@@ -62,8 +62,8 @@ class Catalogue:
 
 
 @lru_cache
-def catalogue(language: str) -> Catalogue:
-    """Read the catalogue of a language, one file per notebook and ``common``.
+def translations(language: str) -> Translations:
+    """Read the translations of a language, one file per notebook and ``common``.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def catalogue(language: str) -> Catalogue:
     texts = {}
     for path in sorted((FOLDER / language).glob("*.yaml")):
         texts |= _flat(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, path.stem)
-    return Catalogue(language, texts)
+    return Translations(language, texts)
 
 
 def _flat(tree: Mapping, prefix: str) -> dict[str, str]:

@@ -14,14 +14,14 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
-from lib.exhibits.translations import LANGUAGES, Catalogue, catalogue
+from lib.exhibits.translations import LANGUAGES, Translations, translations
 from lib.market.errors import RunError
 from lib.report.formulas import with_mathml
-from lib.report.html import heading, lay_out, make_self_contained, number_headings
+from lib.report.html import heading, make_self_contained, number_headings, render_page
 from lib.report.manifest import Manifest
 from lib.report.pdf import export_pdf
 from lib.report.rendering import cells_html
-from lib.report.sanitize import Oddity, leave_out_unrendered, settle
+from lib.report.sanitize import CellIssue, leave_out_unrendered, sanitize
 
 FOLDER = "appendices"
 SAMPLES = ("sample", "sample-null")
@@ -52,13 +52,13 @@ class Appendix:
     Attributes
     ----------
     html, pdf : Path
-    oddities : list of Oddity
+    issues : list of CellIssue
         The cells that are not shown as they are.
     """
 
     html: Path
     pdf: Path
-    oddities: list[Oddity]
+    issues: list[CellIssue]
 
 
 def export_appendix(
@@ -87,21 +87,21 @@ def export_appendix(
     notebook = read(executed)
     parameters = parameters_of(notebook)
     spoken = language or (manifest.language if manifest else parameters.get("language"))
-    t = catalogue(spoken if spoken in LANGUAGES else "en")
+    t = translations(spoken if spoken in LANGUAGES else "en")
     origin = _from_run(manifest, t) if manifest else _from_notebook(parameters, executed, t)
-    oddities = settle(notebook, t)
+    issues = sanitize(notebook, t)
     body, unrendered = _body(notebook, executed.parent, t, code=code)
-    oddities = sorted([*oddities, *unrendered], key=lambda oddity: oddity.cell)
-    html = appendix_page(body, notebook, executed.stem, origin, oddities, t, code=code)
+    issues = sorted([*issues, *unrendered], key=lambda issue: issue.cell)
+    html = appendix_page(body, notebook, executed.stem, origin, issues, t, code=code)
     target.mkdir(parents=True, exist_ok=True)
     path = target / f"{executed.stem}.html"
     aside = path.with_suffix(".html.tmp")
     aside.write_text(html, encoding="utf-8")
     os.replace(aside, path)
-    return Appendix(path, export_pdf(path, t, date=origin.as_of, source=origin.source), oddities)
+    return Appendix(path, export_pdf(path, t, date=origin.as_of, source=origin.source), issues)
 
 
-def _body(notebook: NotebookNode, folder: Path, t: Catalogue, *, code: bool) -> tuple[str, list[Oddity]]:
+def _body(notebook: NotebookNode, folder: Path, t: Translations, *, code: bool) -> tuple[str, list[CellIssue]]:
     """Render the cells; those that nbconvert cannot render are left out and returned."""
     try:
         return cells_html(notebook, code=code, folder=str(folder)), []
@@ -112,14 +112,21 @@ def _body(notebook: NotebookNode, folder: Path, t: Catalogue, *, code: bool) -> 
         return cells_html(notebook, code=code, folder=str(folder)), odd
 
 
-def told(oddity: Oddity, t: Catalogue) -> str:
+def told(issue: CellIssue, t: Translations) -> str:
     """Return what a reader has to know about a cell, on one line."""
-    cell = t("export.odd_cell", cell=oddity.cell, what=oddity.what)
-    return f"{cell} {t('export.odd_remedy', remedy=oddity.remedy)}"
+    cell = t("export.odd_cell", cell=issue.cell, what=issue.what)
+    return f"{cell} {t('export.odd_remedy', remedy=issue.remedy)}"
 
 
 def appendix_page(
-    body: str, notebook: NotebookNode, stem: str, origin: Origin, oddities: list[Oddity], t: Catalogue, *, code: bool
+    body: str,
+    notebook: NotebookNode,
+    stem: str,
+    origin: Origin,
+    issues: list[CellIssue],
+    t: Translations,
+    *,
+    code: bool,
 ) -> str:
     """Lay out the page of a notebook from its rendered cells."""
     soup = BeautifulSoup(body, "html.parser")
@@ -134,14 +141,14 @@ def appendix_page(
     contents = number_headings(soup)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     unrun = sum(cell.execution_count is None for cell in cells)
-    return lay_out(
+    return render_page(
         "appendix.html.j2",
         t=t,
         title=title,
         origin=origin,
         code=code,
         contents=contents,
-        oddities=[told(oddity, t) for oddity in oddities],
+        issues=[told(issue, t) for issue in issues],
         prose_language=t("export.prose_language") if t.language != PROSE_LANGUAGE else "",
         unrun=t("export.unrun", cells=unrun, all=len(cells)) if unrun else "",
         highlight=Markup(HtmlFormatter(style="default").get_style_defs(".highlight")),
@@ -198,12 +205,12 @@ def _assigned(source: str) -> dict[str, object]:
     return values
 
 
-def _from_run(manifest: Manifest, t: Catalogue) -> Origin:
+def _from_run(manifest: Manifest, t: Translations) -> Origin:
     source = manifest.source_label[t.language]
     return Origin(t.date(manifest.as_of), source, manifest.synthetic)
 
 
-def _from_notebook(parameters: dict[str, object], executed: Path, t: Catalogue) -> Origin:
+def _from_notebook(parameters: dict[str, object], executed: Path, t: Translations) -> Origin:
     as_of, data = str(parameters.get("as_of", "latest")), str(parameters.get("data", ""))
     saved = datetime.datetime.fromtimestamp(executed.stat().st_mtime).date()
     try:
@@ -213,7 +220,7 @@ def _from_notebook(parameters: dict[str, object], executed: Path, t: Catalogue) 
     return Origin(day, t("common.synthetic") if data in SAMPLES else Path(data).name, data in SAMPLES)
 
 
-def _describe(soup: BeautifulSoup, t: Catalogue) -> None:
+def _describe(soup: BeautifulSoup, t: Translations) -> None:
     """Give pictures without a description one that at least tells them apart."""
     for number, image in enumerate(soup.find_all("img"), start=1):
         if not image.get("alt"):

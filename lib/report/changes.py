@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from lib.exhibits.parameters.weekly_report import WeeklyReport
-from lib.exhibits.translations import Catalogue
+from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
-from lib.report.commentary.cells import Table, Tables
+from lib.report.commentary.quotations import Table, Tables
 from lib.report.manifest import Manifest
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -51,7 +51,7 @@ def previous_run(out: Path, manifest: Manifest) -> tuple[Path | None, list[str]]
 
 
 def changes(
-    folder: Path, previous: Path, text: Catalogue, settings: WeeklyReport, assets: pd.DataFrame
+    folder: Path, previous: Path, text: Translations, settings: WeeklyReport, assets: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
     """Compare two runs.
 
@@ -59,7 +59,7 @@ def changes(
     ----------
     folder, previous : Path
         Of the present and of the previous run.
-    text : Catalogue
+    text : Translations
     settings : WeeklyReport
         From which size on a change of a score or of a weight is listed.
     assets : DataFrame indexed by symbol

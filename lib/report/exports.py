@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from lib.exhibits.plan import Plan
-from lib.exhibits.translations import Catalogue
+from lib.exhibits.translations import Translations
 from lib.market.errors import SuiteError
 from lib.report.appendix import FOLDER, export_appendix, told
 from lib.report.html import export_report
@@ -16,7 +16,7 @@ from lib.report.manifest import ExportRecord, Manifest
 from lib.report.pdf import export_pdf
 
 
-def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Catalogue) -> None:
+def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) -> None:
     """Export a run and record in its manifest what became of each file.
 
     The page comes first and has to succeed; a failure of any other file is recorded, makes the run a failed one, and
@@ -30,7 +30,7 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Catalogue) -> No
         Names the report notebook and says whether appendices show code.
     manifest : Manifest
         ``exports`` and, on a failure, ``status`` are set.
-    t : Catalogue
+    t : Translations
     """
     page = export_report(folder, plan.report, manifest, t)
     manifest.exports = [
@@ -42,12 +42,12 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Catalogue) -> No
         manifest.status = "failed"
 
 
-def _report_pdf(page: Path, manifest: Manifest, t: Catalogue) -> list[str]:
+def _report_pdf(page: Path, manifest: Manifest, t: Translations) -> list[str]:
     export_pdf(page, t, date=t.date(manifest.as_of), source=manifest.source_label[t.language])
     return []
 
 
-def _appendices(folder: Path, plan: Plan, manifest: Manifest, t: Catalogue) -> list[ExportRecord]:
+def _appendices(folder: Path, plan: Plan, manifest: Manifest, t: Translations) -> list[ExportRecord]:
     """Export every notebook that was executed but the report's, whose outputs are the page itself."""
     records = []
     for section in manifest.sections:
@@ -60,9 +60,9 @@ def _appendices(folder: Path, plan: Plan, manifest: Manifest, t: Catalogue) -> l
     return records
 
 
-def _appendix(executed: Path, target: Path, code: bool, manifest: Manifest, t: Catalogue) -> list[str]:
+def _appendix(executed: Path, target: Path, code: bool, manifest: Manifest, t: Translations) -> list[str]:
     made = export_appendix(executed, target, code=code, manifest=manifest)
-    return [told(oddity, t) for oddity in made.oddities]
+    return [told(issue, t) for issue in made.issues]
 
 
 def _attempt(file: str, make: Callable[[], list[str]]) -> ExportRecord:

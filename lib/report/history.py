@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib.exhibits.translations import Catalogue
+from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
 from lib.report.changes import DATE
 from lib.report.commentary import headline_of
-from lib.report.html import lay_out
+from lib.report.html import render_page
 from lib.report.manifest import NAME, Manifest
 
 INDEX = "index.html"
@@ -48,17 +48,17 @@ def entries(out: Path) -> list[Entry]:
     return [_entry(path) for path in sorted(runs, reverse=True)]
 
 
-def write_index(out: Path, t: Catalogue) -> Path:
+def write_index(out: Path, t: Translations) -> Path:
     """Write ``index.html`` in a folder of runs, aside and then renamed.
 
     Parameters
     ----------
     out : Path
-    t : Catalogue
+    t : Translations
         In the language that the page is to have.
     """
     aside = out / f".{INDEX}-{os.getpid()}"
-    aside.write_text(lay_out("index.html.j2", t=t, entries=entries(out)), encoding="utf-8")
+    aside.write_text(render_page("index.html.j2", t=t, entries=entries(out)), encoding="utf-8")
     os.replace(aside, out / INDEX)
     return out / INDEX
 

@@ -10,7 +10,7 @@ import nbformat
 from bs4 import BeautifulSoup, Tag
 from markupsafe import Markup
 
-from lib.exhibits.translations import Catalogue
+from lib.exhibits.translations import Translations
 from lib.report.commentary import headline_of
 from lib.report.fonts import font_face
 from lib.report.formulas import with_mathml
@@ -39,13 +39,13 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def heading(t: Catalogue, notebook: str) -> str:
-    """Return the title of a notebook's section; one that the catalogue does not know goes by its own name."""
+def heading(t: Translations, notebook: str) -> str:
+    """Return the title of a notebook's section; one that the translations do not know goes by its own name."""
     key = f"{notebook}.title"
     return t(key) if t.has(key) else notebook
 
 
-def export_report(folder: Path, notebook: str, manifest: Manifest, t: Catalogue) -> Path:
+def export_report(folder: Path, notebook: str, manifest: Manifest, t: Translations) -> Path:
     """Write ``report.html`` from the results of the executed report notebook.
 
     Code and prose of the notebook stay out, what its cells show goes in. When the notebook failed, or was not even
@@ -58,8 +58,8 @@ def export_report(folder: Path, notebook: str, manifest: Manifest, t: Catalogue)
     notebook : str
         Stem of the report notebook.
     manifest : Manifest
-    t : Catalogue
-        The text catalogue in the report's language.
+    t : Translations
+        The translations in the report's language.
     """
     executed = folder / "notebooks" / f"{notebook}.ipynb"
     body = outputs_of(nbformat.read(executed, as_version=4)) if executed.exists() else ""
@@ -79,7 +79,7 @@ def outputs_of(notebook: nbformat.NotebookNode) -> str:
     return cells_html(nbformat.v4.new_notebook(cells=cells), code=False)
 
 
-def page(body: str, manifest: Manifest, t: Catalogue, report=None, title: str | None = None) -> str:
+def page(body: str, manifest: Manifest, t: Translations, report=None, title: str | None = None) -> str:
     """Lay out the report: head, table of contents, content; nothing in it points outside.
 
     Parameters
@@ -87,8 +87,8 @@ def page(body: str, manifest: Manifest, t: Catalogue, report=None, title: str | 
     body : str
         HTML fragment.
     manifest : Manifest
-    t : Catalogue
-        The text catalogue.
+    t : Translations
+        The translations.
     report : SectionRecord, optional
         Of the report notebook, whose failure the page has to tell.
     title : str, optional
@@ -99,10 +99,10 @@ def page(body: str, manifest: Manifest, t: Catalogue, report=None, title: str | 
     make_self_contained(soup, t)
     contents = number_headings(soup)
     values = dict(m=manifest, t=t, report=report, title=title or t("06_weekly_report.title"), contents=contents)
-    return lay_out("page.html.j2", body=Markup(soup), **values)
+    return render_page("page.html.j2", body=Markup(soup), **values)
 
 
-def lay_out(template: str, **values) -> str:
+def render_page(template: str, **values) -> str:
     """Render a whole page with the house's style and the Chinese characters it shows."""
     css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     html = environment().get_template(template).render(css=Markup(css), font=FONT, **values)
@@ -124,7 +124,7 @@ def outside_references(html: str) -> list[str]:
     return found + [match.group() for style in styles for match in OUTSIDE.finditer(style)]
 
 
-def make_self_contained(soup: BeautifulSoup, t: Catalogue) -> None:
+def make_self_contained(soup: BeautifulSoup, t: Translations) -> None:
     """Take out what a browser would fetch from elsewhere or run; say so where a reader would miss it."""
     for tag in soup.find_all(RUN_OR_FETCHED):
         tag.decompose()

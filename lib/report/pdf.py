@@ -15,24 +15,24 @@ from pathlib import Path
 import typst
 from bs4 import BeautifulSoup
 
-from lib.exhibits.translations import Catalogue
+from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
 from lib.report.fonts import FOLDER
-from lib.report.typeset import Set, drawable, typeset, words
+from lib.report.typeset import TypstSource, drawable, typeset, words
 
 TEMPLATE = Path(__file__).with_name("templates") / "page.typ"
 STANDARD = "ua-1"
 FOLDED = re.compile(r'(<details class="figures"[^>]*>).*?(</details>)', re.DOTALL)
 
 
-def export_pdf(page: Path, t: Catalogue, *, date: str, source: str) -> Path:
+def export_pdf(page: Path, t: Translations, *, date: str, source: str) -> Path:
     """Write the PDF of a page beside it.
 
     Parameters
     ----------
     page : Path
         A page laid out by ``lib.report.html``.
-    t : Catalogue
+    t : Translations
     date, source : str
         Stand at the head and at the foot of each page.
 
@@ -54,7 +54,7 @@ def export_pdf(page: Path, t: Catalogue, *, date: str, source: str) -> Path:
     return path
 
 
-def pdf_of(html: str, t: Catalogue, *, date: str, source: str, name: str = "report.html") -> bytes:
+def pdf_of(html: str, t: Translations, *, date: str, source: str, name: str = "report.html") -> bytes:
     """Return the PDF of a page; a picture or a formula that cannot be set is named in its place."""
     # what is folded away is not set, and there is much of it to parse
     soup = BeautifulSoup(FOLDED.sub(r"\1\2", html), "html.parser")
@@ -80,7 +80,7 @@ def _compile(folder: Path, body: str, front: dict[str, str]) -> bytes:
     return typst.compile(str(file), root=str(folder), font_paths=fonts, sys_inputs=front, pdf_standards=[STANDARD])
 
 
-def _spoilt(folder: Path, body: Set, front: dict[str, str]) -> set[str]:
+def _spoilt(folder: Path, body: TypstSource, front: dict[str, str]) -> set[str]:
     """Return the pictures and formulas that cannot be set, found by setting each alone."""
     spoilt = set()
     for key, piece in body.pieces.items():
@@ -91,7 +91,7 @@ def _spoilt(folder: Path, body: Set, front: dict[str, str]) -> set[str]:
     return spoilt
 
 
-def _front(soup: BeautifulSoup, t: Catalogue, date: str, source: str) -> dict:
+def _front(soup: BeautifulSoup, t: Translations, date: str, source: str) -> dict:
     """Collect what stands before the body: title, facts, banners."""
     banners = []
     for banner in soup.select("header .banner"):

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from PIL import Image
 
-from lib.exhibits.translations import Catalogue
+from lib.exhibits.translations import Translations
 from lib.report.rendering import FORMATS, cells_html
 
 #: rows of a table and lines of a text that a page shows of one output
@@ -26,7 +26,7 @@ ATTACHMENT = re.compile(r"attachment:([^)\s\"']+)")
 
 
 @dataclass(frozen=True)
-class Oddity:
+class CellIssue:
     """A cell that is not shown as it is.
 
     Attributes
@@ -43,34 +43,34 @@ class Oddity:
     remedy: str
 
 
-def settle(notebook: NotebookNode, t: Catalogue) -> list[Oddity]:
+def sanitize(notebook: NotebookNode, t: Translations) -> list[CellIssue]:
     """Make every cell of a notebook one that a page can show, in place, and return those that were changed.
 
     Interactive output without a picture of itself, pictures that cannot be read and attachments that are missing are
     left out; huge tables and texts are cut. Of the formats of an output only the one that the page shows is kept.
     """
     return [
-        _oddity(number, key, t, **values)
+        _issue(number, key, t, **values)
         for number, cell in enumerate(notebook.cells, start=1)
         for key, values in _settle_cell(cell, number, t)
     ]
 
 
-def leave_out_unrendered(notebook: NotebookNode, t: Catalogue) -> list[Oddity]:
+def leave_out_unrendered(notebook: NotebookNode, t: Translations) -> list[CellIssue]:
     """Empty the cells of a notebook that nbconvert cannot render, found one by one, and return them."""
     found = []
     for place, cell in enumerate(notebook.cells):
         if not _renders(cell):
             notebook.cells[place] = new_markdown_cell("")
-            found.append(_oddity(place + 1, "unrendered", t))
+            found.append(_issue(place + 1, "unrendered", t))
     return found
 
 
-def _oddity(number: int, key: str, t: Catalogue, **values) -> Oddity:
-    return Oddity(number, t(f"export.odd.{key}.what", **values), t(f"export.odd.{key}.remedy"))
+def _issue(number: int, key: str, t: Translations, **values) -> CellIssue:
+    return CellIssue(number, t(f"export.odd.{key}.what", **values), t(f"export.odd.{key}.remedy"))
 
 
-def _settle_cell(cell: NotebookNode, number: int, t: Catalogue) -> Iterator[tuple[str, dict]]:
+def _settle_cell(cell: NotebookNode, number: int, t: Translations) -> Iterator[tuple[str, dict]]:
     if cell.cell_type == "raw":
         kind = cell.metadata.get("raw_mimetype", "")
         if kind not in ("", "text/html"):
@@ -106,7 +106,7 @@ def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return merged
 
 
-def _settle_data(output: NotebookNode, number: int, t: Catalogue) -> Iterator[tuple[str, dict]]:
+def _settle_data(output: NotebookNode, number: int, t: Translations) -> Iterator[tuple[str, dict]]:
     """Keep the one format of an output that the page shows."""
     data = {kind: _joined(content) for kind, content in output.data.items()}
     live = next(filter(INTERACTIVE.match, data), None)

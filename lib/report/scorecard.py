@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from lib.exhibits.published import HALF_UNITS, Exhibit, Fact, Week
-from lib.exhibits.translations import Catalogue
-from lib.report.commentary.cells import KEYS, Table, Tables
+from lib.exhibits.translations import Translations
+from lib.report.commentary.quotations import KEYS, Table, Tables
 
 #: what can be said of a number: differs carries a reason; absent: this run has nothing to compare it with;
 #: not_published: the run has an exhibit of which nothing was printed
@@ -23,7 +23,7 @@ NUMBERS = [f"{number:02d}" for number in range(1, 18)]
 SLACK = 1e-9
 
 
-def scorecard(week: Week, folder: Path, text: Catalogue, *, synthetic: bool) -> pd.DataFrame:
+def scorecard(week: Week, folder: Path, text: Translations, *, synthetic: bool) -> pd.DataFrame:
     """Put each published number beside this run's.
 
     Parameters
@@ -32,7 +32,7 @@ def scorecard(week: Week, folder: Path, text: Catalogue, *, synthetic: bool) -> 
         What was published.
     folder : Path
         Of the run.
-    text : Catalogue
+    text : Translations
     synthetic : bool
         On a made-up market every value is shown and none is comparable.
 

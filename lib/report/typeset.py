@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 import pypandoc
 from bs4 import BeautifulSoup, Tag
 
-from lib.exhibits.translations import Catalogue
+from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
 from lib.report.fonts import missing
 from lib.report.formulas import tex_of, to_typst
@@ -50,7 +50,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Set:
+class TypstSource:
     """A page's content as Typst.
 
     Attributes
@@ -70,7 +70,7 @@ class Set:
         return MARK.sub(lambda found: pieces.get(found[0], found[0]), self.body)
 
 
-def typeset(main: Tag, folder: Path, t: Catalogue) -> Set:
+def typeset(main: Tag, folder: Path, t: Translations) -> TypstSource:
     """Turn the content of a page into Typst; its pictures are written to ``folder``.
 
     Raises
@@ -83,10 +83,10 @@ def typeset(main: Tag, folder: Path, t: Catalogue) -> Set:
         body = pypandoc.convert_text(main.decode_contents(), "typst", format="html", extra_args=["--wrap=none"])
     except RuntimeError as error:
         raise RunError(f"pandoc cannot convert the page: {error}", remedy="look for odd HTML in its cells") from error
-    return Set(STYLED_LIST.sub(r"\1\n\2", body), pieces)
+    return TypstSource(STYLED_LIST.sub(r"\1\n\2", body), pieces)
 
 
-def _prepare(main: Tag, folder: Path, t: Catalogue) -> dict[str, Piece]:
+def _prepare(main: Tag, folder: Path, t: Translations) -> dict[str, Piece]:
     """Put marks in place of pictures and formulas and return these; make the rest what pandoc and Typst know."""
     for tag in main.find_all(["style", "script", "button", "input"]):
         if not tag.get("type", "").startswith("math/tex"):
@@ -120,7 +120,7 @@ def _prepare(main: Tag, folder: Path, t: Catalogue) -> dict[str, Piece]:
     return pieces
 
 
-def _unfold(folded: Tag, t: Catalogue) -> None:
+def _unfold(folded: Tag, t: Translations) -> None:
     """Leave out what the page folds away, and say where it is."""
     note = BeautifulSoup("<p class='source'></p>", "html.parser").p
     file = folded.get("data-file")
@@ -139,7 +139,7 @@ def _formulas(main: Tag, pieces: dict[str, Piece]) -> None:
         tag.replace_with(_mark(pieces, Piece(made, code)))
 
 
-def _pictures(main: Tag, folder: Path, pieces: dict[str, Piece], t: Catalogue) -> None:
+def _pictures(main: Tag, folder: Path, pieces: dict[str, Piece], t: Translations) -> None:
     """Write the page's pictures as files and make each, with the caption that follows it, a figure."""
     for drawn in main.find_all("svg"):
         if drawn.find_parent("svg") is None:
@@ -211,7 +211,7 @@ def _keep_words_with_table(exhibit: Tag) -> None:
             tag["class"] = [*tag.get("class", []), "kept"]
 
 
-def _fit(table: Tag, t: Catalogue) -> None:
+def _fit(table: Tag, t: Translations) -> None:
     """Choose the size of a table's type by its columns, leave out columns past the widest, let long words break."""
     rows = table.find_all("tr")
     columns = max((sum(_span(cell) for cell in row.find_all(["td", "th"])) for row in rows), default=0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 
-from lib.exhibits.translations import LANGUAGES, catalogue
+from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import RunError, SuiteError
 from lib.report.appendix import FOLDER, export_appendix, told, was_run
 from lib.report.manifest import NAME, Manifest
@@ -84,9 +84,9 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
-    t = catalogue(chosen.language or "en")
-    for oddity in made.oddities:
-        print(told(oddity, t), file=sys.stderr)
+    t = translations(chosen.language or "en")
+    for issue in made.issues:
+        print(told(issue, t), file=sys.stderr)
     print(f"appendix: {made.html}\nappendix: {made.pdf}")
     return 0
 

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from lib.exhibits.tables import table_html
-from lib.exhibits.translations import LANGUAGES, Catalogue, catalogue
+from lib.exhibits.translations import LANGUAGES, Translations, translations
 from lib.market.errors import RunError
 from lib.report.html import TEMPLATES, heading
 from lib.report.manifest import Manifest
@@ -28,7 +28,7 @@ COLOURS = 48
 ROWS = 20
 
 
-def make_gallery(folder: Path, target: Path, t: Catalogue) -> Path:
+def make_gallery(folder: Path, target: Path, t: Translations) -> Path:
     """Make the gallery of one run in one language.
 
     Parameters
@@ -37,7 +37,7 @@ def make_gallery(folder: Path, target: Path, t: Catalogue) -> Path:
         Of a run on the synthetic sample.
     target : Path
         Its ``<language>/`` takes the pictures, replacing those there; ``<language>.md`` shows them all.
-    t : Catalogue
+    t : Translations
         Of the run's language.
 
     Returns
@@ -71,7 +71,7 @@ def make_gallery(folder: Path, target: Path, t: Catalogue) -> Path:
     return page
 
 
-def _exhibit(folder: Path, target: Path, number: str, t: Catalogue) -> dict:
+def _exhibit(folder: Path, target: Path, number: str, t: Translations) -> dict:
     """Shrink an exhibit's picture; one without a picture gives its table."""
     (record,) = (json.loads(path.read_text(encoding="utf-8")) for path in folder.glob(f"exhibits/fig{number}_*.json"))
     shown = {"label": t("common.exhibit", number=int(number)), **record, "picture": None, "rows": []}
@@ -102,7 +102,7 @@ def main() -> None:
     for language in LANGUAGES:
         out = ROOT / "outputs" / "gallery" / language
         manifest = weekly_run(Settings(as_of=AS_OF, data="sample", out=out, language=language, resume=True))
-        print(make_gallery(out / manifest.as_of, GALLERY, catalogue(language)))
+        print(make_gallery(out / manifest.as_of, GALLERY, translations(language)))
 
 
 if __name__ == "__main__":

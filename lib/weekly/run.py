@@ -13,7 +13,7 @@ from lib.exhibits.notebook_run import ALLOW_STALE
 from lib.exhibits.parameters import PARAMS, Parameters, RunParameters
 from lib.exhibits.plan import NOTEBOOKS, Plan, Section, read_parameters, read_plan
 from lib.exhibits.published import FOLDER as PUBLISHED
-from lib.exhibits.translations import catalogue
+from lib.exhibits.translations import translations
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 from lib.market.ingest import NAMED, open_market
@@ -110,8 +110,8 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
                 earlier,
                 settings.allow_stale,
             )
-            manifest = run.carry_out()
-        write_index(out, catalogue(settings.language))
+            manifest = run.execute_all()
+        write_index(out, translations(settings.language))
         return manifest
     except OSError as error:
         raise unwritten(error, out) from error
@@ -139,7 +139,7 @@ class _Run:
     earlier: Manifest | None
     allow_stale: bool
 
-    def carry_out(self) -> Manifest:
+    def execute_all(self) -> Manifest:
         self.code = code_fingerprint(self.params)
         self.data = self.market.fingerprint()
         self.manifest = self._begin()
@@ -158,7 +158,7 @@ class _Run:
                 bar.update(before + cells[section.notebook] - bar.n)
                 bar.write(_line(record))
         self.manifest.status = "ok" if all(record.done for record in self.manifest.sections) else "failed"
-        export_run(self.folder, self.plan, self.manifest, catalogue(self.common.language))
+        export_run(self.folder, self.plan, self.manifest, translations(self.common.language))
         self.manifest.write(self.folder)
         return self.manifest
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lib.exhibits.parameters.weekly_report import WeeklyReport
-from lib.report.commentary.cells import Table, Tables
+from lib.report.commentary.quotations import Table, Tables
 from lib.report.commentary.statements import Statement, write
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from lib.exhibits.parameters.weekly_report import WeeklyReport
-from lib.report.commentary.cells import Table, Tables
+from lib.report.commentary.quotations import Table, Tables
 from lib.report.commentary.statements import Statement, templates, write
 
 

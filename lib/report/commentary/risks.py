@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.report.commentary import portfolios, themes
-from lib.report.commentary.cells import Tables
+from lib.report.commentary.quotations import Tables
 from lib.report.commentary.statements import Statement, templates, write
 
 #: the exhibits of net asset value and of performance

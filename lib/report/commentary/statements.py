@@ -11,7 +11,7 @@ import yaml
 
 from lib.exhibits.translations import FOLDER
 from lib.market.errors import ParameterError
-from lib.report.commentary.cells import Quotation
+from lib.report.commentary.quotations import Quotation
 
 JOINTS = {"en": (", ", " and "), "zh": ("、", "、")}
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib.exhibits.parameters.weekly_report import WeeklyReport
-from lib.exhibits.translations import Catalogue
+from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
 from lib.report.commentary import market, portfolios, risks, themes
-from lib.report.commentary.cells import Cell, Quotation, Tables
+from lib.report.commentary.quotations import Cell, Quotation, Tables
 from lib.report.commentary.statements import Statement, templates, write
 from lib.report.manifest import NAME
 
@@ -69,7 +69,7 @@ class Commentary:
 
 def comment(
     folder: Path,
-    text: Catalogue,
+    text: Translations,
     settings: WeeklyReport,
     sections: Mapping[str, tuple[str, ...]],
     *,
@@ -82,7 +82,7 @@ def comment(
     ----------
     folder : Path
         Of the run.
-    text : Catalogue
+    text : Translations
         Of the language to write in.
     settings : WeeklyReport
         From which size on something is said.

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.exhibits.translations import Catalogue
+from lib.exhibits.translations import Translations
 
 #: columns that name a row, the first that a table has
 KEYS = ("symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score")
 #: how a quotation is written; size, gap, points and step are for words that tell the direction themselves; gap is in
 #: percentage points
-WRITTEN: dict[str, Callable[[Catalogue, float], str]] = {
+WRITTEN: dict[str, Callable[[Translations, float], str]] = {
     "percent": lambda text, value: text.percent(value),
     "size": lambda text, value: text.percent(abs(value), signed=False),
     "share": lambda text, value: text.percent(value, decimals=1, signed=False),
@@ -79,7 +79,7 @@ class Table:
         Indexed by what names the rows, as text, in the order of the file.
     """
 
-    def __init__(self, number: str, folder: Path, file: Path, text: Catalogue):
+    def __init__(self, number: str, folder: Path, file: Path, text: Translations):
         self.number, self.text, self.file = number, text, file.relative_to(folder).as_posix()
         table = pd.read_csv(file, dtype=dict.fromkeys(("symbol", "date", "week"), str))
         self.key = next((column for column in KEYS if column in table), table.columns[0])
@@ -104,7 +104,7 @@ class Table:
         return self.quote(row, column, "word")
 
     def word(self, row: str, column: str) -> Quotation:
-        """Quote a word that the catalogue translates, such as the name of a class."""
+        """Quote a word that the translations have, such as the name of a class."""
         value = self.value(row, column)
         return Quotation("word", (self.cell(row, column),), value, "word", self.text(f"common.value.{value}"))
 
@@ -144,11 +144,11 @@ class Tables:
     Parameters
     ----------
     folder : Path
-    text : Catalogue
+    text : Translations
         Of the language that is quoted in.
     """
 
-    def __init__(self, folder: Path, text: Catalogue):
+    def __init__(self, folder: Path, text: Translations):
         self.folder, self.text = Path(folder), text
         self._read: dict[str, Table | None] = {}
 

@@ -1,0 +1,93 @@
+"""Translations: two languages with the same keys, and every key that a notebook asks for."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from lib.exhibits.translations import FOLDER, LANGUAGES, translations
+from lib.market.errors import ParameterError
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+
+
+def blanks(text):
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_both_languages_have_the_same_keys_and_blanks():
+    english, chinese = (translations(language).texts for language in LANGUAGES)
+    assert set(english) == set(chinese)
+    different = [key for key in english if blanks(english[key]) != blanks(chinese[key])]
+    assert not different, different
+
+
+def test_chinese_texts_are_translated():
+    english, chinese = (translations(language).texts for language in LANGUAGES)
+    # short words such as "%" or "bp" may be the same; sentences may not
+    same = [key for key in english if english[key] == chinese[key] and len(english[key].split()) > 2]
+    assert not same, same
+
+
+def calls_of(path):
+    """Yield every call ``run.<method>(first argument, ...)`` of a notebook as (method, its first argument's node)."""
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        for node in ast.walk(ast.parse("".join(cell["source"]))):
+            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in ("run.t", "run.exhibit"):
+                yield node.func.attr, node.args[0]
+
+
+def pattern(node, stem):
+    """Return a regular expression for the texts that an argument may be; what is only known at run time is a word."""
+    if isinstance(node, ast.Constant):
+        return re.escape(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(pattern(part, stem) for part in node.values)
+    if ast.unparse(node) in ("run.notebook", "{run.notebook}"):
+        return re.escape(stem)
+    if isinstance(node, ast.FormattedValue):
+        return pattern(node.value, stem)
+    return r"[A-Za-z0-9_]+"
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_text_a_notebook_uses_is_there(path):
+    texts, calls = translations("en").texts, list(calls_of(path))
+    keys = [pattern(argument, path.stem) for method, argument in calls if method == "t"]
+    missing = [key for key in keys if not any(re.fullmatch(key, text) for text in texts)]
+    assert not missing, missing
+    numbers = [pattern(argument, path.stem) for method, argument in calls if method == "exhibit"]
+    assert numbers or path.stem.startswith("06")
+    for number in numbers:
+        for part in ("title", "caption", "alt"):
+            key = rf"{path.stem}\.(fig)?{number}\.{part}"
+            assert any(re.fullmatch(key, text) for text in texts), key
+    assert f"{path.stem}.title" in texts
+
+
+def test_a_missing_text_names_key_language_and_the_nearest():
+    with pytest.raises(ParameterError, match=r"zh translations have no text common.synthetik(.|\n)*common.synthetic"):
+        translations("zh")("common.synthetik")
+    with pytest.raises(ParameterError, match=r"common\.exhibit cannot be filled"):
+        translations("en")("common.exhibit")
+    with pytest.raises(ParameterError, match=r"no edition in 'de'"):
+        translations("de")
+
+
+def test_numbers_and_dates_follow_the_language():
+    english, chinese = (translations(language) for language in LANGUAGES)
+    assert english.date("2025-06-13") == "13 June 2025"
+    assert chinese.date("2025-06-13") == "2025年6月13日"
+    assert english.percent(0.0123) == "+1.23%" and english.percent(float("nan")) == "–"
+    assert english.percent(0.5, 0, signed=False) == "50%"
+
+
+def test_every_file_stands_in_both_languages():
+    assert {path.relative_to(FOLDER / "en") for path in (FOLDER / "en").rglob("*.*")} == {
+        path.relative_to(FOLDER / "zh") for path in (FOLDER / "zh").rglob("*.*")
+    }
