@@ -172,12 +172,23 @@ def test_a_theme_beyond_the_ten_is_looked_up_in_the_whole_pool(tmp_path):
     assert (score["value"], score["verdict"], score["reason"]) == (-0.2, "differs", "other_data")
 
 
+def test_themes_that_were_printed_are_looked_for_among_the_ten(folder):
+    table = judged(folder)
+    metals = row(table, "06", "Non-ferrous Metals", "rank", "listed")
+    assert (metals["value"], metals["verdict"]) == (3, "reproduced")
+    tools = row(table, "06", "Machine Tools", "rank", "listed")
+    assert np.isnan(tools["value"]) and (tools["verdict"], tools["reason"]) == ("differs", "other_data")
+    mining = row(table, "06", "Non-ferrous Mining", "rank", "listed")
+    assert (mining["verdict"], mining["reason"]) == ("differs", "other_universe")
+    assert row(table, "07", "SZSE Dividend", "rank", "listed")["verdict"] == "reproduced"
+
+
 #: what a reason has to speak of, and what it may not, by exhibit and measure
 REASONS = [
     ("01", ("change",), "vendor|futures|closing times", "minute|sector"),
     ("02", ("actual", "consensus"), "vendor", "minute|sector"),
     ("0[345]", ("week_return",), "fund", "minute"),
-    ("06", ("gain_peak",), "index", "minute|ticks|daily bars"),
+    ("0[67]", ("gain_peak",), "index", "minute|ticks|daily bars"),
     ("0[67]", ("previous_score", "latest_score", "change"), "score|index is not in", "fund"),
     ("09", ("benchmark",), "equal weights", "formula"),
     ("09", ("strategy",), "sectors", "minute"),

@@ -31,7 +31,7 @@ HALF_UNITS = {
 TOLERATED_SHARE = 0.1
 
 Text = Annotated[str, Field(min_length=1)]
-Relation = Literal["equal", "about", "above", "below", "first", "last", "held"]
+Relation = Literal["equal", "about", "above", "below", "first", "last", "held", "listed"]
 Reason = Literal["other_data", "other_universe", "our_choice"]
 Tolerance = Annotated[float, Field(ge=0)]
 Format = Literal[tuple(FORMATS)]
@@ -60,12 +60,13 @@ class Fact(_Strict):
     minus : str or None
         A column to be taken off.
     value : float, str or None
-        As printed: a fraction for returns and weights, a name for ``held``, nothing for ``first`` and ``last``.
+        As printed: a fraction for returns and weights, a name for ``held``, nothing for ``first``, ``last`` and
+        ``listed``.
     alternatives : list of str
         Other rows that may hold the same thing, such as another fund of the same role; what is listed is added up.
     relation : str
         How it was said: ``equal``, ``about``, ``above``, ``below``; ``first`` and ``last`` in the order of the
-        column; ``held`` among the columns' names.
+        column; ``held`` among the columns' names; ``listed`` among the exhibit's rows.
     tolerance, reason, why, format : optional
         In place of the exhibit's.
     """
@@ -90,7 +91,7 @@ class Fact(_Strict):
 
     @model_validator(mode="after")
     def _value_fits_relation(self):
-        kind = {"first": type(None), "last": type(None), "held": str}.get(self.relation, float)
+        kind = {"first": type(None), "last": type(None), "listed": type(None), "held": str}.get(self.relation, float)
         if not isinstance(self.value, kind):
             needed = {"NoneType": "no value", "str": "a name as its value", "float": "a number as its value"}
             raise ValueError(f"the relation {self.relation} of {self.row} takes {needed[kind.__name__]}")

@@ -41,8 +41,8 @@ def scorecard(week: Week, folder: Path, text: Translations, *, synthetic: bool) 
     DataFrame
         One row per published number, and one per exhibit of which none was published: ``exhibit``, ``name``,
         ``name_en``, ``measure``, ``relation``, ``published`` and ``value`` (fractions; ranks from the top, from the
-        bottom and among the holdings for the relations first, last and held), ``difference``, ``tolerance``,
-        ``verdict`` (one of ``VERDICTS``), ``reason``, ``why``, ``why_en``, ``format``. NaN where there is no value.
+        bottom, among the holdings and among the rows for the relations first, last, held and listed),
+        ``difference``, ``tolerance``, ``verdict`` (one of ``VERDICTS``), ``reason``, ``why``, ``why_en``, ``format``. NaN where there is no value.
     """
     tables, rows = Tables(folder, text), []
     for number in NUMBERS:
@@ -68,10 +68,11 @@ def _judged(number: str, part: Exhibit, fact: Fact, listed: tuple[Table | None, 
     """Judge a fact by the table of its exhibit and, for a row that it leaves out, by that of the supplement."""
     table, more = listed
     value = np.nan if table is None else _value(table, fact)
-    if np.isnan(value) and table is not None and more is not None:
+    if np.isnan(value) and table is not None and more is not None and fact.relation != "listed":
         value = _value(more, fact)
-    ranked = fact.relation in ("first", "last", "held")
-    published = np.nan if fact.relation == "held" else 1.0 if ranked else fact.value
+    found = fact.relation in ("held", "listed")
+    ranked = found or fact.relation in ("first", "last")
+    published = np.nan if found else 1.0 if ranked else fact.value
     tolerance = part.tolerance_of(fact)
     row = {
         "exhibit": number,
@@ -95,7 +96,7 @@ def _judged(number: str, part: Exhibit, fact: Fact, listed: tuple[Table | None, 
         # an asset that is not held reproduces nothing, not even a printed zero
         verdict = "absent" if published == 0 else "differs"
         return row | {"verdict": verdict, "reason": "not_held"} | (words if verdict == "differs" else {})
-    if np.isnan(value) and fact.relation != "held":
+    if np.isnan(value) and not found:
         return row | _absent(fact.reason or "not_listed") | (words if fact.reason else {})
     if _holds(fact.relation, value, published, tolerance):
         return row | {"verdict": "reproduced"}
@@ -112,7 +113,7 @@ def _holds(relation: str, value: float, published: float, tolerance: float) -> b
         return value > published
     if relation == "below":
         return value < published
-    if relation == "held":
+    if relation in ("held", "listed"):
         return not np.isnan(value)
     return abs(value - published) <= (0 if relation in ("first", "last") else tolerance) + SLACK
 
@@ -127,6 +128,8 @@ def _value(table: Table, fact: Fact) -> float:
         found = frame[keys].astype(str).isin([fact.row, *fact.alternatives]).any(axis=1).to_numpy()
     if not found.any():
         return np.nan
+    if fact.relation == "listed":
+        return float(np.flatnonzero(found)[0] + 1)
     columns = [column for column in fact.columns if column in frame]
     if not columns or fact.minus not in (None, *frame):
         return np.nan
@@ -142,8 +145,8 @@ def _value(table: Table, fact: Fact) -> float:
 
 def _measure(fact: Fact) -> str:
     """Name what is compared; the columns of a table of weights by asset are instruments."""
-    if fact.relation == "held":
-        return "holdings"
+    if fact.relation in ("held", "listed"):
+        return "holdings" if fact.relation == "held" else "rank"
     if fact.row == "latest":
         return "weight"
     return f"{fact.columns[0]}_less_{fact.minus}" if fact.minus else fact.columns[0]
