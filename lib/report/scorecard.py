@@ -42,7 +42,8 @@ def scorecard(week: Week, folder: Path, text: Translations, *, synthetic: bool) 
         One row per published number, and one per exhibit of which none was published: ``exhibit``, ``name``,
         ``name_en``, ``measure``, ``relation``, ``published`` and ``value`` (fractions; ranks from the top, from the
         bottom, among the holdings and among the rows for the relations first, last, held and listed),
-        ``difference``, ``tolerance``, ``verdict`` (one of ``VERDICTS``), ``reason``, ``why``, ``why_en``, ``format``. NaN where there is no value.
+        ``difference``, ``tolerance``, ``verdict`` (one of ``VERDICTS``), ``reason``, ``why``, ``why_en``, ``format``.
+        NaN where there is no value.
     """
     tables, rows = Tables(folder, text), []
     for number in NUMBERS:
