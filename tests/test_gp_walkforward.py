@@ -149,6 +149,12 @@ def test_a_quarter_end_with_closes_only_is_not_mined_and_earlier_libraries_remai
         walk_forward(thin, SMALL, SEEDS, first="2021-07-01")
 
 
+def test_a_bar_field_that_a_source_adds_later_says_nothing_about_earlier_quarter_ends(panel):
+    late = panel.dates >= pd.Timestamp("2021-05-01")
+    fields = {**panel.fields, "volume": np.where(late[:, None], panel.fields["volume"], np.nan)}
+    assert factor_inputs(Panel(panel.dates, panel.symbols, fields, panel.mask)).full_bars.all()
+
+
 # --- libraries as files ---------------------------------------------------------------------------------------------
 
 

@@ -14,10 +14,10 @@ from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
 from lib.market.pointintime import Market
 from lib.market.universe import universe
-from lib.models import gp
+from lib.models import forecast_evaluation, gp
 from lib.models.gp.composite import rotation_scores
-from lib.models.gp.inputs import MIN_SYMBOLS, factor_inputs, join_panels
-from lib.models.gp.settings import Settings
+from lib.models.gp.inputs import factor_inputs, join_panels
+from lib.models.gp.settings import MIN_SYMBOLS, Settings
 from lib.models.gp.walkforward import walk_forward
 
 FIELDS = ("open", "high", "low", "close", "volume", "amount")
@@ -102,7 +102,7 @@ def sector_view(
         return pd.DataFrame(np.nan, prices.dates, prices.symbols)
     if cache_dir is None:
         return _scores(prices, valuations, search, mining, n_jobs, None, report)
-    code = sorted(Path(gp.__file__).parent.glob("*.py"))
+    code = [*sorted(Path(gp.__file__).parent.glob("*.py")), Path(forecast_evaluation.__file__)]
     key = fingerprint(prices, valuations, *mining, dict(search), code)
     path = Path(cache_dir) / "sector_view" / f"{key}.parquet"
     if not path.exists():

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from lib.exhibits.parameters.base import Parameters
 from lib.market.errors import DataError
 from lib.market.universe import universe as read_universe
-from lib.models.gp.inputs import MIN_SYMBOLS
+from lib.models.gp.settings import MIN_SYMBOLS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]

@@ -10,12 +10,11 @@ import pandas as pd
 from lib.market.errors import ModelError
 from lib.market.panel import Panel
 from lib.models.gp.operators import OPERATORS
+from lib.models.gp.settings import MIN_SYMBOLS
 from lib.models.gp.slow_inputs import SLOW_RECIPES
 
 #: sessions of the rolling z-scores
 SCORE_WINDOW = 60
-#: fewer symbols make a rank correlation of a week noise
-MIN_SYMBOLS = 15
 #: fewer sessions make a training window noise
 MIN_SESSIONS = 250
 #: ratios of valuation, which some sources tell once a month
@@ -43,7 +42,7 @@ class Inputs:
     carried : dict of str to float
         Ratio -> share of its values that were rolled forward with the price, of the ratios that are told at all.
     full_bars : bool array, (T,)
-        Sessions on which every bar field that the history has is known for at least half of the symbols that have a
+        Sessions on which every bar field that the history has had so far is known for at least half of the symbols that have a
         close; False where a source goes on with closes only.
     """
 
@@ -136,8 +135,9 @@ def _full_bars(fields: dict[str, np.ndarray]) -> np.ndarray:
     listed = known.pop("close").sum(axis=1)
     full = np.ones(len(listed), bool)
     for cells in known.values():
-        if cells.any():
-            full &= cells.sum(axis=1) >= 0.5 * listed
+        # a field counts from its first value on: one that a source adds later says nothing about earlier sessions
+        begun = np.logical_or.accumulate(cells.any(axis=1))
+        full &= ~begun | (cells.sum(axis=1) >= 0.5 * listed)
     return full
 
 

@@ -11,12 +11,12 @@ from numpy.random import RandomState
 from lib.market.errors import ModelError
 from lib.models.forecast_evaluation import forward_returns
 from lib.models.gp.evaluation import Evaluator
-from lib.models.gp.inputs import MIN_SESSIONS, MIN_SYMBOLS, Inputs, week_ends
+from lib.models.gp.inputs import MIN_SESSIONS, Inputs, week_ends
 from lib.models.gp.objectives import MIN_SHARE, Objectives, Target, coverage, measure
 from lib.models.gp.operators import operator_set
 from lib.models.gp.programs import Grammar, Tree
 from lib.models.gp.selection import survivors
-from lib.models.gp.settings import Settings
+from lib.models.gp.settings import MIN_SYMBOLS, Settings
 from lib.models.gp.slow_inputs import SLOWEST
 
 #: sessions before the window that rolling operators may look back to

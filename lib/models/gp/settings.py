@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 
 from lib.market.errors import ParameterError
 
+#: fewer symbols make a rank correlation of a week noise
+MIN_SYMBOLS = 15
+
 
 @dataclass(frozen=True)
 class Settings:
