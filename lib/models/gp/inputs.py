@@ -42,8 +42,8 @@ class Inputs:
     carried : dict of str to float
         Ratio -> share of its values that were rolled forward with the price, of the ratios that are told at all.
     full_bars : bool array, (T,)
-        Sessions on which every bar field that the history has had so far is known for at least half of the symbols that have a
-        close; False where a source goes on with closes only.
+        Sessions on which every bar field that the history has had so far is known for at least half of the symbols
+        that have a close; False where a source goes on with closes only.
     """
 
     dates: pd.DatetimeIndex
