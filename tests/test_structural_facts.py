@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.exhibits.structural_facts import FILE, read_facts, structural_facts
 from lib.market.errors import ParameterError
 from lib.market.universe import universe
 from lib.portfolio.allocation import Allocation
-from lib.report.structural_facts import FILE, read_facts, structural_facts
 
 CLASSES = pd.Series({"CN10Y": "bond", "CN30Y": "bond", "SPX": "equity", "NDX": "equity", "GC": "commodity"})
 DATES = pd.to_datetime(["2025-04-30", "2025-05-30"])
