@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lib.market.ingest import open_market
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.models.gp.composite import average, rotation_scores, top_weights
 from lib.models.gp.inputs import factor_inputs, forward_returns, week_ends
 from lib.models.gp.objectives import rank_ic
@@ -34,7 +34,7 @@ def production() -> tuple[Settings, int]:
 def study(market, name: str, first: str, until=None, shuffled: bool = False, n_jobs: int = 2) -> pd.DataFrame:
     """Return rank IC, yearly return, excess, turnover and factors of each seed and of their average."""
     settings, seeds = production()
-    inputs = factor_inputs(market.panel(universe(name).index, FIELDS))
+    inputs = factor_inputs(market.panel(read_universe(name).index, FIELDS))
     libraries = walk_forward(
         inputs, settings, tuple(range(seeds)), first=first, shuffled=shuffled, n_jobs=n_jobs, report=print
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lib.market.ingest import open_market
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.models.gp.composite import rotation_scores
 from lib.models.gp.inputs import factor_inputs, forward_returns, week_ends
 from lib.models.gp.objectives import rank_ic
@@ -17,7 +17,7 @@ FIELDS = ("open", "high", "low", "close", "volume")
 
 def out_of_sample(market, seeds):
     """Return each seed's mean weekly rank IC over the five and a half years after the first library."""
-    inputs = factor_inputs(market.panel(universe("sectors_sw").index, FIELDS))
+    inputs = factor_inputs(market.panel(read_universe("sectors_sw").index, FIELDS))
     libraries = walk_forward(inputs, SMALL, seeds, first="2019-12-20")
     weeks = week_ends(inputs.dates)
     labels = forward_returns(inputs.close, 5)[weeks]

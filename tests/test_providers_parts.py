@@ -205,7 +205,7 @@ def test_the_exchange_of_a_share(code, symbol):
 
 
 def test_a_wrong_parameter_is_named(tmp_path):
-    text = module.FOLDER.parent.joinpath("providers.yaml").read_text(encoding="utf-8")
+    text = module.UNIVERSE_FOLDER.parent.joinpath("providers.yaml").read_text(encoding="utf-8")
     for old, new, words in (
         ("overlap: 5", "overlap: 0", "overlap"),
         ("akshare.yield_bars", "akshare.yields", "akshare.yields"),

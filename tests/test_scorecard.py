@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from run_folder import manifest, tables, write_run
 
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.report.assemble import Assembly
 from lib.report.catalogue import LANGUAGES, catalogue
 from lib.report.changes import changes, previous_run
@@ -22,7 +22,7 @@ from lib.report.tables import table_html
 TEXT = catalogue("en")
 WEEK = published_week("2025-06-13")
 SETTINGS = load("06_weekly_report")
-ASSETS = universe("allocation")
+ASSETS = read_universe("allocation")
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from calendar import month_name
 
 import pandas as pd
 
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.report.catalogue import catalogue
 
-NAMES = {"en": universe("allocation")["name_en"].to_dict(), "zh": universe("allocation")["name_zh"].to_dict()}
+NAMES = {"en": read_universe("allocation")["name_en"].to_dict(), "zh": read_universe("allocation")["name_zh"].to_dict()}
 KEYS = ["symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score"]
 
 

@@ -9,11 +9,11 @@ import pandas as pd
 
 from lib.market.errors import DataError
 
-FOLDER = Path(__file__).resolve().parents[2] / "params" / "universe"
-COLUMNS = ("symbol", "name_zh", "name_en", "group")
+UNIVERSE_FOLDER = Path(__file__).resolve().parents[2] / "params" / "universe"
+UNIVERSE_COLUMNS = ("symbol", "name_zh", "name_en", "group")
 
 
-def universe(name: str, folder: Path = FOLDER) -> pd.DataFrame:
+def read_universe(name: str, folder: Path = UNIVERSE_FOLDER) -> pd.DataFrame:
     """Read one universe.
 
     Parameters
@@ -39,12 +39,12 @@ def universe(name: str, folder: Path = FOLDER) -> pd.DataFrame:
         hint = f"did you mean {near[0]}?" if near else f"known lists: {', '.join(known)}"
         raise DataError(f"there is no universe called {name}", file=path, remedy=hint)
     table = pd.read_csv(path, dtype=str, keep_default_na=False, comment="#", encoding="utf-8-sig")
-    missing = [column for column in COLUMNS if column not in table.columns]
+    missing = [column for column in UNIVERSE_COLUMNS if column not in table.columns]
     if missing:
         raise DataError(
             f"the universe {name} lacks {', '.join(missing)}",
             file=path,
-            remedy=f"the first columns are {', '.join(COLUMNS)}",
+            remedy=f"the first columns are {', '.join(UNIVERSE_COLUMNS)}",
         )
     twice = table.loc[table["symbol"].duplicated(), "symbol"]
     if len(twice):

@@ -30,7 +30,7 @@ from lib.market.providers import (
 )
 from lib.market.providers.answers import Answer, Want
 from lib.market.providers.client import TOKEN, Client
-from lib.market.universe import FOLDER, universe
+from lib.market.universe import UNIVERSE_FOLDER, read_universe
 
 PARAMS = Path(__file__).resolve().parents[3] / "params" / "providers.yaml"
 
@@ -161,7 +161,7 @@ class Providers(_File):
         return tuple(route for route in order if self.code(route, symbol))
 
 
-def read_providers(path: Path = PARAMS, universes: Path = FOLDER) -> Providers:
+def read_providers(path: Path = PARAMS, universes: Path = UNIVERSE_FOLDER) -> Providers:
     """Read the parameters of ``make data`` and the column ``providers`` of the universe lists.
 
     Raises
@@ -189,7 +189,7 @@ def _listed(folder: Path) -> dict[str, dict]:
     said: dict[str, tuple[str, Path]] = {}
     orders, codes, names = {}, {}, {}
     for path in sorted(folder.glob("*.csv")):
-        table = universe(path.stem, folder)
+        table = read_universe(path.stem, folder)
         for symbol, cell in table.get("providers", pd.Series(dtype=str)).items():
             if not cell:
                 continue

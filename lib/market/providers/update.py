@@ -23,7 +23,7 @@ from lib.market.providers.stage import Desk, Stage, fill, refuse
 from lib.market.sample.catalogue import catalogue
 from lib.market.schema import KEYS, KNOWN_ON, TABLES
 from lib.market.store import Store
-from lib.market.universe import FOLDER
+from lib.market.universe import UNIVERSE_FOLDER
 
 #: days after a month end by which its lists are out
 PUBLISHED = pd.Timedelta(days=10)
@@ -85,7 +85,7 @@ def update(
     client: Client,
     day: pd.Timestamp,
     *,
-    universes: Path = FOLDER,
+    universes: Path = UNIVERSE_FOLDER,
     accept_revisions: bool = False,
     step: Callable[[int, str], None] = lambda left, what: None,
 ) -> Report:

@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.market.schema import KINDS
-from lib.market.universe import FOLDER, universe
+from lib.market.universe import UNIVERSE_FOLDER, read_universe
 
 FACTS = Path(__file__).parent / "instruments.csv"
 COLUMNS = ["symbol", "name", "name_en", "kind", "group", "tracks", "sectors"]
@@ -50,7 +50,7 @@ def kind_of(symbol: str, list_name: str, group: str, stated: str = "") -> str:
     return next((kind for applies, kind in rules if applies), "global_index")
 
 
-def catalogue(folder: Path = FOLDER) -> pd.DataFrame:
+def catalogue(folder: Path = UNIVERSE_FOLDER) -> pd.DataFrame:
     """Return every instrument but the stocks, with the columns of ``COLUMNS``.
 
     Facts win over lists, and earlier lists (by name) over later ones; what an ETF tracks is taken from wherever it is
@@ -59,7 +59,7 @@ def catalogue(folder: Path = FOLDER) -> pd.DataFrame:
     facts = pd.read_csv(FACTS, dtype=str, keep_default_na=False).assign(sectors="")
     rows = {row["symbol"]: row for row in facts.to_dict("records")}
     for path in sorted(Path(folder).glob("*.csv")):
-        table = universe(path.stem, folder)
+        table = read_universe(path.stem, folder)
         for symbol, row in table.to_dict("index").items():
             kind = kind_of(symbol, path.stem, row["group"], row.get("kind", ""))
             entry = {"symbol": symbol, "name": row["name_zh"], "name_en": row["name_en"], "kind": kind}

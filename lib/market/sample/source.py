@@ -11,7 +11,6 @@ import exchange_calendars
 import numpy as np
 import pandas as pd
 
-from lib.market import universe
 from lib.market.fingerprint import file_fingerprint, fingerprint
 from lib.market.sample import macro, stocks, valuations
 from lib.market.sample.baskets import Basket, Baskets
@@ -21,6 +20,7 @@ from lib.market.sample.funds import Funds
 from lib.market.sample.grid import sessions
 from lib.market.sample.world import World
 from lib.market.schema import GLOBAL_KINDS, TABLES, Batch
+from lib.market.universe import UNIVERSE_FOLDER
 
 FIELDS = ("open", "high", "low", "close", "volume", "amount")
 BASKET_KINDS = ("sector", "theme", "broad_index")
@@ -41,7 +41,7 @@ class SampleSource:
 
     synthetic = True
 
-    def __init__(self, effects: bool = True, seed: int = 20250613, folder: Path = universe.FOLDER):
+    def __init__(self, effects: bool = True, seed: int = 20250613, folder: Path = UNIVERSE_FOLDER):
         self.effects = PLANTED if effects else NONE
         self.seed, self.folder = seed, Path(folder)
         self.name = "sample" if effects else "sample-null"
