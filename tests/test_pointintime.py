@@ -439,6 +439,6 @@ def test_a_notebook_that_keeps_a_market_does_not_lock_the_store(store, tmp_path)
     path = Path(shutil.copy(store.path, tmp_path / "copy.duckdb"))
     market = Market(Store(path), "2025-05-14")
     market.panel(["510300.SH"])
-    with Store(path, patience=0.1).write() as connection:
+    with Store(path, lock_timeout=0.1).write() as connection:
         connection.execute("DELETE FROM macro")
     assert not len(market.macro())

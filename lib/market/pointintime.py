@@ -18,7 +18,7 @@ from lib.market.schema import KNOWN_ON, TABLES
 from lib.market.store import Store, columns_of
 
 #: when the Shanghai close is in the books, China time
-CLOSE_IS_KNOWN = pd.Timedelta(hours=15, minutes=30)
+CLOSE_PUBLISHED_AT = pd.Timedelta(hours=15, minutes=30)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Market:
 
     def _parse(self, as_of, stored: pd.DatetimeIndex) -> pd.Timestamp:
         if isinstance(as_of, str) and as_of == "latest":
-            return min(last_day_that_is_over(), stored[-1])
+            return min(last_closed_day(), stored[-1])
         try:
             if isinstance(as_of, int | float):
                 raise ValueError("a number is no date")
@@ -336,10 +336,10 @@ class Market:
         return self.sessions.between(start, self.as_of)
 
 
-def last_day_that_is_over() -> pd.Timestamp:
+def last_closed_day() -> pd.Timestamp:
     """Return the last day whose Shanghai close is in the books by now; it need not be a session."""
     now = pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None)
-    return (now - CLOSE_IS_KNOWN).normalize()
+    return (now - CLOSE_PUBLISHED_AT).normalize()
 
 
 def _scatter(rows: dict, dates: pd.DatetimeIndex, width: int, fields: list[str]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from lib.market.calendar import Sessions
 from lib.market.errors import SuiteError
 from lib.market.ingest import STORES
-from lib.market.pointintime import last_day_that_is_over
+from lib.market.pointintime import last_closed_day
 from lib.market.providers.client import Client, blacken
 from lib.market.providers.routes import ROUTES, Providers, read_providers
 from lib.market.providers.selftest import self_test
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = read_providers()
         day = Sessions.load().on_or_before(
-            last_day_that_is_over() if options.until == "latest" else pd.Timestamp(options.until)
+            last_closed_day() if options.until == "latest" else pd.Timestamp(options.until)
         )
         raw = options.store / "live" / "raw" / f"{pd.Timestamp.now():%Y-%m-%d}"
         client = client_of(settings, raw)
