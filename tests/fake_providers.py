@@ -17,7 +17,7 @@ import pandas as pd
 import requests
 from requests.adapters import HTTPAdapter
 
-from lib.market.providers.routes import read_providers
+from lib.market.providers.registry import read_providers
 
 CODES = read_providers().codes
 EASTMONEY_GLOBAL = {

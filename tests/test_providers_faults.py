@@ -16,13 +16,13 @@ pytest.importorskip("baostock", reason="the live clients are not installed: pip 
 import requests
 from fake_providers import Fake
 
+from lib.market.catalogue import read_catalogue
 from lib.market.providers import update as module
-from lib.market.providers.answers import Want, ask
 from lib.market.providers.client import Client
-from lib.market.providers.routes import ROUTES, read_providers
-from lib.market.providers.told import summary
+from lib.market.providers.contract import FetchRequest, call_provider
+from lib.market.providers.registry import ENDPOINTS, read_providers
+from lib.market.providers.summary import summary
 from lib.market.providers.update import update
-from lib.market.sample.catalogue import catalogue
 from lib.market.store import Store
 
 FRIDAY, NEXT = pd.Timestamp("2025-06-06"), pd.Timestamp("2025-06-13")
@@ -54,9 +54,9 @@ def settings():
 
 @pytest.fixture
 def fake(tables, monkeypatch):
-    few = catalogue()
+    few = read_catalogue()
     few = few[few["symbol"].isin(SYMBOLS)]
-    monkeypatch.setattr(module, "catalogue", lambda folder: few)
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: few)
     monkeypatch.delenv("TUSHARE_TOKEN", raising=False)
     with Fake(*tables, FRIDAY).listening(monkeypatch) as fake:
         yield fake
@@ -194,18 +194,18 @@ def test_an_answer_that_is_wrong_is_set_aside_whole(filled, settings, tmp_path, 
     filled.lies[HOST] = LIES[name]
     report = bring(settings, tmp_path, NEXT)
     pd.testing.assert_frame_equal(sectors_of(tmp_path), before)
-    refused = {symbol for note in report.refused for symbol in note["symbols"]}
+    refused = {symbol for note in report.rejected for symbol in note["symbols"]}
     assert refused == set(SECTORS)
     aside = list((tmp_path / "live" / "quarantine").glob("*/*/note.json"))
     assert len(aside) == 3 and json.loads(aside[0].read_text(encoding="utf-8"))["reasons"]
-    findings = Store(tmp_path / "live.duckdb").query("SELECT * FROM findings WHERE \"check\" = 'answer refused'")
+    findings = Store(tmp_path / "live.duckdb").query("SELECT * FROM findings WHERE \"check\" = 'response rejected'")
     assert set(findings["symbol"]) == set(SECTORS)
 
 
 def test_one_wrong_answer_among_many_is_refused_alone(filled, settings, tmp_path):
     filled.lies[HOST] = lambda symbol, rows: times_100(symbol, rows) if symbol == SECTORS[1] else rows
     report = bring(settings.model_copy(update={"bad_share": 0.4}), tmp_path, NEXT)
-    assert [note["symbols"] for note in report.refused] == [[SECTORS[1]]]
+    assert [note["symbols"] for note in report.rejected] == [[SECTORS[1]]]
     assert report.rows["bars", "sector"] == 10
 
 
@@ -222,7 +222,7 @@ def test_a_disagreement_of_two_providers_stops_both(filled, settings, tmp_path):
     filled.lies["baostock.com"] = lambda symbol, rows: rows.assign(close=rows["close"] * np.linspace(1, 1.1, len(rows)))
     report = bring(settings, tmp_path, NEXT)
     assert ("bars", "broad_index") not in report.rows
-    assert "apart from baostock.index_bars" in report.refused[0]["reasons"][0]
+    assert "apart from baostock.index_bars" in report.rejected[0]["reasons"][0]
 
 
 def test_a_revision_is_taken_only_on_demand(filled, settings, tmp_path):
@@ -231,9 +231,9 @@ def test_a_revision_is_taken_only_on_demand(filled, settings, tmp_path):
         return rows
 
     filled.lies[HOST] = revised
-    assert bring(settings, tmp_path, NEXT).refused
+    assert bring(settings, tmp_path, NEXT).rejected
     report = bring(settings, tmp_path, NEXT, accept_revisions=True)
-    assert not report.refused and report.ingest.revised["row_count"].sum() == 3
+    assert not report.rejected and report.ingest.revised["row_count"].sum() == 3
 
 
 def test_a_refusing_host_is_asked_once_and_a_failing_one_three_times(filled, settings, tmp_path):
@@ -297,10 +297,12 @@ def test_prices_of_yahoo_come_without_its_cookie_and_key(fake, tables, page, fau
     SingletonMeta._instances.clear()  # it keeps cookie and key
     fake.bars["SPX"] = fake.bars["000300.SH"]
     fake.faults[page] = lambda url, content: fault
-    want = Want("global_index", ("SPX",), {"SPX": "^GSPC"}, FRIDAY - pd.Timedelta(days=30), FRIDAY, tables[0].iloc[:0])
+    want = FetchRequest(
+        "global_index", ("SPX",), {"SPX": "^GSPC"}, FRIDAY - pd.Timedelta(days=30), FRIDAY, tables[0].iloc[:0]
+    )
     client = Client(sleep=lambda s: None, clock=lambda: 0.0, timeout=5.0)
     with client.attached():
-        assert len(ask("yfinance.bars", ROUTES["yfinance.bars"].function, want, client)["bars"]) > 15
+        assert len(call_provider("yfinance.bars", ENDPOINTS["yfinance.bars"].function, want, client)["bars"]) > 15
     assert client.requests[page]
 
 
@@ -329,7 +331,7 @@ def test_an_update_goes_on_where_it_was_stopped(filled, settings, tmp_path, how)
     filled.faults.clear()
     filled.hits.clear()
     report = bring(settings, tmp_path, NEXT)
-    assert report.rows["bars", "sector"] == 15 and not report.refused
+    assert report.rows["bars", "sector"] == 15 and not report.rejected
     assert sum("trend" in hit for hit in filled.hits) == 2  # the first sector was not asked for again
 
 

@@ -12,14 +12,14 @@ pytest.importorskip("baostock", reason="the live clients are not installed: pip 
 from fake_providers import Fake
 
 from lib.market.calendar import Sessions
+from lib.market.catalogue import read_catalogue
 from lib.market.providers import update as module
 from lib.market.providers.akshare_macro import jin10_history
-from lib.market.providers.answers import Want, typed
 from lib.market.providers.client import Client
-from lib.market.providers.routes import ROUTES, read_providers
-from lib.market.providers.told import summary
+from lib.market.providers.contract import FetchRequest, cast_to_schema
+from lib.market.providers.registry import ENDPOINTS, read_providers
+from lib.market.providers.summary import summary
 from lib.market.providers.update import update
-from lib.market.sample.catalogue import catalogue
 from lib.market.schema import PRICES, TABLES
 from lib.market.store import Store
 
@@ -30,7 +30,7 @@ MONTHLY = ["US_CORE_CPI_MOM", "US_CORE_PPI_MOM", "US_CPI_MOM", "US_PPI_MOM"]
 
 
 def nothing(table):
-    return typed(table, pd.DataFrame(columns=list(TABLES[table])))
+    return cast_to_schema(table, pd.DataFrame(columns=list(TABLES[table])))
 
 
 def bars(symbol, level, seed=0):
@@ -53,9 +53,9 @@ class World:
             | {name: getattr(self.settings, name) if len(rows) else {} for name, rows in told.items()}
             | more
         )
-        known = catalogue()
+        known = read_catalogue()
         known = known[known["symbol"].isin(set(rows["symbol"]))]
-        patch.setattr(module, "catalogue", lambda folder: known)
+        patch.setattr(module, "read_catalogue", lambda folder: known)
         patch.delenv("TUSHARE_TOKEN", raising=False)
         self.fake = Fake(rows, *told.values(), LAST)
 
@@ -127,7 +127,7 @@ def test_a_fund_whose_units_were_merged_is_continued(world, merged):
     desk.fake.faults[EASTMONEY] = split_in_the_adjusted(1 / merged)
     for day, count in (("2025-06-13", 106), ("2025-06-20", 5), ("2025-06-27", 5)):
         report = desk.run(day)
-        assert report.rows["bars", "etf"] == count and not report.refused
+        assert report.rows["bars", "etf"] == count and not report.rejected
     stored = desk.query("SELECT date, close FROM bars ORDER BY date").merge(true, on="date", suffixes=("", "_true"))
     growth = stored["close"] / stored["close_true"]
     np.testing.assert_allclose(growth, growth[0], rtol=2e-3)
@@ -135,17 +135,17 @@ def test_a_fund_whose_units_were_merged_is_continued(world, merged):
 
 
 def test_themes_known_by_their_fund_are_total_returns_too(world):
-    theme = catalogue().query("kind == 'theme'")["symbol"]
-    fund = next(symbol for symbol in theme if ROUTES["akshare.fund_bars"].code(symbol))
+    theme = read_catalogue().query("kind == 'theme'")["symbol"]
+    fund = next(symbol for symbol in theme if ENDPOINTS["akshare.fund_bars"].code(symbol))
     for route in ("akshare.eastmoney_bars", "baostock.index_bars", "tushare.index_daily"):
-        assert ROUTES[route].code(fund) is None, route
+        assert ENDPOINTS[route].code(fund) is None, route
     true = bars(fund, 1.0)
     told = true.copy()
     told.loc[told["date"] >= SPLIT, [*PRICES, "amount"]] /= 2.0
     desk = world(told)
     desk.fake.faults[EASTMONEY] = split_in_the_adjusted(2.0)
     for day in ("2025-06-13", "2025-06-20"):
-        assert not desk.run(day).refused
+        assert not desk.run(day).rejected
     stored = desk.query("SELECT date, close FROM bars ORDER BY date").merge(true, on="date", suffixes=("", "_true"))
     assert len(stored) == 111
     np.testing.assert_allclose(stored["close"].pct_change()[1:], stored["close_true"].pct_change()[1:], atol=2e-3)
@@ -164,7 +164,7 @@ def test_a_second_provider_continues_a_fund_only_from_stored_rows(world):
     desk.fake.lies[YAHOO] = split_backwards
     assert list(desk.run("2025-06-13").providers["bars", "etf"]) == ["akshare.fund_bars"]
     later = desk.run("2025-06-20")
-    assert list(later.providers["bars", "etf"]) == ["akshare.fund_bars", "yfinance.fund_bars"] and not later.refused
+    assert list(later.providers["bars", "etf"]) == ["akshare.fund_bars", "yfinance.fund_bars"] and not later.rejected
     stored = desk.query("SELECT date, close FROM bars ORDER BY date").set_index("date")["close"]
     assert f"{stored.index[-1]:%Y-%m-%d}" == "2025-06-20"
     assert stored.pct_change().abs().max() < 0.03
@@ -180,7 +180,7 @@ def test_every_month_has_its_list(world):
     desk = world(bars("000300.SH", 4000.0), constituents=pd.concat([a_list(day) for day in days]))
     for day in ("2025-06-13", "2025-07-11", "2025-08-15"):
         report = desk.run(day)
-        assert report.rows["constituents", "broad_index"] == 2 and not report.refused
+        assert report.rows["constituents", "broad_index"] == 2 and not report.rejected
     stored = desk.query("SELECT DISTINCT as_of FROM constituents ORDER BY 1")["as_of"]
     assert [f"{day:%Y-%m-%d}" for day in stored] == days
 
@@ -190,7 +190,7 @@ def releases():
     for month in pd.date_range("2024-01-01", "2025-09-01", freq="MS"):
         day = pd.offsets.BDay().rollforward(month + pd.DateOffset(months=1, days=10))
         lines += [(series, month, day, 0.2, 0.2, 0.2) for series in [*MONTHLY, "US_CPI_YOY"]]
-    return typed("macro", pd.DataFrame(lines, columns=list(TABLES["macro"])))
+    return cast_to_schema("macro", pd.DataFrame(lines, columns=list(TABLES["macro"])))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_inflation_has_no_gap_whoever_failed_at_first_and_however_long_the_pause
     desk.fake.faults.clear()
     for day in days[1:]:
         report = desk.run(day)
-        assert not report.refused and not report.failures
+        assert not report.rejected and not report.failures
     stored = desk.query("SELECT series, period, release_date FROM macro")
     due = releases()[lambda table: table["release_date"] <= days[-1]]
     for series in MONTHLY:
@@ -228,10 +228,10 @@ def test_a_changed_release_is_refused_until_the_user_accepts_it(world):
     desk.run("2025-06-13")
     changed = desk.fake.macro["release_date"] == "2025-06-11"
     desk.fake.macro.loc[changed, "actual"] = 0.9
-    assert "actual was 0.2 and is 0.9" in desk.run("2025-06-20").refused[0]["reasons"][0]
+    assert "actual was 0.2 and is 0.9" in desk.run("2025-06-20").rejected[0]["reasons"][0]
     stored = "SELECT DISTINCT actual FROM macro WHERE release_date = '2025-06-11'"
     assert desk.query(stored)["actual"].tolist() == [0.2]
-    assert not desk.run("2025-06-20", accept_revisions=True).refused
+    assert not desk.run("2025-06-20", accept_revisions=True).rejected
     assert desk.query(stored)["actual"].tolist() == [0.9]
     assert len(desk.query("SELECT * FROM revisions")) == changed.sum()
 
@@ -242,7 +242,7 @@ def test_of_two_releases_in_a_month_the_first_is_of_the_month_before_the_last(mo
     days = ["2025-11-25", "2026-01-14", "2026-01-30", "2026-02-27"]
     table = pd.DataFrame({"日期": days, "今值": 0.2, "预测值": 0.2, "前值": 0.1})
     monkeypatch.setattr(akshare, "macro_usa_ppi", lambda: table)
-    want = Want("macro", ("US_PPI_MOM",), {"US_PPI_MOM": "macro_usa_ppi"}, FIRST, LAST, nothing("macro"))
+    want = FetchRequest("macro", ("US_PPI_MOM",), {"US_PPI_MOM": "macro_usa_ppi"}, FIRST, LAST, nothing("macro"))
     periods = jin10_history(want, Client())["macro"]["period"]
     assert [f"{period:%Y-%m}" for period in periods] == ["2025-10", "2025-11", "2025-12", "2026-01"]
 
@@ -254,7 +254,7 @@ def test_sector_valuation_goes_on_after_a_long_pause(world):
     desk = world(rows, valuation=valuation)
     for day in ("2025-06-13", "2025-08-22", "2025-08-29"):
         report = desk.run(day)
-        assert not report.refused and report.rows["valuation", "sector"] >= 10
+        assert not report.rejected and report.rows["valuation", "sector"] >= 10
 
 
 def test_a_market_that_is_still_trading_has_no_close_of_today(world):
@@ -267,13 +267,13 @@ def test_a_market_that_is_still_trading_has_no_close_of_today(world):
 
     desk.fake.lies[YAHOO] = trading
     report = desk.run("2025-06-13", now="2025-06-13T18:00+08:00")
-    assert not report.refused and report.trading == set(abroad)
+    assert not report.rejected and report.still_open == set(abroad)
     assert "a day that is not over was left out: 5 series (DAX, DJI, FTSE...)" in summary(report)
     last = "SELECT max(date) AS last FROM bars"
     assert f"{desk.query(last)['last'][0]:%Y-%m-%d}" == "2025-06-12"
     desk.fake.lies.clear()
     report = desk.run("2025-06-13", now="2025-06-14T09:00+08:00")
-    assert report.rows["bars", "global_index"] == 5 and not report.refused
+    assert report.rows["bars", "global_index"] == 5 and not report.rejected
 
 
 def test_one_bad_series_does_not_take_the_others_with_it(world):
@@ -283,7 +283,7 @@ def test_one_bad_series_does_not_take_the_others_with_it(world):
     rows.loc[(rows["symbol"] == "BRENT") & (rows["date"] >= "2025-05-06"), list(PRICES)] *= 100.0
     desk = world(rows)
     report = desk.run("2025-06-13")
-    assert {note["symbols"][0] for note in report.refused} == {"BRENT"}
+    assert {note["symbols"][0] for note in report.rejected} == {"BRENT"}
     counts = desk.query("SELECT symbol, count(*) AS n FROM bars GROUP BY 1 ORDER BY 1").set_index("symbol")["n"]
     assert counts.to_dict() == {"CL": 105, "GC": 106}
     assert desk.query("SELECT symbol FROM quarantine")["symbol"].tolist() == ["CL"]
@@ -294,7 +294,9 @@ def test_a_second_opinion_that_is_odd_is_no_opinion(world):
     desk.fake.lies["baostock.com"] = lambda symbol, rows: pd.concat([rows, rows.iloc[[-1]]])
     report = desk.run("2025-06-13")
     assert report.rows["bars", "broad_index"] == 106
-    assert "000300.SH against baostock.index_bars: its answer is no measure: 1 rows twice" in report.unasked[0]
+    assert (
+        "000300.SH against baostock.index_bars: its response is faulty: 1 rows twice" in report.skipped_cross_checks[0]
+    )
 
 
 def corrected(symbol, rows):
@@ -335,8 +337,8 @@ def test_what_landed_and_was_not_stored_is_stored_first(world, monkeypatch):
 def test_an_accepted_revision_is_not_taken_back_when_the_universe_grows(world, monkeypatch):
     funds = ["510300.SH", "510500.SH", "512100.SH"]
     desk = world(pd.concat([bars(symbol, 4.0, seed) for seed, symbol in enumerate(funds)]))
-    known = catalogue().set_index("symbol").loc[funds].reset_index()
-    monkeypatch.setattr(module, "catalogue", lambda folder: known[:2])
+    known = read_catalogue().set_index("symbol").loc[funds].reset_index()
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: known[:2])
     desk.run("2025-06-13")
 
     def twice_the_volume(symbol, rows):
@@ -344,20 +346,20 @@ def test_an_accepted_revision_is_not_taken_back_when_the_universe_grows(world, m
         return rows
 
     desk.fake.lies[EASTMONEY] = desk.fake.lies[YAHOO] = twice_the_volume
-    assert desk.run("2025-06-20").refused
-    assert not desk.run("2025-06-20", accept_revisions=True).refused
-    monkeypatch.setattr(module, "catalogue", lambda folder: known)
+    assert desk.run("2025-06-20").rejected
+    assert not desk.run("2025-06-20", accept_revisions=True).rejected
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: known)
     assert desk.run("2025-06-27").rows["bars", "etf"] == 5 + 5 + 116
     told = desk.query("SELECT volume FROM bars WHERE symbol = '510300.SH' AND date = '2025-06-12'")
     assert told["volume"].tolist() == [2e8]
 
 
 def test_a_theme_that_lags_or_is_new_takes_no_other_with_it(world, monkeypatch):
-    themes = [symbol for symbol in catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI")][:6]
+    themes = [symbol for symbol in read_catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI")][:6]
     desk = world(pd.concat([bars(symbol, 3000.0, seed) for seed, symbol in enumerate(themes)]))
-    known = catalogue().set_index("symbol").loc[themes].reset_index()
-    monkeypatch.setattr(module, "catalogue", lambda folder: known[:5])
-    late = ROUTES["akshare.csi_bars"].code(themes[0])
+    known = read_catalogue().set_index("symbol").loc[themes].reset_index()
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: known[:5])
+    late = ENDPOINTS["akshare.csi_bars"].code(themes[0])
 
     def without_one(url, content):
         return (500, b"") if late in url else with_ratios(url, content)
@@ -365,9 +367,9 @@ def test_a_theme_that_lags_or_is_new_takes_no_other_with_it(world, monkeypatch):
     desk.fake.faults[EASTMONEY] = lambda url, content: (500, b"")
     for day, answer in (("2025-06-06", with_ratios), ("2025-06-13", without_one), ("2025-06-20", with_ratios)):
         desk.fake.faults["csindex.com.cn"] = answer
-        assert not desk.run(day).refused
-    monkeypatch.setattr(module, "catalogue", lambda folder: known)
-    assert not desk.run("2025-06-27").refused
+        assert not desk.run(day).rejected
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: known)
+    assert not desk.run("2025-06-27").rejected
     last = desk.query("SELECT symbol, max(date) AS last, count(*) AS n FROM valuation GROUP BY 1")
     assert len(last) == 6 and set(last["n"]) == {116} and (last["last"] == "2025-06-27").all()
 
@@ -385,12 +387,12 @@ def test_a_dividend_that_one_provider_lacks_stops_one_fund_until_the_user_decide
         edited(content, paid) if "fqt=2" in url and "510300" in url else content
     )
     report = desk.run("2025-06-20")
-    assert [note["symbols"] for note in report.refused] == [["510300.SH"]]
-    assert "apart from yfinance.fund_bars on 2025-06-18" in report.refused[0]["reasons"][0]
+    assert [note["symbols"] for note in report.rejected] == [["510300.SH"]]
+    assert "apart from yfinance.fund_bars on 2025-06-18" in report.rejected[0]["reasons"][0]
     assert report.rows["bars", "etf"] == 5
-    listed = "SELECT symbol FROM findings WHERE \"check\" = 'answer refused'"
-    assert len(desk.run("2025-06-20").refused) == 1 and desk.query(listed)["symbol"].tolist() == ["510300.SH"]
-    assert not desk.run("2025-06-20", accept_revisions=True).refused
+    listed = "SELECT symbol FROM findings WHERE \"check\" = 'response rejected'"
+    assert len(desk.run("2025-06-20").rejected) == 1 and desk.query(listed)["symbol"].tolist() == ["510300.SH"]
+    assert not desk.run("2025-06-20", accept_revisions=True).rejected
     assert not len(desk.query(listed)), "what is settled is listed no more"
     last = desk.query("SELECT symbol, max(date) AS last FROM bars GROUP BY 1")["last"]
     assert (last == "2025-06-20").all()
@@ -401,7 +403,7 @@ def test_a_month_of_high_inflation_is_taken(world):
     macro.loc[macro["period"] == "2025-06-01", "actual"] = 1.3
     desk = world(bars("000300.SH", 4000.0), macro=macro)
     for day in ("2025-06-20", "2025-07-18"):
-        assert not desk.run(day).refused
+        assert not desk.run(day).rejected
     assert len(desk.query("SELECT * FROM macro WHERE actual = 1.3")) == 5
 
 
@@ -409,8 +411,8 @@ def test_an_index_that_was_rebased_is_accepted_from_its_beginning(world):
     desk = world(bars("000300.SH", 4000.0))
     desk.run("2025-06-13")
     desk.fake.bars["000300.SH"].loc[:, list(PRICES)] /= 2.5
-    assert "close was" in desk.run("2025-06-20").refused[0]["reasons"][0]
-    assert not desk.run("2025-06-20", accept_revisions=True).refused
+    assert "close was" in desk.run("2025-06-20").rejected[0]["reasons"][0]
+    assert not desk.run("2025-06-20", accept_revisions=True).rejected
     stored = desk.query("SELECT date, close FROM bars ORDER BY date")["close"]
     assert len(stored) == 111 and stored.pct_change().abs().max() < 0.03
     assert len(desk.query("SELECT * FROM revisions")) == 106, "the old rows are kept aside"
@@ -429,7 +431,7 @@ def test_what_was_asked_for_on_friday_evening_is_asked_for_again_on_saturday(wor
     with pytest.raises(KeyboardInterrupt):
         desk.run("2025-06-13", now="2025-06-13T18:00+08:00")
     desk.fake.answer = first
-    assert not desk.run("2025-06-13", now="2025-06-14T09:00+08:00").trading
+    assert not desk.run("2025-06-13", now="2025-06-14T09:00+08:00").still_open
     last = desk.query("SELECT symbol, max(date) AS last FROM bars GROUP BY 1")
     assert len(last) == 2 and (last["last"] == "2025-06-13").all()
 
@@ -464,13 +466,13 @@ def test_accepting_looks_further_back_than_the_update_that_was_stopped(world, mo
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(module, "ingest", stop)
         desk.run("2025-06-20")
-    assert not desk.run("2025-06-20", accept_revisions=True).refused
+    assert not desk.run("2025-06-20", accept_revisions=True).rejected
     stored = desk.query("SELECT close FROM bars ORDER BY date")["close"]
     assert len(stored) == 111 and stored.pct_change().abs().max() < 0.03
 
 
 def test_ratios_of_themes_have_no_hole_after_weeks_without_their_source(world):
-    theme = next(symbol for symbol in catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI"))
+    theme = next(symbol for symbol in read_catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI"))
     desk = world(bars(theme, 3000.0))
 
     for day in ("2025-06-06", "2025-06-13", "2025-06-20", "2025-06-27", "2025-07-04"):
@@ -496,13 +498,13 @@ def test_days_that_an_answer_lacked_are_taken_from_the_next(world):
 
 def test_one_yield_that_was_corrected_does_not_stop_the_others(world):
     yields = ["CN2Y", "CN5Y", "CN10Y", "CN30Y", "US2Y", "US5Y", "US10Y", "US30Y"]
-    known = set(catalogue()["symbol"])
+    known = set(read_catalogue()["symbol"])
     yields = [symbol for symbol in yields if symbol in known]
     desk = world(pd.concat([bars(symbol, 2.5, seed) for seed, symbol in enumerate(yields)]))
     desk.run("2025-06-13")
     desk.fake.bars["CN10Y"].loc["2025-06-12", "close"] += 0.05
     report = desk.run("2025-06-20")
-    assert [note["symbols"] for note in report.refused] == [["CN10Y"]]
+    assert [note["symbols"] for note in report.rejected] == [["CN10Y"]]
     assert report.rows["bars", "yield"] == 5 * (len(yields) - 1)
 
 
@@ -528,7 +530,7 @@ def test_a_unit_that_changes_with_the_new_rows_is_refused(world, symbol, level, 
 
     desk.fake.lies[HOSTS[symbol]] = hundredfold
     report = desk.run("2025-06-20")
-    assert report.refused and all(said in note["reasons"][0] for note in report.refused)
+    assert report.rejected and all(said in note["reasons"][0] for note in report.rejected)
     new = desk.query("SELECT close, volume FROM bars WHERE date > '2025-06-13'")
     assert (new["close"] < 2 * level).all() and (new["volume"] < 1e9).all()
 

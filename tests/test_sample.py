@@ -10,8 +10,8 @@ from scipy.stats import kurtosis
 
 from lib.market.fingerprint import fingerprint
 from lib.market.sample import SampleSource
+from lib.market.sample.dates import SHOCK, exchange_sessions, sessions
 from lib.market.sample.effects import CYCLE_MONTHS
-from lib.market.sample.grid import SHOCK, exchange_sessions, sessions
 from lib.market.schema import KEYS, TABLES
 from lib.market.universe import UNIVERSE_FOLDER, read_universe
 

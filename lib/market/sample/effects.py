@@ -63,4 +63,6 @@ class Effects:
 
 
 PLANTED = Effects()
-NONE = Effects(pressure_half_life=0.0, attention_drift=0.0, cycle_shares=(0.0, 0.0, 0.0), cycle_loading_a_shares=0.0)
+NO_EFFECTS = Effects(
+    pressure_half_life=0.0, attention_drift=0.0, cycle_shares=(0.0, 0.0, 0.0), cycle_loading_a_shares=0.0
+)

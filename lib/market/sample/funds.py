@@ -12,8 +12,8 @@ import re
 import numpy as np
 import pandas as pd
 
-from lib.market.sample.baskets import Baskets
-from lib.market.sample.grid import on_sessions, sessions, stream, weekdays
+from lib.market.sample.dates import on_sessions, rng_for, sessions, weekdays
+from lib.market.sample.indices import IndexBuilder
 from lib.market.sample.processes import autoregression, bars_around, decay
 from lib.market.sample.world import World
 
@@ -61,7 +61,7 @@ def bond_terms(name: str) -> tuple[float, float, float]:
 class Funds:
     """Builds ETFs from the world and the baskets; each depends on its own row of the catalogue only."""
 
-    def __init__(self, world: World, baskets: Baskets, indices: dict[str, dict[str, np.ndarray]], seed: int):
+    def __init__(self, world: World, baskets: IndexBuilder, indices: dict[str, dict[str, np.ndarray]], seed: int):
         self._world, self._baskets, self._indices, self._seed = world, baskets, indices, seed
 
     def driver(self, symbol: str, name: str, tracks: str) -> tuple[dict[str, np.ndarray], bool]:
@@ -88,7 +88,7 @@ class Funds:
             Whether the fund is one of the many that list between 2013 and 2020; others have been there from the start
             but for one stock fund in seven.
         """
-        rng = stream(self._seed, "fund", symbol)
+        rng = rng_for(self._seed, "fund", symbol)
         driver, of_stocks = self.driver(symbol, name, tracks)
         size = len(sessions())
         late = young or (of_stocks and rng.random() < 0.15)
@@ -110,7 +110,7 @@ class Funds:
         close = np.exp(log_close)
         previous = np.concatenate([close[:1], close[:-1]])
         usual = np.std(np.diff(log_close))
-        opening, high, low = bars_around(stream(self._seed, "fund bars", symbol), close, previous, usual)
+        opening, high, low = bars_around(rng_for(self._seed, "fund bars", symbol), close, previous, usual)
         return {"open": opening, "high": high, "low": low, "close": close}
 
     def _known_before(self, log_price: np.ndarray, symbol: str) -> np.ndarray:

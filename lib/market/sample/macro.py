@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.market.sample.grid import LAST, stream
+from lib.market.sample.dates import LAST, rng_for
 from lib.market.sample.processes import autoregression, decay
 
 FIRST_PERIOD = "1999-01-01"
@@ -28,7 +28,7 @@ def releases(seed: int) -> pd.DataFrame:
     surprise, rounded. ``US_CPI_INDEX_SA`` is the index level, without a consensus.
     """
     periods = pd.date_range(FIRST_PERIOD, LAST, freq="MS")
-    common = autoregression(stream(seed, "macro").standard_normal(len(periods)), decay(4.0))
+    common = autoregression(rng_for(seed, "macro").standard_normal(len(periods)), decay(4.0))
     frames = [
         frame
         for name, (rate, spread, day) in INDICES.items()
@@ -39,7 +39,7 @@ def releases(seed: int) -> pd.DataFrame:
 
 
 def _index(name, rate, spread, day, periods, common, seed):
-    rng = stream(seed, "macro", name)
+    rng = rng_for(seed, "macro", name)
     shocks = 0.6 * common + 0.8 * rng.standard_normal(len(periods))
     level = np.round(160.0 * np.exp(np.cumsum(rate / 1200.0 + spread * shocks / 100.0)), 3)
     released = _weekday(periods + pd.DateOffset(months=1) + pd.Timedelta(days=day - 1))

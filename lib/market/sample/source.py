@@ -11,15 +11,15 @@ import exchange_calendars
 import numpy as np
 import pandas as pd
 
+from lib.market.catalogue import read_catalogue, split_symbols
 from lib.market.fingerprint import file_fingerprint, fingerprint
 from lib.market.sample import macro, stocks, valuations
-from lib.market.sample.baskets import Basket, Baskets
-from lib.market.sample.catalogue import catalogue, symbols_of
-from lib.market.sample.effects import NONE, PLANTED
+from lib.market.sample.dates import sessions
+from lib.market.sample.effects import NO_EFFECTS, PLANTED
 from lib.market.sample.funds import Funds
-from lib.market.sample.grid import sessions
+from lib.market.sample.indices import IndexBuilder, SyntheticIndex
 from lib.market.sample.world import World
-from lib.market.schema import GLOBAL_KINDS, TABLES, Batch
+from lib.market.schema import GLOBAL_KINDS, Batch, cast_to_schema
 from lib.market.universe import UNIVERSE_FOLDER
 
 FIELDS = ("open", "high", "low", "close", "volume", "amount")
@@ -42,7 +42,7 @@ class SampleSource:
     synthetic = True
 
     def __init__(self, effects: bool = True, seed: int = 20250613, folder: Path = UNIVERSE_FOLDER):
-        self.effects = PLANTED if effects else NONE
+        self.effects = PLANTED if effects else NO_EFFECTS
         self.seed, self.folder = seed, Path(folder)
         self.name = "sample" if effects else "sample-null"
         null = {"en": "", "zh": ""} if effects else {"en": " without effects", "zh": "(无效应)"}
@@ -59,12 +59,16 @@ class SampleSource:
         loads.append(("macro", None, lambda: macro.releases(self.seed)))
         for table, kind, load in loads:
             file = f"{self.name}/{table}" + (f"/{kind}" if kind else "")
-            yield Batch(table, file, fingerprint(self._origin, file), lambda t=table, f=load: _typed(t, f()), kind)
+            yield Batch(
+                table, file, fingerprint(self._origin, file), lambda t=table, f=load: cast_to_schema(t, f()), kind
+            )
 
     @cached_property
     def _origin(self) -> str:
         """Return what the rows depend on: code, facts, universe lists, calendar, seed and effects."""
-        files = sorted(Path(__file__).parent.glob("*.py")) + sorted(Path(__file__).parent.glob("*.csv"))
+        folder = Path(__file__).parent
+        files = sorted(folder.glob("*.py")) + sorted(folder.glob("*.csv"))
+        files += [folder.parent / name for name in ("catalogue.py", "instruments.csv", "symbols.py")]
         lists = sorted(self.folder.glob("*.csv"))
         contents = [file_fingerprint(file) for file in files + lists]
         versions = [exchange_calendars.__version__, np.__version__, sys.platform]
@@ -72,13 +76,13 @@ class SampleSource:
 
     @cached_property
     def _catalogue(self) -> pd.DataFrame:
-        return catalogue(self.folder)
+        return read_catalogue(self.folder)
 
     @cached_property
     def _world(self) -> World:
         world = World(self.effects, self.seed)
         for row in self._catalogue[self._catalogue["kind"].isin(GLOBAL_KINDS)].itertuples(index=False):
-            world.adopt(row.symbol, row.kind, f"{row.name} {row.name_en}")
+            world.add_default_asset(row.symbol, row.kind, f"{row.name} {row.name_en}")
         return world
 
     @cached_property
@@ -86,14 +90,14 @@ class SampleSource:
         return stocks.build(self._world, self.effects, self.seed)
 
     @cached_property
-    def _builder(self) -> Baskets:
-        return Baskets(self._stocks, self.seed)
+    def _builder(self) -> IndexBuilder:
+        return IndexBuilder(self._stocks, self.seed)
 
     @cached_property
-    def _baskets(self) -> dict[str, Basket]:
+    def _baskets(self) -> dict[str, SyntheticIndex]:
         rows = self._catalogue[self._catalogue["kind"].isin(BASKET_KINDS)]
         return {
-            row.symbol: self._builder.build(row.symbol, row.name, row.group, symbols_of(row.sectors))
+            row.symbol: self._builder.build(row.symbol, row.name, row.group, split_symbols(row.sectors))
             for row in rows.itertuples(index=False)
         }
 
@@ -164,9 +168,3 @@ class SampleSource:
 def _bars(symbols: list[str], column: np.ndarray, dates, values: dict[str, np.ndarray]) -> pd.DataFrame:
     names = pd.Categorical.from_codes(column, categories=symbols)
     return pd.DataFrame({"symbol": names.astype("str"), "date": dates, **values})
-
-
-def _typed(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of a table in their order and types."""
-    types = {"text": "str", "date": "datetime64[ns]", "time": "datetime64[ns]", "number": "float64"}
-    return frame[list(TABLES[table])].astype({column: types[kind] for column, kind in TABLES[table].items()})

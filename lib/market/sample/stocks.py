@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib.market.sample.dates import on_sessions, rng_for, sessions
 from lib.market.sample.effects import Effects
-from lib.market.sample.grid import on_sessions, sessions, stream
 from lib.market.sample.processes import autoregression, bars_around, decay, fat_tails, volatility
 from lib.market.sample.world import World
 
@@ -53,7 +53,7 @@ class Stocks:
     high: np.ndarray
     low: np.ndarray
     close: np.ndarray
-    carried: dict[str, np.ndarray]
+    forward_filled: dict[str, np.ndarray]
     volume: np.ndarray
     amount: np.ndarray
 
@@ -68,7 +68,7 @@ def sector_table() -> pd.DataFrame:
 
 def attributes(seed: int) -> pd.DataFrame:
     """Draw the stocks' names, boards, sectors, sizes and listing sessions."""
-    rng = stream(seed, "stocks", "attributes")
+    rng = rng_for(seed, "stocks", "attributes")
     sectors = sector_table()
     table = sectors.loc[sectors.index.repeat(sectors["stocks"]), ["symbol", "citic"]].reset_index(drop=True)
     table.columns = ["sw1", "citic1"]
@@ -97,11 +97,11 @@ def build(world: World, effects: Effects, seed: int) -> Stocks:
     """
     table = attributes(seed)
     shape = (len(sessions()), len(table))
-    suspended = _suspensions(stream(seed, "stocks", "suspensions"), shape)
+    suspended = _suspensions(rng_for(seed, "stocks", "suspensions"), shape)
     market = on_sessions(world.a_shares)
     turbulence = on_sessions(world.volatility)
     sector, attention = _sectors(table, shape[0], turbulence, effects, seed)
-    rng = stream(seed, "stocks", "returns")
+    rng = rng_for(seed, "stocks", "returns")
     beta = rng.normal(1.0, 0.15, shape[1]).clip(0.6, 1.4)
     usual = np.exp(rng.normal(np.log(0.0165), 0.2, shape[1]))
     scale = usual * volatility(rng, shape, spread=0.4) * np.sqrt(turbulence)[:, None]
@@ -124,14 +124,14 @@ def build(world: World, effects: Effects, seed: int) -> Stocks:
     opening, high, low = prices[0], np.maximum(prices[1], close), np.minimum(prices[2], close)
     volume = _volume(rng, table, returns, daily, busy, attention, close)
     amount = volume * (opening + high + low + close) / 4.0
-    carried = {"close": close} | {
+    forward_filled = {"close": close} | {
         name: np.where(absent, close, values) for name, values in (("open", opening), ("high", high), ("low", low))
     }
-    shown = {name: np.where(absent, np.nan, values) for name, values in carried.items()}
+    shown = {name: np.where(absent, np.nan, values) for name, values in forward_filled.items()}
     return Stocks(
         table,
         **shown,
-        carried=carried,
+        forward_filled=forward_filled,
         volume=np.where(absent, np.nan, volume),
         amount=np.where(absent, np.nan, np.round(amount, 2)),
     )
@@ -151,7 +151,7 @@ def _sectors(
     table: pd.DataFrame, days: int, turbulence: np.ndarray, effects: Effects, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each stock's sector return without drift, and its sector's attention (unit variance), both (T, N)."""
-    rng = stream(seed, "sectors")
+    rng = rng_for(seed, "sectors")
     groups = (table["sw1"] + table["citic2"]).to_numpy()
     names, part = np.unique(groups, return_inverse=True)
     sectors, sector_of_part = np.unique([name[:9] for name in names], return_inverse=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from lib.market.sample.grid import sessions, stream
+from lib.market.sample.dates import rng_for, sessions
 from lib.market.sample.processes import autoregression, decay
 
 
@@ -17,7 +17,7 @@ def valuation(symbol: str, close: np.ndarray, seed: int) -> pd.DataFrame:
     of five years; so both ratios move one for one with the day's price and return over years. Only prices up to the
     day count.
     """
-    rng = stream(seed, "valuation", symbol)
+    rng = rng_for(seed, "valuation", symbol)
     log_price = np.log(close)
     columns = {}
     for field, centre, spread, years, noise in (("pe_ttm", 18.0, 0.4, 3.0, 0.06), ("pb", 1.9, 0.4, 5.0, 0.03)):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib.market.sample.dates import SHOCK, open_days, rng_for, weekdays
 from lib.market.sample.effects import CYCLE_MONTHS, CYCLE_PHASES, Effects
-from lib.market.sample.grid import SHOCK, open_days, stream, weekdays
 from lib.market.sample.processes import autoregression, bars_around, decay, fat_tails, volatility
 
 DAYS_PER_MONTH = 365.25 / 12.0
@@ -49,7 +49,7 @@ COMMODITIES = {
     "energy and chemicals": Asset("cn", 0.040, 0.21, 0.70, 1000.0),
 }
 #: how an asset is made that only a universe list names
-UNKNOWN = {
+DEFAULT_ASSETS = {
     "global_index": Asset("us", 0.060, 0.18, 0.70, 1000.0),
     "commodity": Asset("us", 0.040, 0.22, 0.50, 100.0),
 }
@@ -139,7 +139,7 @@ class World:
         returns = carry - duration * change + 0.5 * duration**2 * change**2
         return np.concatenate([[0.0], np.cumsum(np.log1p(returns))])
 
-    def adopt(self, symbol: str, kind: str, name: str) -> None:
+    def add_default_asset(self, symbol: str, kind: str, name: str) -> None:
         """Add an asset that only a universe list names.
 
         An equity index or commodity gets the parameters of ``UNKNOWN`` and its own shocks, a currency those of
@@ -148,12 +148,12 @@ class World:
         """
         if symbol in self.log_prices or symbol in self.yields:
             return
-        if kind in UNKNOWN:
+        if kind in DEFAULT_ASSETS:
             common, asset_class = (
                 (self._global_equity, "equity") if kind == "global_index" else (self._demand, "commodity")
             )
-            self._assets[symbol] = UNKNOWN[kind]
-            self.log_prices[symbol] = self._risky(symbol, UNKNOWN[kind], common, asset_class)
+            self._assets[symbol] = DEFAULT_ASSETS[kind]
+            self.log_prices[symbol] = self._risky(symbol, DEFAULT_ASSETS[kind], common, asset_class)
         elif kind == "fx":
             self.log_prices[symbol] = self._currency(symbol)
         elif kind == "yield":
@@ -182,7 +182,7 @@ class World:
         return loading * total
 
     def _random(self, name: str) -> np.random.Generator:
-        return stream(self._seed, "world", name)
+        return rng_for(self._seed, "world", name)
 
     def _on_shock(self) -> np.ndarray:
         return np.asarray(weekdays() == SHOCK, dtype=float)

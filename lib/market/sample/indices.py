@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from lib.market.sample.grid import sessions, stream
+from lib.market.sample.dates import rng_for, sessions
 from lib.market.sample.stocks import Stocks, sector_table
 
 BASE = 1000.0
@@ -43,7 +43,7 @@ STYLES = {
 
 
 @dataclass(frozen=True)
-class Basket:
+class SyntheticIndex:
     """One index.
 
     Attributes
@@ -77,21 +77,21 @@ def home_sectors(name: str) -> list[str]:
     return list(dict.fromkeys(sector for _, sector in sorted(found, key=lambda pair: -pair[0])))[:3]
 
 
-class Baskets:
+class IndexBuilder:
     """Builds baskets over one set of stocks; each depends on its own symbol and name only."""
 
     def __init__(self, stocks: Stocks, seed: int):
         self._stocks, self._seed = stocks, seed
         # one array, so that a period of a basket is gathered once: (4, T, N)
-        self._prices = np.stack([stocks.carried[field] for field in ("open", "high", "low", "close")])
-        self._value = stocks.carried["close"] * stocks.table["shares"].to_numpy()
+        self._prices = np.stack([stocks.forward_filled[field] for field in ("open", "high", "low", "close")])
+        self._value = stocks.forward_filled["close"] * stocks.table["shares"].to_numpy()
         self._symbols = stocks.table["symbol"].to_numpy(dtype=object)
         first = stocks.table["first"].to_numpy()
         self._seasoned = np.where(first == 0, 0, first + SEASONING)
         self._rows = rebalance_rows()
         self._traded = {"volume": np.nan_to_num(stocks.volume), "amount": np.nan_to_num(stocks.amount)}
 
-    def build(self, symbol: str, name: str, group: str = "", homes: list[str] | None = None) -> Basket:
+    def build(self, symbol: str, name: str, group: str = "", homes: list[str] | None = None) -> SyntheticIndex:
         """Return the basket of a sector, a broad index, or a theme.
 
         Parameters
@@ -112,7 +112,7 @@ class Baskets:
             level = bars["close"][-1][-1]
         series = {field: np.concatenate(values) for field, values in bars.items()}
         columns = map(np.concatenate, zip(*weights, strict=True))
-        return Basket(series, pd.DataFrame(dict(zip(("as_of", "symbol", "weight"), columns, strict=True))))
+        return SyntheticIndex(series, pd.DataFrame(dict(zip(("as_of", "symbol", "weight"), columns, strict=True))))
 
     def _held(self, members, share, begin, held, level) -> dict[str, np.ndarray]:
         """Return the bars of the sessions ``held`` of a basket bought at the close of the row ``begin``."""
@@ -162,7 +162,7 @@ class Baskets:
         return self._theme(symbol, name, homes or home_sectors(name))
 
     def _theme(self, symbol: str, name: str, homes: list[str]):
-        rng = stream(self._seed, "basket", symbol)
+        rng = rng_for(self._seed, "basket", symbol)
         sectors = self._stocks.table["sw1"].to_numpy(dtype=object)
         styled = [codes.split() for words, codes in STYLES.items() if any(word in name for word in words.split())]
         fit = np.zeros(len(sectors))

@@ -29,7 +29,7 @@ HOLIDAYS: dict[str, tuple[tuple[int, int], ...]] = {
 }
 
 
-def stream(seed: int, *names: str) -> np.random.Generator:
+def rng_for(seed: int, *names: str) -> np.random.Generator:
     """Return the random numbers that belong to a seed and a name; those of other names do not depend on them."""
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
