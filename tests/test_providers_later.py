@@ -16,11 +16,11 @@ from lib.market.catalogue import read_catalogue
 from lib.market.providers import update as module
 from lib.market.providers.akshare_macro import jin10_history
 from lib.market.providers.client import Client
-from lib.market.providers.contract import FetchRequest, cast_to_schema
+from lib.market.providers.contract import FetchRequest
 from lib.market.providers.registry import ENDPOINTS, read_providers
 from lib.market.providers.summary import summary
 from lib.market.providers.update import update
-from lib.market.schema import PRICES, TABLES
+from lib.market.schema import PRICES, TABLES, cast_to_schema
 from lib.market.store import Store
 
 FIRST, LAST = pd.Timestamp("2025-01-02"), pd.Timestamp("2025-10-31")
