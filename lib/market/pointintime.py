@@ -98,6 +98,7 @@ class Market:
         self.source = SourceLabel(meta["source"], meta["label"], meta["synthetic"])
 
     def _parse(self, as_of, stored: pd.DatetimeIndex) -> pd.Timestamp:
+        """Return the requested date; raise a DataError for what is not a date."""
         if isinstance(as_of, str) and as_of == "latest":
             return min(last_closed_day(), stored[-1])
         try:

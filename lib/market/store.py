@@ -246,7 +246,14 @@ def to_frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def append_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame) -> None:
-    """Append the rows of a frame to a table, matched by column name."""
+    """Append the rows of a frame to a table, matched by column name.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+    table : str
+    rows : DataFrame
+    """
     if not len(rows):
         return
     connection.register("appended_rows", rows)

@@ -60,10 +60,7 @@ def _total_return(function: Callable, name: str, request: FetchRequest, allow_re
     raw = to_bars(raw_rows, symbol, {"volume": 100.0})
     adjusted = to_bars(adjusted_rows, symbol)
     if not pd.Index(raw["date"]).equals(pd.Index(adjusted["date"])):
-        raise ProviderError(
-            "raw and adjusted prices have different days",
-            symbol=symbol,
-            remedy="the next provider is asked",
-        )
+        message = "raw and adjusted prices have different days"
+        raise ProviderError(message, symbol=symbol)
     close = adjusted["close"]
     return {"bars": to_total_return(raw, close, request.stored, symbol, allow_reverse_split)}

@@ -12,12 +12,15 @@ import pandas as pd
 
 from lib.market.providers.client import Client, ProviderError
 from lib.market.providers.contract import FetchRequest, Response, parse_numbers, select_columns, to_bars
+from lib.market.schema import TABLES
 from lib.market.symbols import LISTED_INDEX_CODE, strip_exchange
 
 #: days before the last one that are read from the daily report; earlier ones month by month
 DAILY_REPORT = pd.Timedelta(days=45)
 SHENWAN_SECTORS = "一级行业"
 OHLC_COLUMNS = {"开盘": "open", "最高": "high", "最低": "low", "收盘": "close"}
+#: columns of a list of constituents, with the names of its members
+MEMBER_COLUMNS = [*TABLES["constituents"], "name", "name_en"]
 #: codes that the CSI publishes under their number, those of the Shanghai exchange included
 CSI_CODE = re.compile(r"^([0-9H]\d{5})\.CSI$|^(000\d{3})\.SH$")
 CNI_CODE = re.compile(r"^(399\d{3}|98\d{4})\.(SZ|CNI)$")
@@ -62,15 +65,13 @@ def sector_valuation(request: FetchRequest, client: Client) -> Response:
     rows = select_columns(report, columns, "index_analysis_daily_sw")
     symbol_of_code = {code: symbol for symbol, code in request.codes.items()}
     rows = rows.assign(symbol=rows["code"].astype(str).map(symbol_of_code)).dropna(subset=["symbol"])
-    valuation = pd.DataFrame(
-        {
-            "symbol": rows["symbol"],
-            "date": pd.to_datetime(rows["date"]),
-            "pe_ttm": parse_numbers(rows["pe_ttm"]),
-            "pb": parse_numbers(rows["pb"]),
-        }
+    rows = rows.assign(
+        date=pd.to_datetime(rows["date"]),
+        pe_ttm=parse_numbers(rows["pe_ttm"]),
+        pb=parse_numbers(rows["pb"]),
     )
-    return {"valuation": valuation.sort_values(["symbol", "date"], kind="stable")}
+    rows = rows.sort_values(["symbol", "date"], kind="stable")
+    return {"valuation": rows[list(TABLES["valuation"])]}
 
 
 def _daily_report(start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
@@ -86,17 +87,10 @@ def sector_members(request: FetchRequest, client: Client) -> Response:
     columns = {"证券代码": "code", "证券名称": "name", "最新权重": "weight"}
     table = akshare.index_component_sw(request.code)
     rows = select_columns(table, columns, "index_component_sw")
-    members = pd.DataFrame(
-        {
-            "index_symbol": request.symbol,
-            "as_of": request.end,
-            "symbol": rows["code"].astype(str).map(exchange_symbol),
-            "weight": parse_numbers(rows["weight"]),
-            "name": rows["name"],
-            "name_en": rows["name"],
-        }
-    )
-    return {"constituents": members}
+    symbols = rows["code"].astype(str).map(exchange_symbol)
+    rows = rows.assign(symbol=symbols, weight=parse_numbers(rows["weight"]), name_en=rows["name"])
+    rows = rows.assign(index_symbol=request.symbol, as_of=request.end)
+    return {"constituents": rows[MEMBER_COLUMNS]}
 
 
 def exchange_symbol(code: str) -> str:
@@ -117,14 +111,8 @@ def csi_bars(request: FetchRequest, client: Client) -> Response:
     import akshare
 
     table = akshare.stock_zh_index_hist_csindex(request.code, f"{request.start:%Y%m%d}", f"{request.end:%Y%m%d}")
-    columns = {
-        "日期": "date",
-        **OHLC_COLUMNS,
-        "成交量": "volume",
-        "成交金额": "amount",
-        "滚动市盈率": "pe_ttm",
-        "指数代码": "code",
-    }
+    columns = {"日期": "date", **OHLC_COLUMNS, "成交量": "volume", "成交金额": "amount"}
+    columns |= {"滚动市盈率": "pe_ttm", "指数代码": "code"}
     rows = select_columns(table, columns, "stock_zh_index_hist_csindex")
     # akshare names the sixteen fields by position: the code in its place shows that the fields are
     # still the same
@@ -135,14 +123,8 @@ def csi_bars(request: FetchRequest, client: Client) -> Response:
             remedy="update akshare",
         )
     response = {"bars": to_bars(rows, request.symbol, {"volume": 1e6, "amount": 1e8})}
-    valuation = pd.DataFrame(
-        {
-            "symbol": request.symbol,
-            "date": pd.to_datetime(rows["date"]),
-            "pe_ttm": parse_numbers(rows["pe_ttm"]),
-            "pb": float("nan"),
-        }
-    )
+    valuation = pd.DataFrame({"symbol": request.symbol, "date": pd.to_datetime(rows["date"])})
+    valuation = valuation.assign(pe_ttm=parse_numbers(rows["pe_ttm"]), pb=float("nan"))
     valuation = valuation.dropna(subset=["pe_ttm"])
     if len(valuation):
         response["valuation"] = valuation.sort_values("date")
@@ -154,29 +136,19 @@ def csi_weights(request: FetchRequest, client: Client) -> Response:
     import akshare
 
     exchanges = {"上海证券交易所": ".SH", "深圳证券交易所": ".SZ", "北京证券交易所": ".BJ"}
-    columns = {
-        "日期": "as_of",
-        "成分券代码": "code",
-        "交易所": "exchange",
-        "权重": "weight",
-        "成分券名称": "name",
-        "成分券英文名称": "name_en",
-    }
+    columns = {"日期": "as_of", "成分券代码": "code", "交易所": "exchange", "权重": "weight"}
+    columns |= {"成分券名称": "name", "成分券英文名称": "name_en"}
     table = akshare.index_stock_cons_weight_csindex(request.code)
     rows = select_columns(table, columns, "index_stock_cons_weight_csindex")
     suffix = rows["exchange"].map(exchanges)
-    members = pd.DataFrame(
-        {
-            "index_symbol": request.symbol,
-            "as_of": pd.to_datetime(rows["as_of"]),
-            "symbol": rows["code"].astype(str) + suffix,
-            "weight": parse_numbers(rows["weight"]),
-            "name": rows["name"],
-            "name_en": rows["name_en"],
-        }
+    rows = rows.assign(
+        index_symbol=request.symbol,
+        as_of=pd.to_datetime(rows["as_of"]),
+        symbol=rows["code"].astype(str) + suffix,
+        weight=parse_numbers(rows["weight"]),
     )
     # members listed in Hong Kong are outside the suite's exchanges
-    return {"constituents": members[suffix.notna()]}
+    return {"constituents": rows.loc[suffix.notna(), MEMBER_COLUMNS]}
 
 
 def cni_code(symbol: str) -> str | None:
@@ -190,15 +162,8 @@ def cni_bars(request: FetchRequest, client: Client) -> Response:
     import akshare
 
     table = akshare.index_hist_cni(request.code, f"{request.start:%Y%m%d}", f"{request.end:%Y%m%d}")
-    columns = {
-        "日期": "date",
-        "开盘价": "open",
-        "最高价": "high",
-        "最低价": "low",
-        "收盘价": "close",
-        "成交量": "volume",
-        "成交额": "amount",
-    }
+    columns = {"日期": "date", "开盘价": "open", "最高价": "high", "最低价": "low"}
+    columns |= {"收盘价": "close", "成交量": "volume", "成交额": "amount"}
     rows = select_columns(table, columns, "index_hist_cni")
     return {"bars": to_bars(rows, request.symbol, {"volume": 1e6, "amount": 1e8})}
 

@@ -88,14 +88,8 @@ def wallstreetcn_calendar(request: FetchRequest, client: Client) -> Response:
 
 def _releases_of_day(table: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     """Return US inflation among the calendar's entries of a day, values as they come."""
-    columns = {
-        "时间": "time",
-        "地区": "country",
-        "事件": "title",
-        "今值": "actual",
-        "预期": "consensus",
-        "前值": "previous",
-    }
+    columns = {"时间": "time", "地区": "country", "事件": "title"}
+    columns |= {"今值": "actual", "预期": "consensus", "前值": "previous"}
     rows = select_columns(table, columns, "macro_info_ws")
     parts = rows["title"].str.extract(TITLE)
     is_release = parts["month"].notna() & (rows["country"] == COUNTRY) & rows["actual"].notna()

@@ -19,7 +19,9 @@ from lib.market.providers.total_return import rescale_to_stored
 from lib.market.symbols import LISTED_INDEX_CODE, SHARE_CODE, strip_exchange
 
 FIELDS = "date,code,open,high,low,close,volume,amount,tradestatus"
-BACK_ADJUSTED, RAW = "1", "3"
+#: values of the parameter adjustflag
+BACK_ADJUSTED = "1"
+UNADJUSTED = "3"
 #: first digits of baostock's error codes for the connection
 NETWORK_ERRORS = "10002"
 
@@ -46,7 +48,7 @@ def share_bars(request: FetchRequest, client: Client) -> Response:
 
 def index_bars(request: FetchRequest, client: Client) -> Response:
     """Return bars of an A-share index, in shares and CNY."""
-    return {"bars": to_bars(_query(request, client, RAW), request.symbol)}
+    return {"bars": to_bars(_query(request, client, UNADJUSTED), request.symbol)}
 
 
 def _dotted(symbol: str) -> str:

@@ -34,11 +34,15 @@ RETRIED_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 #: statuses by which the host has blocked us; it is not asked again in the run
 BLOCKED_STATUSES = (401, 403)
 #: failed requests, and number of hosts, that show that there is no network if none has responded
-OFFLINE_REQUESTS, OFFLINE_HOSTS = 5, 3
+OFFLINE_REQUESTS = 5
+OFFLINE_HOSTS = 3
 
 
 class ProviderError(DataError):
-    """A provider did not respond, or not as documented."""
+    """A provider did not respond, or not as documented; by default the next one is asked."""
+
+    def __init__(self, message: str, *, remedy: str = "the next provider is asked", **where):
+        super().__init__(message, remedy=remedy, **where)
 
 
 class TransientError(Exception):
@@ -222,11 +226,8 @@ class Client:
         return response
 
     def _throttle(self, host: str) -> None:
-        pause = self.pause.get("", 0.0)
-        for ending, seconds in self.pause.items():
-            if ending and host.endswith(ending):
-                pause = seconds
-                break
+        endings = [ending for ending in self.pause if ending and host.endswith(ending)]
+        pause = self.pause.get(endings[0] if endings else "", 0.0)
         if host in self._last_request:
             wait = self._last_request[host] + pause - self.clock()
             if wait > 0:

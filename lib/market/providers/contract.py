@@ -159,10 +159,8 @@ def select_columns(table: pd.DataFrame | None, columns: dict[str, str], name: st
     missing = [column for column in columns if column not in table.columns]
     if missing:
         names = ", ".join(map(str, table.columns))
-        raise ProviderError(
-            f"{name} lacks the column {missing[0]}; it has {names}",
-            remedy="the provider has changed; the next one is asked",
-        )
+        message = f"{name} lacks the column {missing[0]}; it has {names}"
+        raise ProviderError(message, remedy="the provider has changed; the next one is asked")
     return table[list(columns)].set_axis(list(columns.values()), axis=1)
 
 

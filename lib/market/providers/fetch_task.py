@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -293,15 +293,19 @@ def set_aside(context: UpdateContext, endpoint: str, table: str, pair: FetchedPa
     return note
 
 
+def _reject(
+    task: FetchTask, context: UpdateContext, endpoint: str, table: str, pair: FetchedPair, reasons: list[str]
+) -> None:
+    task.rejected.append(set_aside(context, endpoint, table, pair, reasons))
+
+
 def _accept(endpoint: str, pairs: list[FetchedPair], task: FetchTask, context: UpdateContext) -> list[FetchedPair]:
     """Return the sound responses of a provider, one per symbol.
 
     There are none when too many were bad or when a second provider contradicts several.
     """
 
-    def reject(table: str, pair: FetchedPair, reasons: list[str]) -> None:
-        task.rejected.append(set_aside(context, endpoint, table, pair, reasons))
-
+    reject = partial(_reject, task, context, endpoint)
     faults = _find_faults(endpoint, task.table, pairs, task, context)
     sound = []
     parts = [part for pair in pairs for part in _split(*pair, task)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -20,10 +21,14 @@ from lib.market.symbols import FUND_CODE
 
 #: relative tolerances of the fields of a stored session: prices; volume, amount and ratios more
 #: loosely, because providers round and count them differently
-PRICE_TOLERANCE, CHAINED_TOLERANCE, QUANTITY_TOLERANCE, RATIO_TOLERANCE = 2e-4, 4e-3, 0.05, 0.02
+PRICE_TOLERANCE = 2e-4
+CHAINED_TOLERANCE = 4e-3
+QUANTITY_TOLERANCE = 0.05
+RATIO_TOLERANCE = 0.02
 #: absolute tolerances: of yields in percentage points; of releases, whose revisions are a tenth and
 #: whose consensus moves until the release
-YIELD_TOLERANCE, MACRO_TOLERANCE = 0.011, 0.15
+YIELD_TOLERANCE = 0.011
+MACRO_TOLERANCE = 0.15
 #: kinds whose prices are chained from rounded ones
 CHAINED_KINDS = ("etf", "stock")
 #: kinds that are baskets of A shares
@@ -47,7 +52,8 @@ SHARE_PRICE_RANGE = (1.0, 1000.0)
 #: days at the end of a report on which all of its symbols must be listed; before, some did not exist
 REPORT_DAYS = pd.Timedelta(days=45)
 #: largest median of at least this many monthly changes, percent: above, they are yearly ones
-MAX_MONTHLY_CHANGE, MIN_MONTHS = 1.0, 6
+MAX_MONTHLY_CHANGE = 1.0
+MIN_MONTHS = 6
 
 #: symbol -> what is wrong with its rows
 Faults = dict[str, list[str]]
@@ -115,38 +121,27 @@ def _check_bars(faults: Faults, kind: str, rows: pd.DataFrame, sessions: Session
     symbols = rows["symbol"].to_numpy(dtype=object)
     close = rows["close"].to_numpy()
     dates = rows["date"]
-    _add(faults, symbols, np.isnan(close), lambda row, count: f"{count} rows without a close")
+    add = partial(_add, faults, symbols)
+    add(np.isnan(close), lambda row, count: f"{count} rows without a close")
     if kind == "yield":
         change = _absolute_changes(close, symbols)
-        _add(
-            faults,
-            symbols,
-            change > MAX_YIELD_CHANGE,
-            lambda row, count: f"the yield changes {change[row]:.1f} points in a day",
-        )
+        message = "the yield changes {:.1f} points in a day"
+        add(change > MAX_YIELD_CHANGE, lambda row, count: message.format(change[row]))
     else:
         if kind != "commodity":  # oil closed below zero in April 2020; validation handles such rows
-            negative = close <= 0
-            _add(faults, symbols, negative, lambda row, count: f"{count} closes are not positive")
+            add(close <= 0, lambda row, count: f"{count} closes are not positive")
         with np.errstate(invalid="ignore", divide="ignore"):
-            log_change = _absolute_changes(np.log(close), symbols)
-        _add(
-            faults,
-            symbols,
-            log_change > np.log(MAX_PRICE_FACTOR),
-            lambda row, count: f"the close changes {np.exp(log_change[row]):.0f} times on {dates.iloc[row]:%Y-%m-%d}",
-        )
+            factor = np.exp(_absolute_changes(np.log(close), symbols))
+        message = "the close changes {:.0f} times on {:%Y-%m-%d}"
+        jumps = factor > MAX_PRICE_FACTOR
+        add(jumps, lambda row, count: message.format(factor[row], dates.iloc[row]))
     if kind in INDEX_KINDS:
         _check_units(faults, rows)
     if kind in XSHG_KINDS:
         is_session = dates.isin(sessions.all).to_numpy()
         closed = ~is_session & (dates <= sessions.horizon).to_numpy()
-        _add(
-            faults,
-            symbols,
-            closed,
-            lambda row, count: f"a row on {dates.iloc[row]:%Y-%m-%d}, when the exchange was closed",
-        )
+        reason = "when the exchange was closed"
+        add(closed, lambda row, count: f"a row on {dates.iloc[row]:%Y-%m-%d}, {reason}")
         if kind in MAX_MISSING_SESSIONS:
             _check_missing(faults, kind, rows.assign(is_session=is_session), sessions)
 
@@ -236,12 +231,8 @@ def _check_stored(
     position = new_keys.get_indexer(pd.MultiIndex.from_frame(stored[keys]))
     symbols = stored[symbol_column].to_numpy(dtype=object)
     dates = stored[KNOWN_ON[table]]
-    _add(
-        faults,
-        symbols,
-        position < 0,
-        lambda row, count: f"{count} stored rows are missing, first {dates.iloc[row]:%Y-%m-%d}",
-    )
+    missing = "{} stored rows are missing, first {:%Y-%m-%d}"
+    _add(faults, symbols, position < 0, lambda row, count: missing.format(count, dates.iloc[row]))
     matched = position >= 0
     is_fund = stored[symbol_column].str.match(FUND_CODE).to_numpy(dtype=bool)[matched]
     symbols = symbols[matched]

@@ -17,7 +17,8 @@ from lib.market.schema import PRICES
 #: rounding of a price, in its own unit
 TICK = 0.001
 #: number of days, or share of the days, that may have an event
-MAX_EVENTS, MAX_EVENT_SHARE = 2, 0.05
+MAX_EVENTS = 2
+MAX_EVENT_SHARE = 0.05
 #: a jump larger than this (log) is not a dividend
 MAX_DIVIDEND = 0.2
 #: a raw price that moves by more than this share without an adjustment was split
@@ -62,12 +63,8 @@ def to_total_return(
     is_adjusted = np.isfinite(adjusted_close) & (adjusted_close > 0)
     unknown = np.isfinite(close) & ~is_adjusted
     if unknown.any():  # a payment on such a day would be lost
-        raise ProviderError(
-            "an adjusted price is missing",
-            symbol=symbol,
-            date=f"{raw['date'].iloc[int(np.argmax(unknown))]:%Y-%m-%d}",
-            remedy="the next provider is asked",
-        )
+        day = raw["date"].iloc[int(np.argmax(unknown))]
+        raise ProviderError("an adjusted price is missing", symbol=symbol, date=f"{day:%Y-%m-%d}")
     growth = np.ones(len(close))
     if len(close) > 1:
         growth[1:] = _growth(close, adjusted_close, symbol)
@@ -76,10 +73,11 @@ def to_total_return(
         change = np.minimum(change, 0.0)
     is_split = np.abs(change) > MIN_SPLIT
     if is_split.any():
+        day = raw["date"].iloc[1 + int(np.argmax(is_split))]
         raise ProviderError(
             "the price jumps as in a split that the adjustment leaves out",
             symbol=symbol,
-            date=f"{raw['date'].iloc[1 + int(np.argmax(is_split))]:%Y-%m-%d}",
+            date=f"{day:%Y-%m-%d}",
             remedy="the next provider is asked; or bring the series through a folder",
         )
     factor = np.cumprod(growth)
@@ -111,11 +109,8 @@ def _growth(close: np.ndarray, adjusted: np.ndarray, symbol: str) -> np.ndarray:
         return np.where(scaled, np.exp(log_ratio), 1.0)
     if added.sum() <= max(scaled.sum(), max_events):
         return np.where(added, 1.0 + difference / close[1:], 1.0)
-    raise ProviderError(
-        "raw and adjusted prices differ neither by a sum nor by a factor",
-        symbol=symbol,
-        remedy="the next provider is asked",
-    )
+    message = "raw and adjusted prices differ neither by a sum nor by a factor"
+    raise ProviderError(message, symbol=symbol)
 
 
 def _level(bars: pd.DataFrame, stored: pd.DataFrame) -> float:

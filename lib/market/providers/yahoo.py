@@ -60,8 +60,7 @@ def _history(request: FetchRequest, client: Client, more_columns: dict[str, str]
     rows = select_columns(table, COLUMNS | (more_columns or {}), "Ticker.history")
     rows = rows.dropna(subset=["close"])
     if not len(rows):
-        remedy = "the next provider is asked"
-        raise ProviderError("Yahoo returned only empty rows", symbol=request.symbol, remedy=remedy)
+        raise ProviderError("Yahoo returned only empty rows", symbol=request.symbol)
     return rows
 
 

@@ -23,7 +23,15 @@ def autoregression(shocks: np.ndarray, factor: float) -> np.ndarray:
 
 
 def fat_tails(rng: np.random.Generator, shape, freedom: float = 5.0) -> np.ndarray:
-    """Return Student-t shocks of unit variance, clipped at five: larger ones look like errors."""
+    """Return Student-t shocks of unit variance, clipped at five: larger ones look like errors.
+
+    Parameters
+    ----------
+    rng : Generator
+    shape : int or tuple
+    freedom : float
+        Degrees of freedom.
+    """
     return np.clip(rng.standard_t(freedom, shape) * np.sqrt((freedom - 2.0) / freedom), -5.0, 5.0)
 
 

@@ -129,8 +129,10 @@ class SampleSource:
         symbols = self._of_kind(kind)
         # amounts are sums of fen: the errors of summing must not show in the last digits
         decimals = dict.fromkeys(BAR, 6) | {"volume": 0, "amount": 2}
-        values = {field: np.concatenate([self._indices[symbol].bars[field] for symbol in symbols]) for field in BAR}
-        values = {field: np.round(array, decimals[field]) for field, array in values.items()}
+        values = {}
+        for field in BAR:
+            arrays = [self._indices[symbol].bars[field] for symbol in symbols]
+            values[field] = np.round(np.concatenate(arrays), decimals[field])
         column = np.repeat(np.arange(len(symbols)), len(sessions()))
         return _bars(symbols, column, np.tile(sessions(), len(symbols)), values)
 

@@ -28,7 +28,8 @@ SUB_INDUSTRIES = {
     "801050.SI": ("CI005107.WI", "CI005106.WI", "CI005188.WI"),
 }
 #: the last members of this Shenwan sector make up the CITIC sector of diversified financials
-DIVERSIFIED, FINANCIALS = "CI005030.WI", "801790.SI"
+DIVERSIFIED = "CI005030.WI"
+FINANCIALS = "801790.SI"
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,11 @@ CURRENCIES = {
     "USDJPY": (0.055, 0.080, 118.0, 0.15),
     "USDCNY": (0.020, 0.012, 6.9, 0.25),
 }
-#: weights of the official dollar index; currencies that the sample lacks have 0.169 together
-DXY_CONSTANT, DXY_EUR, DXY_JPY, DXY_GBP, DXY_OTHERS = 50.14348112, -0.576, 0.136, -0.119, 0.169
+#: the official dollar index: its constant, and weights by symbol; currencies that the sample lacks
+#: have 0.169 together
+DXY_CONSTANT = 50.14348112
+DXY_WEIGHTS = {"EURUSD": -0.576, "USDJPY": 0.136, "GBPUSD": -0.119}
+DXY_OTHERS = 0.169
 
 #: maturity in years -> (centre in percent, annualised volatility of the log yield, loading on the
 #: country's level)
@@ -240,18 +243,15 @@ class World:
         return np.log(asset.start) + walk + self.cycle(asset_class, asset.volatility)
 
     def _currencies(self) -> None:
-        dollar = self._factor("dollar")
+        """Set the log prices of the currencies and of the dollar index; returns nothing."""
         for symbol in CURRENCIES:
             self.log_prices[symbol] = self._currency(symbol)
-        others = (0.05 * dollar + 0.02 * self._factor("other currencies")) / np.sqrt(261.0)
-        self.log_prices["DXY"] = (
-            np.log(DXY_CONSTANT)
-            + DXY_EUR * self.log_prices["EURUSD"]
-            + DXY_JPY * self.log_prices["USDJPY"]
-            + DXY_GBP * self.log_prices["GBPUSD"]
-            + DXY_OTHERS * (_mean_reverting(others, 0.2) + self.cycle("fx", 0.054))
-            + 0.15
-        )
+        others = 0.05 * self._factor("dollar") + 0.02 * self._factor("other currencies")
+        others = _mean_reverting(others / np.sqrt(261.0), 0.2) + self.cycle("fx", 0.054)
+        index = np.log(DXY_CONSTANT)
+        for symbol, weight in DXY_WEIGHTS.items():
+            index = index + weight * self.log_prices[symbol]
+        self.log_prices["DXY"] = index + DXY_OTHERS * others + 0.15
 
     def _currency(self, symbol: str) -> np.ndarray:
         loading, specific, centre, reversion = CURRENCIES.get(symbol, CURRENCIES["USDCNY"])
