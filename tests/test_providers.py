@@ -1,4 +1,4 @@
-"""The live store, end to end: the real provider libraries against stand-ins for their hosts."""
+"""The live store, end to end: the real provider libraries against simulated hosts."""
 
 import json
 

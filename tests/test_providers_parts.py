@@ -1,4 +1,4 @@
-"""Parts of the live store: chained prices, parameters, the self-test, the command, the market it opens."""
+"""Parts of the live store: total-return prices, parameters, self-test, command, opened market."""
 
 import datetime
 
@@ -90,7 +90,7 @@ def test_every_function_has_a_self_test_and_every_universe_a_provider():
     for name, (_, _, symbol) in TEST_CALLS.items():
         assert parameters.code(name, symbol), name
     unserved = [row.symbol for row in table.itertuples() if not parameters.endpoints("bars", row.kind, row.symbol)]
-    # the three-month bill is nobody's exhibit
+    # the three-month bill is in no exhibit
     assert unserved == ["US3M"]
     # CITIC sectors have no free source
     citic = {row.symbol: parameters.endpoints("bars", row.kind, row.symbol) for row in table.itertuples()}
@@ -109,9 +109,9 @@ HEADS = "symbol,name_zh,name_en,group,providers\n"
 )
 def test_a_wrong_provider_in_a_universe_is_named(tmp_path, cell, words):
     (tmp_path / "mine.csv").write_text(f"{HEADS}SPX,标普500,S&P 500,equity,{cell}\n", encoding="utf-8")
-    with pytest.raises(ParameterError, match=words) as told:
+    with pytest.raises(ParameterError, match=words) as caught:
         read_providers(universes=tmp_path)
-    assert "mine.csv" in str(told.value)
+    assert "mine.csv" in str(caught.value)
 
 
 def test_two_lists_may_not_disagree_on_the_providers(tmp_path):
@@ -151,7 +151,7 @@ def test_a_report_that_has_lost_a_page_is_refused_for_the_symbols_on_it():
     assert not find_faults("valuation", "sector", rows, rows.iloc[:0], Sessions.load(), is_report=True)
     found = find_faults("valuation", "sector", rows.iloc[:-1], rows.iloc[:0], Sessions.load(), is_report=True)
     assert found == {"801030.SI": ["not in the report on 1 of its last 10 days"]}
-    # a sector that was made later is none that is missing
+    # a sector that starts later is not missing
     old = pd.DataFrame({"symbol": "801010.SI", "date": pd.bdate_range("2021-01-04", periods=40), "pe_ttm": 1, "pb": 1})
     assert not find_faults(
         "valuation", "sector", pd.concat([old, rows]), rows.iloc[:0], Sessions.load(), is_report=True
@@ -184,7 +184,7 @@ def test_titles_of_the_calendar(title, series):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "column",
     [
         ["2025-06-12", "2025-06-13"],
         ["2025-06-12 00:00:00", "2025-06-13"],
@@ -193,9 +193,9 @@ def test_titles_of_the_calendar(title, series):
         list(pd.to_datetime(["2025-06-12", "2025-06-13"])),
     ],
 )
-def test_days_are_read_as_they_come(told):
+def test_days_are_read_as_they_come(column):
     for kind in (object, None):
-        got = parse_days(pd.Series(told, dtype=kind))
+        got = parse_days(pd.Series(column, dtype=kind))
         assert got.dtype == "datetime64[ns]" and list(got.astype(str)) == [
             f"2025-06-1{n}T00:00:00.000000000" for n in "23"
         ]
@@ -265,7 +265,7 @@ def test_the_self_test_tells_who_answers(fake, hurried, monkeypatch, tmp_path, c
     said = capsys.readouterr().out
     assert said.splitlines()[-1].endswith("akshare.csi_weights, akshare.sector_members")
     fake.faults["finance.sina.com.cn"] = lambda url, content: b"<html>"
-    fake.lies["csindex.com.cn"] = lambda symbol, rows: rows.assign(close=-1.0)
+    fake.falsified["csindex.com.cn"] = lambda symbol, rows: rows.assign(close=-1.0)
     assert command.main(asked) == 1
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert "fails" in lines["akshare.foreign_futures_bars"] and "rejected" in lines["akshare.csi_bars"]
@@ -293,7 +293,10 @@ def test_a_first_update_without_a_network_says_so_and_fails(fake, hurried, tmp_p
     def dead(url, content):
         raise requests.ConnectionError("no route")
 
-    fake.faults |= {"": dead, "baostock.com": lambda url, content: b""}  # every host; no answer hangs up
+    fake.faults |= {
+        "": dead,
+        "baostock.com": lambda url, content: b"",
+    }  # every host; an empty response closes the connection
     assert command.main(["--until", "2025-06-06", "--store", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert "no host responds" in said.err and "www.swsresearch.com" in said.err

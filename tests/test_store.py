@@ -249,7 +249,7 @@ def test_a_writer_that_waits_too_long_says_for_whom(store, child):
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "store").write_text("a file stands where the folder should be", encoding="utf-8")
+    (tmp_path / "store").write_text("a file in place of the folder", encoding="utf-8")
     with pytest.raises(StoreError, match=r"folder of the store cannot be written(.|\n)*market.duckdb(.|\n)*writable"):
         fill(Store(tmp_path / "store" / "market.duckdb"), "159915")
 

@@ -49,6 +49,14 @@ class IngestKey(NamedTuple):
     rules: str
 
 
+@dataclass(frozen=True)
+class _Ingest:
+    connection: duckdb.DuckDBPyConnection
+    source: Source
+    number: int
+    rules: str
+
+
 @dataclass
 class IngestReport:
     """Result of an ingest.
@@ -122,17 +130,17 @@ def ingest(
         with store.write(truncate=source.synthetic) as connection:
             _write_meta(connection, source)
             last = connection.execute("SELECT coalesce(max(ingest), 0) FROM ingest_log").fetchall()
-            number = last[0][0] + 1
+            run = _Ingest(connection, source, last[0][0] + 1, rules)
             changes = []
             for batch in due:
                 if progress:
                     progress(batch.file)
                 result = _validate(connection, batch)
-                changes.append(_upsert(connection, batch, result.rows, number))
-                _write_findings(connection, source, batch, result, number, rules)
+                changes.append(_upsert(run, batch, result.rows))
+                _write_findings(run, batch, result)
                 report.rows[batch.file] = len(result.rows)
             for file, table in gone.items():
-                _write_absence(connection, source, file, table, number, rules)
+                _write_absence(run, file, table)
             revised = [change for change in changes if len(change)]
             if revised:
                 report.revised = pd.concat(revised, ignore_index=True)
@@ -196,8 +204,9 @@ def _validate(connection: duckdb.DuckDBPyConnection, batch: Batch) -> Validation
     return validate_batch(batch, batch.load(), context)
 
 
-def _upsert(connection: duckdb.DuckDBPyConnection, batch: Batch, rows: pd.DataFrame, number: int) -> pd.DataFrame:
+def _upsert(run: _Ingest, batch: Batch, rows: pd.DataFrame) -> pd.DataFrame:
     """Insert new rows and replace changed ones; return a line per symbol with revised history."""
+    connection = run.connection
     table = batch.table
     keys = KEYS[table]
     names = columns_of(table)
@@ -208,7 +217,7 @@ def _upsert(connection: duckdb.DuckDBPyConnection, batch: Batch, rows: pd.DataFr
     stored = connection.execute(
         f"SELECT count(*) FROM {table} WHERE {symbol} IN (SELECT DISTINCT {symbol} FROM incoming)"
     ).fetchall()[0][0]
-    changed = _revise(connection, batch, number) if stored else pd.DataFrame()
+    changed = _revise(run, batch) if stored else pd.DataFrame()
     is_new = f"WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {_match(table)})" if stored else ""
     order = ", ".join(f'"{key}"' for key in keys)
     connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming i {is_new} ORDER BY {order}")
@@ -231,8 +240,9 @@ def _differs(column: str, kind: str) -> str:
     return f"({distinct} AND coalesce({gap} > {TOLERANCE} * {scale}, true))"
 
 
-def _revise(connection: duckdb.DuckDBPyConnection, batch: Batch, number: int) -> pd.DataFrame:
+def _revise(run: _Ingest, batch: Batch) -> pd.DataFrame:
     """Move stored rows that the incoming ones contradict to ``revisions``; return them by symbol."""
+    connection = run.connection
     table = batch.table
     columns = TABLES[table]
     values = [column for column in columns if column not in KEYS[table]]
@@ -256,7 +266,7 @@ def _revise(connection: duckdb.DuckDBPyConnection, batch: Batch, number: int) ->
     )
     connection.execute(
         f"""INSERT INTO revisions
-        SELECT {number}, '{table}', c.symbol, c.date, to_json(t)
+        SELECT {run.number}, '{table}', c.symbol, c.date, to_json(t)
         FROM contradicted c JOIN {table} t ON t.rowid = c.row_id ORDER BY c.symbol, c.date"""
     )
     changed = to_frame(
@@ -274,57 +284,34 @@ def _revise(connection: duckdb.DuckDBPyConnection, batch: Batch, number: int) ->
     return changed if known_on else pd.DataFrame()
 
 
-def _write_findings(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    batch: Batch,
-    result: ValidationResult,
-    number: int,
-    rules: str,
-) -> None:
+def _write_findings(run: _Ingest, batch: Batch, result: ValidationResult) -> None:
     """Replace the findings on a file, which describe it as it is now, and log the ingest."""
-    contents = {
-        "findings": result.findings,
-        "quarantine": result.quarantined,
-        "repairs": result.repairs,
-    }
+    contents = {"findings": result.findings, "quarantine": result.quarantined, "repairs": result.repairs}
     for table, content in contents.items():
-        connection.execute(f"DELETE FROM {table} WHERE file = ?", [batch.file])
-        append_rows(connection, table, content)
+        run.connection.execute(f"DELETE FROM {table} WHERE file = ?", [batch.file])
+        append_rows(run.connection, table, content)
     counts = result.findings.groupby("level")["row_count"].sum()
     levels = [int(counts.get(level, 0)) for level in LEVELS]
-    table, content, rules = _key(batch, rules)
-    entry = (batch.file, table, len(result.rows), content, *levels)
-    _log(connection, source, entry, number, rules)
+    _log(run, batch.file, _key(batch, run.rules), len(result.rows), levels)
 
 
-def _write_absence(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    file: str,
-    table: str,
-    number: int,
-    rules: str,
-) -> None:
+def _write_absence(run: _Ingest, file: str, table: str) -> None:
     """Replace the findings on a file that is gone by a warning, and log it."""
-    connection.execute("DELETE FROM findings WHERE file = ?", [file])
-    connection.execute(
+    run.connection.execute("DELETE FROM findings WHERE file = ?", [file])
+    run.connection.execute(
         """INSERT INTO findings (level, "check", table_name, file, row_count, detail, remedy)
         VALUES ('warn', 'file no longer there', ?, ?, 0,
         'the source no longer has the file; its stored rows are kept',
         'bring the file back, or start a new store')""",
         [table, file],
     )
-    _log(connection, source, (file, table, 0, ABSENT, 0, 0, 1, 0), number, rules)
+    _log(run, file, IngestKey(table, ABSENT, run.rules), 0, [0, 0, 1, 0])
 
 
-def _log(connection: duckdb.DuckDBPyConnection, source: Source, entry: tuple, number: int, rules: str) -> None:
-    file, table, rows, content, *levels = entry
+def _log(run: _Ingest, file: str, key: IngestKey, row_count: int, levels: list[int]) -> None:
     finished = datetime.now(UTC).replace(tzinfo=None)
-    connection.execute(
-        f"INSERT INTO ingest_log VALUES ({', '.join('?' * 12)})",
-        [number, source.name, file, table, finished, rows, content, rules, *levels],
-    )
+    entry = [run.number, run.source.name, file, key.table, finished, row_count, key.content, key.rules]
+    run.connection.execute(f"INSERT INTO ingest_log VALUES ({', '.join('?' * 12)})", entry + levels)
 
 
 def _refresh_sessions(connection: duckdb.DuckDBPyConnection) -> None:

@@ -16,6 +16,7 @@ from lib.market.providers.contract import FetchRequest, Response, call_provider
 from lib.market.providers.registry import ENDPOINTS, CrossCheck, ProviderSettings
 from lib.market.providers.response_checks import Faults, find_faults
 from lib.market.providers.staging import Staging
+from lib.market.providers.summary import UpdateReport
 from lib.market.schema import KEYS, KNOWN_ON, cast_to_schema
 from lib.market.symbols import FUND_CODE
 
@@ -28,54 +29,6 @@ CROSS_CHECK_DAYS = pd.Timedelta(days=45)
 
 #: a request and the response to it
 FetchedPair = tuple[FetchRequest, Response]
-
-
-@dataclass
-class FetchTask:
-    """What is to be fetched, and the result.
-
-    Attributes
-    ----------
-    table, kind : str
-    endpoints : tuple of str
-        Provider functions in the order in which they are asked.
-    symbols : list of str
-        The symbols that are due.
-    stored : DataFrame
-        The last rows of the store, ``overlap`` of each symbol.
-    since : dict
-        Symbol -> the day from which another table of the same responses is not stored yet.
-    accepted : dict
-        Provider function -> the responses accepted from it.
-    rejected : list of dict
-        Notes of the responses that were set aside.
-    failures : dict
-        Symbol -> errors of its providers.
-    skipped_cross_checks : list of str
-        Comparisons that could not be made.
-    still_open : set of str
-        Symbols whose last day was not over and was left out.
-    disputed : set of str
-        Symbols that two providers disagree about; neither is accepted.
-    """
-
-    table: str
-    kind: str
-    endpoints: tuple[str, ...]
-    symbols: list[str]
-    stored: pd.DataFrame
-    since: dict[str, pd.Timestamp] = field(default_factory=dict)
-    accepted: dict[str, list[Response]] = field(default_factory=dict)
-    rejected: list[dict] = field(default_factory=list)
-    failures: dict[str, list[str]] = field(default_factory=dict)
-    skipped_cross_checks: list[str] = field(default_factory=list)
-    still_open: set[str] = field(default_factory=set)
-    disputed: set[str] = field(default_factory=set)
-
-    @cached_property
-    def stored_rows(self) -> dict[str, np.ndarray]:
-        """Return the positions of each symbol's rows in ``stored``."""
-        return self.stored.groupby(KEYS[self.table][0]).indices
 
 
 @dataclass
@@ -92,6 +45,8 @@ class UpdateContext:
         The last session to fetch.
     on_progress : callable
         Called with a description of each call before it is made.
+    report : UpdateReport
+        Gets rejected responses, skipped cross-checks and days that are not over.
     accept_revisions : bool
         Let responses change stored rows.
     """
@@ -102,27 +57,69 @@ class UpdateContext:
     sessions: Sessions
     day: pd.Timestamp
     on_progress: Callable[[str], None]
+    report: UpdateReport
     accept_revisions: bool = False
 
 
-def run_task(task: FetchTask, context: UpdateContext) -> None:
+@dataclass
+class FetchTask:
+    """What is to be fetched, and the result.
+
+    Attributes
+    ----------
+    context : UpdateContext
+    table, kind : str
+    endpoints : tuple of str
+        Provider functions in the order in which they are asked.
+    symbols : list of str
+        The symbols that are due.
+    stored : DataFrame
+        The last rows of the store, ``overlap`` of each symbol.
+    since : dict
+        Symbol -> the day from which another table of the same responses is not stored yet.
+    accepted : dict
+        Provider function -> the responses accepted from it.
+    failures : dict
+        Symbol -> errors of its providers.
+    disputed : set of str
+        Symbols that two providers disagree about; neither is accepted.
+    """
+
+    context: UpdateContext
+    table: str
+    kind: str
+    endpoints: tuple[str, ...]
+    symbols: list[str]
+    stored: pd.DataFrame
+    since: dict[str, pd.Timestamp] = field(default_factory=dict)
+    accepted: dict[str, list[Response]] = field(default_factory=dict)
+    failures: dict[str, list[str]] = field(default_factory=dict)
+    disputed: set[str] = field(default_factory=set)
+
+    @cached_property
+    def stored_rows(self) -> dict[str, np.ndarray]:
+        """Return the positions of each symbol's rows in ``stored``."""
+        return self.stored.groupby(KEYS[self.table][0]).indices
+
+
+def run_task(task: FetchTask) -> None:
     """Ask the providers in order, each for the symbols that the ones before did not complete."""
     due = list(task.symbols)
     for endpoint in task.endpoints:
-        codes = {symbol: context.settings.code(endpoint, symbol) for symbol in due}
+        codes = {symbol: task.context.settings.code(endpoint, symbol) for symbol in due}
         codes = {symbol: code for symbol, code in codes.items() if code}
         if not codes:
             continue
-        pairs = _fetch(endpoint, codes, task, context)
-        sound = _accept(endpoint, pairs, task, context)
+        pairs = _fetch(endpoint, codes, task)
+        sound = _accept(endpoint, pairs, task)
         if sound:
             task.accepted[endpoint] = [response for _, response in sound]
         # a symbol that is missing, or ends before the day, is asked of the next provider
-        done = {request.symbol for request, response in sound if _is_complete(request, response, task, context)}
+        done = {request.symbol for request, response in sound if _is_complete(request, response, task)}
         due = [symbol for symbol in due if symbol not in done and symbol not in task.disputed]
 
 
-def _is_complete(request: FetchRequest, response: Response, task: FetchTask, context: UpdateContext) -> bool:
+def _is_complete(request: FetchRequest, response: Response, task: FetchTask) -> bool:
     """Return whether the response reaches the day, for kinds with a row on each session."""
     if task.table != "bars" or request.kind not in PUNCTUAL_KINDS:
         return True
@@ -130,7 +127,7 @@ def _is_complete(request: FetchRequest, response: Response, task: FetchTask, con
     # to wait for the next update
     if FUND_CODE.match(request.symbol) and request.symbol not in task.stored_rows:
         return True
-    return response["bars"]["date"].max() >= context.day
+    return response["bars"]["date"].max() >= task.context.day
 
 
 def _calls(endpoint: str, codes: dict[str, str], task: FetchTask) -> list[tuple[str, ...]]:
@@ -142,61 +139,61 @@ def _calls(endpoint: str, codes: dict[str, str], task: FetchTask) -> list[tuple[
     return [symbols for symbols in (stored, new) if symbols]
 
 
-def _request(symbols: tuple[str, ...], codes: dict[str, str], task: FetchTask, context: UpdateContext) -> FetchRequest:
+def _request(symbols: tuple[str, ...], codes: dict[str, str], task: FetchTask) -> FetchRequest:
     """Return the request from the first stored row to be fetched again, or from the beginning."""
     rows = [task.stored_rows[symbol] for symbol in symbols if symbol in task.stored_rows]
     stored = task.stored.iloc[np.concatenate(rows) if rows else slice(0)].reset_index(drop=True)
-    start = context.settings.first_day(task.kind)
+    start = task.context.settings.first_day(task.kind)
     if len(stored):
         start = stored[KNOWN_ON[task.table]].min()
     start = min([start, *(task.since[symbol] for symbol in symbols if symbol in task.since)])
     symbol_codes = {symbol: codes[symbol] for symbol in symbols}
-    return FetchRequest(task.kind, symbols, symbol_codes, start, context.day, stored)
+    return FetchRequest(task.kind, symbols, symbol_codes, start, task.context.day, stored)
 
 
-def _fetch(endpoint: str, codes: dict[str, str], task: FetchTask, context: UpdateContext) -> list[FetchedPair]:
+def _fetch(endpoint: str, codes: dict[str, str], task: FetchTask) -> list[FetchedPair]:
     """Return the responses of one provider; those fetched before a stop are not fetched again."""
     name = f"{task.table}-{task.kind}-{endpoint}"
     pairs = []
     for symbols in _calls(endpoint, codes, task):
-        request = _request(symbols, codes, task, context)
+        request = _request(symbols, codes, task)
         what = symbols[0] if len(symbols) == 1 else f"{len(symbols)} symbols"
-        context.on_progress(f"{task.kind} {what}")
+        task.context.on_progress(f"{task.kind} {what}")
         response = None
         # an update that accepts revisions looks further back than the one that was stopped
-        if not context.accept_revisions:
-            response = context.staging.response(name, symbols)
+        if not task.context.accept_revisions:
+            response = task.context.staging.response(name, symbols)
         if response is None:
-            context.client.check_network()
+            task.context.client.check_network()
             try:
-                request, response = _call(endpoint, request, task, context)
+                request, response = _call(endpoint, request, task)
             except SuiteError as error:
                 message = f"{endpoint}: {redact(error.message)}"
                 for symbol in symbols:
                     task.failures.setdefault(symbol, []).append(message)
                 continue
-            closed = _drop_open_days(response, task, context.client)
+            closed = _drop_open_days(response, task, task.context.client)
             complete = all(len(closed[table]) == len(rows) for table, rows in response.items())
             if complete:  # otherwise it is fetched again when the day is over
-                context.staging.append_response(name, symbols, response)
+                task.context.staging.append_response(name, symbols, response)
             response = closed
         pairs.append((request, response))
     return pairs
 
 
-def _call(endpoint: str, request: FetchRequest, task: FetchTask, context: UpdateContext) -> FetchedPair:
+def _call(endpoint: str, request: FetchRequest, task: FetchTask) -> FetchedPair:
     """Return the response of a provider, and the request for it.
 
     With accepted revisions, a response that differs from the stored rows is fetched again from the
     beginning: history may have changed from there, as in an index that was rebased.
     """
     function = ENDPOINTS[endpoint].function
-    response = call_provider(endpoint, function, request, context.client)
-    if context.accept_revisions and len(request.stored):
+    response = call_provider(endpoint, function, request, task.context.client)
+    if task.context.accept_revisions and len(request.stored):
         rows = cast_to_schema(task.table, response[task.table])
-        if find_faults(task.table, task.kind, rows, request.stored, context.sessions):
-            request = replace(request, start=context.settings.first_day(task.kind))
-            response = call_provider(endpoint, function, request, context.client)
+        if find_faults(task.table, task.kind, rows, request.stored, task.context.sessions):
+            request = replace(request, start=task.context.settings.first_day(task.kind))
+            response = call_provider(endpoint, function, request, task.context.client)
     return request, response
 
 
@@ -206,13 +203,11 @@ def _drop_open_days(response: Response, task: FetchTask, client: Client) -> Resp
         return response
     today = client.now().tz_convert("UTC").tz_localize(None).normalize()
     for rows in response.values():
-        task.still_open |= set(rows.loc[rows["date"] >= today, "symbol"])
+        task.context.report.still_open |= set(rows.loc[rows["date"] >= today, "symbol"])
     return {table: rows[~(rows["date"] >= today)] for table, rows in response.items()}
 
 
-def _find_faults(
-    endpoint: str, table: str, pairs: list[FetchedPair], task: FetchTask, context: UpdateContext
-) -> Faults:
+def _find_faults(endpoint: str, table: str, pairs: list[FetchedPair], task: FetchTask) -> Faults:
     """Return the faults of a provider's responses in one table.
 
     All responses are checked together, reports one by one; the task's own table also against the
@@ -220,7 +215,7 @@ def _find_faults(
     """
     faults: Faults = {}
     is_report = ENDPOINTS[endpoint].batched
-    compare = table == task.table and not context.accept_revisions
+    compare = table == task.table and not task.context.accept_revisions
     groups = [[pair] for pair in pairs] if is_report else [pairs]
     for group in groups:
         frames = [response[table] for _, response in group if len(response.get(table, ()))]
@@ -230,7 +225,7 @@ def _find_faults(
         stored = rows.iloc[:0]
         if compare:
             stored = pd.concat([request.stored for request, _ in group], ignore_index=True)
-        found = find_faults(table, task.kind, rows, stored, context.sessions, is_report)
+        found = find_faults(table, task.kind, rows, stored, task.context.sessions, is_report)
         for symbol, messages in found.items():
             faults[symbol] = faults.get(symbol, []) + messages
     return faults
@@ -261,8 +256,8 @@ def _reasons(request: FetchRequest, faults: Faults) -> list[str]:
     return [f"{symbol}: {'; '.join(faults[symbol])}" for symbol in symbols]
 
 
-def set_aside(context: UpdateContext, endpoint: str, table: str, pair: FetchedPair, reasons: list[str]) -> dict:
-    """Move a response for a table, or one of its tables, to the quarantine.
+def set_aside(context: UpdateContext, endpoint: str, table: str, pair: FetchedPair, reasons: list[str]) -> None:
+    """Move a response for a table, or one of its tables, to the quarantine and the report.
 
     Parameters
     ----------
@@ -272,11 +267,6 @@ def set_aside(context: UpdateContext, endpoint: str, table: str, pair: FetchedPa
         The request and the response to it.
     reasons : list of str
         What is wrong.
-
-    Returns
-    -------
-    dict
-        The note that is stored with the response.
     """
     request, response = pair
     note = {
@@ -290,23 +280,17 @@ def set_aside(context: UpdateContext, endpoint: str, table: str, pair: FetchedPa
         "reasons": reasons,
     }
     context.staging.set_aside(f"{table}-{request.kind}-{request.symbols[0]}", response, note)
-    return note
+    context.report.rejected.append(note)
 
 
-def _reject(
-    task: FetchTask, context: UpdateContext, endpoint: str, table: str, pair: FetchedPair, reasons: list[str]
-) -> None:
-    task.rejected.append(set_aside(context, endpoint, table, pair, reasons))
-
-
-def _accept(endpoint: str, pairs: list[FetchedPair], task: FetchTask, context: UpdateContext) -> list[FetchedPair]:
+def _accept(endpoint: str, pairs: list[FetchedPair], task: FetchTask) -> list[FetchedPair]:
     """Return the sound responses of a provider, one per symbol.
 
     There are none when too many were bad or when a second provider contradicts several.
     """
 
-    reject = partial(_reject, task, context, endpoint)
-    faults = _find_faults(endpoint, task.table, pairs, task, context)
+    reject = partial(set_aside, task.context, endpoint)
+    faults = _find_faults(endpoint, task.table, pairs, task)
     sound = []
     parts = [part for pair in pairs for part in _split(*pair, task)]
     for request, response in parts:
@@ -318,12 +302,12 @@ def _accept(endpoint: str, pairs: list[FetchedPair], task: FetchTask, context: U
         else:
             sound.append((request, response))
     bad = len(parts) - len(sound)
-    if bad > 1 and bad / len(parts) > context.settings.bad_share:
+    if bad > 1 and bad / len(parts) > task.context.settings.bad_share:
         for pair in sound:
             reasons = [f"{bad} of {len(parts)} responses of {endpoint} were rejected"]
             reject(task.table, pair, reasons)
         return []
-    disputes = [_cross_check(endpoint, *pair, task, context) for pair in sound]
+    disputes = [_cross_check(endpoint, *pair, task) for pair in sound]
     all_disputes = [reason for reasons in disputes for reason in reasons]
     several = sum(map(bool, disputes)) > 1
     agreed = []
@@ -335,7 +319,7 @@ def _accept(endpoint: str, pairs: list[FetchedPair], task: FetchTask, context: U
             agreed.append(pair)
     other_tables = {table for _, response in agreed for table in response} - {task.table}
     for table in sorted(other_tables):
-        faults = _find_faults(endpoint, table, agreed, task, context)
+        faults = _find_faults(endpoint, table, agreed, task)
         for request, response in agreed:
             reasons = _reasons(request, faults)
             if reasons:  # only this table is rejected
@@ -348,22 +332,21 @@ def _cross_check(
     request: FetchRequest,
     response: Response,
     task: FetchTask,
-    context: UpdateContext,
 ) -> list[str]:
     """Return where the daily changes of a response differ from those of a second provider."""
-    if task.table != "bars" or context.accept_revisions:
+    if task.table != "bars" or task.context.accept_revisions:
         return []
     disputes = []
-    for check in context.settings.cross_checks:
+    for check in task.context.settings.cross_checks:
         if check.symbol not in request.symbols or check.provider == endpoint:
             continue
         bars = response["bars"]
         close = bars.loc[bars["symbol"] == check.symbol].set_index("date")["close"]
         try:
-            change = _largest_gap(check, close, request, context)
+            change = _largest_gap(check, close, request, task.context)
         except ProviderError as error:
             message = f"{check.symbol} against {check.provider}: {redact(error.message)}"
-            task.skipped_cross_checks.append(message)
+            task.context.report.skipped_cross_checks.append(message)
             continue
         gap = change.max()
         if gap > check.tolerance:

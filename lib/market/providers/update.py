@@ -14,11 +14,11 @@ from lib.market.calendar import Sessions
 from lib.market.catalogue import read_catalogue
 from lib.market.errors import StoreError, SuiteError
 from lib.market.ingest import IngestReport, ingest
-from lib.market.providers.client import Client, redact
-from lib.market.providers.contract import FetchRequest, Response, call_provider, isin_keys
-from lib.market.providers.fetch_task import FetchTask, UpdateContext, run_task, set_aside
+from lib.market.providers.client import Client
+from lib.market.providers.contract import Response, isin_keys
+from lib.market.providers.fetch_task import FetchTask, UpdateContext, run_task
+from lib.market.providers.inflation import fetch_inflation
 from lib.market.providers.registry import ENDPOINTS, ProviderSettings
-from lib.market.providers.response_checks import find_faults
 from lib.market.providers.staging import LiveSource, Staging
 from lib.market.providers.summary import UpdateReport
 from lib.market.schema import KEYS, KNOWN_ON, TABLES, cast_to_schema, empty_table
@@ -27,16 +27,8 @@ from lib.market.universe import UNIVERSE_FOLDER
 
 #: days after a month end by which its lists are published
 PUBLICATION_LAG = pd.Timedelta(days=10)
-#: days that the first calendar looks back, and days between two requests for a history
-CALENDAR_DAYS = pd.Timedelta(days=45)
-#: days of the calendar that are fetched again: a page may have been empty
-CALENDAR_OVERLAP = pd.Timedelta(days=10)
 #: order of the tasks: lists of constituents determine which shares are needed
 TABLE_ORDER = ("constituents", "bars", "valuation")
-#: names of US inflation series: US_CPI_MOM, US_CORE_PPI_YOY...
-INFLATION_SERIES = [
-    f"US_{core}{index}_{rate}" for core in ("", "CORE_") for index in ("CPI", "PPI") for rate in ("MOM", "YOY")
-]
 #: name in the findings of responses that were set aside, and its name in older stores
 REJECTED_CHECKS = ("response rejected", "answer refused")
 
@@ -101,7 +93,14 @@ class _Update:
         self.report = UpdateReport(day)
         self.sessions = Sessions.load()
         self.context = UpdateContext(
-            settings, client, self.staging, self.sessions, day, self._progress, accept_revisions
+            settings=settings,
+            client=client,
+            staging=self.staging,
+            sessions=self.sessions,
+            day=day,
+            on_progress=self._progress,
+            report=self.report,
+            accept_revisions=accept_revisions,
         )
         #: day of the last request for the tables that do not have a row for every day
         self.last_asked = _read_json(folder / "asked.json")
@@ -121,7 +120,8 @@ class _Update:
             self._run_tasks(("bars", "valuation"))
         else:
             self._run_tasks(TABLE_ORDER)
-        self._fetch_macro()
+        releases = self._query(f"SELECT {columns_of('macro')} FROM macro", table="macro")
+        fetch_inflation(self.context, releases, self.last_asked.setdefault("releases", {}))
         self._write_instruments()
         self.report.ingest = self._ingest(self.staging.commit(), self.accept_revisions)
         self._write_rejections()
@@ -206,7 +206,7 @@ class _Update:
         tasks = [task for table in tables for task in self._tasks(table)]
         self.calls_left = sum(len(task.symbols) for task in tasks)
         for task in tasks:
-            run_task(task, self.context)
+            run_task(task)
             self._stage(task)
             if task.table == "constituents":
                 responses = [part for parts in task.accepted.values() for part in parts]
@@ -235,6 +235,7 @@ class _Update:
                 due.setdefault((kind, endpoints), []).append(symbol)
         return [
             FetchTask(
+                self.context,
                 table,
                 kind,
                 endpoints,
@@ -290,9 +291,6 @@ class _Update:
             if table != task.table:
                 stored = self._last_rows(table, sorted(set(rows["symbol"])))
             self._stage_rows(table, task.kind, rows, stored)
-        self.report.rejected += task.rejected
-        self.report.skipped_cross_checks += task.skipped_cross_checks
-        self.report.still_open |= task.still_open
         fetched = {symbol for frames in parts.values() for rows in frames for symbol in rows.iloc[:, 0]}
         for symbol, errors in task.failures.items():
             if symbol not in fetched:
@@ -327,65 +325,6 @@ class _Update:
             frames.insert(0, stored[stored[symbol_column].isin(new[symbol_column].unique())])
         staged = pd.concat([part for part in frames if len(part)], ignore_index=True)
         self.staging.add_new_rows(table, kind, staged.sort_values(keys, kind="stable"))
-
-    def _fetch_macro(self) -> None:
-        """Fetch releases: the calendar since it last responded, a history every ``CALENDAR_DAYS``."""
-        stored = self._query(f"SELECT {columns_of('macro')} FROM macro", table="macro")
-        last_asked = self.last_asked.setdefault("releases", {})
-        calendars = []
-        histories = []
-        for endpoint in (name for names in self.settings.macro.values() for name in names):
-            codes = {series: self.settings.code(endpoint, series) for series in INFLATION_SERIES}
-            codes = {series: code for series, code in codes.items() if code}
-            is_history = endpoint == "akshare.jin10_history"
-            last = self.day - CALENDAR_DAYS
-            if endpoint in last_asked:
-                last = pd.Timestamp(last_asked[endpoint])
-            recent = is_history and last > self.day - CALENDAR_DAYS
-            if not codes or recent or last >= self.day:
-                continue
-            start = pd.Timestamp("1970-01-01") if is_history else last - CALENDAR_OVERLAP
-            request = FetchRequest("inflation", tuple(codes), codes, start, self.day, stored)
-            rows = self._releases(endpoint, request, is_history)
-            if rows is not None:
-                (histories if is_history else calendars).append(rows)
-                last_asked[endpoint] = f"{self.day:%Y-%m-%d}"
-        # a history does not say which month was released: the calendar does, and has precedence
-        keys = ["series", "period"]
-        dated = pd.concat([stored, *calendars])
-        histories = [rows[~isin_keys(rows, dated, ["series", "release_date"])] for rows in histories]
-        rows = pd.concat([stored.iloc[:0], *calendars, *histories], ignore_index=True)
-        rows = rows.drop_duplicates(keys)
-        if not self.accept_revisions:
-            rows = rows[~isin_keys(rows, stored, keys)]
-        if len(rows):
-            self.report.rows["macro", "inflation"] = len(rows)
-            self.staging.add_new_rows("macro", "inflation", rows)
-
-    def _releases(self, endpoint: str, request: FetchRequest, is_history: bool) -> pd.DataFrame | None:
-        """Return a provider's releases; None, with the reason in the report, if they are faulty."""
-        self._progress("inflation")
-        try:
-            response = call_provider(endpoint, ENDPOINTS[endpoint].function, request, self.client)
-        except SuiteError as error:
-            message = f"{endpoint}: {redact(error.message)}"
-            self.report.failures |= {series: [message] for series in request.codes}
-            return None
-        rows = cast_to_schema("macro", response["macro"])
-        stored = request.stored.iloc[:0]
-        if not self.accept_revisions:
-            days = pd.to_datetime(request.stored["release_date"])
-            requested = (days >= request.start) & (days <= request.end)
-            stored = request.stored[requested & request.stored["series"].isin(request.codes)]
-        if is_history:  # releases that only the calendar has are not a loss
-            stored = stored[isin_keys(stored, rows, list(KEYS["macro"]))]
-        faults = find_faults("macro", "macro", rows, stored, self.sessions)
-        if not faults:
-            return rows
-        reasons = [f"{series}: {'; '.join(messages)}" for series, messages in faults.items()]
-        note = set_aside(self.context, endpoint, "macro", (request, {"macro": rows}), reasons)
-        self.report.rejected.append(note)
-        return None
 
     def _write_instruments(self) -> None:
         table = self.instruments.sort_values("symbol").reset_index(drop=True)
