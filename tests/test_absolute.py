@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lib.exhibits.parameters import load
 from lib.market.errors import ModelError
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.models.dividend_timing import dividend_timing
 from lib.models.trend import trend_budgets
 from lib.portfolio.absolute import CLASSES, Rules, decide
@@ -502,18 +502,18 @@ def test_the_rotation_is_that_of_its_own_notebook():
 
 
 def test_the_list_has_one_fund_per_sector_and_every_role():
-    funds = universe("absolute_return")
+    funds = read_universe("absolute_return")
     assert set(funds["role"]) == {"broad", "dividend", "sector", "long", "short", "alternative", "commodity"}
     sectors = funds.loc[funds["role"] == "sector", "tracks"]
-    assert sectors.is_unique and set(sectors) <= set(universe("sectors_sw").index)
+    assert sectors.is_unique and set(sectors) <= set(read_universe("sectors_sw").index)
     counterparts = funds.loc[funds["role"] == "sector", "citic"]
-    assert counterparts.is_unique and set(counterparts) <= set(universe("sectors_citic1").index)
+    assert counterparts.is_unique and set(counterparts) <= set(read_universe("sectors_citic1").index)
     bonds = funds[funds["group"] == "bond"]
     assert (bonds["yield"] != "").all() and (bonds["years"].astype(float) > 0).all()
     assert set(funds["group"]) == set(CLASSES)
 
 
 def test_the_sample_knows_every_fund_and_standin(sample_market):
-    funds = universe("absolute_return")
+    funds = read_universe("absolute_return")
     wanted = set(funds.index) | set(funds["proxy"]) - {""}
     assert wanted <= set(sample_market.instruments().index)

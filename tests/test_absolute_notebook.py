@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from lib.exhibits.translations import translations
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.weekly.execution import execute
 from lib.weekly.run import NOTEBOOKS
 from tests.test_notebooks import SMALLER
@@ -33,8 +33,8 @@ def damaged(bars):
 @pytest.fixture(scope="module")
 def folder(sample_market, tmp_path_factory):
     path = tmp_path_factory.mktemp("market")
-    funds = universe("absolute_return")
-    symbols = sorted({*funds.index, *funds["proxy"], *universe("sectors_sw").index} - {""})
+    funds = read_universe("absolute_return")
+    symbols = sorted({*funds.index, *funds["proxy"], *read_universe("sectors_sw").index} - {""})
     listed = sample_market.instruments().loc[symbols].reset_index()
     bars = sample_market.store.query(
         "SELECT * FROM bars WHERE date >= DATE '2020-06-01' AND symbol IN (SELECT unnest(?))", [symbols]
@@ -53,7 +53,7 @@ def test_a_damaged_folder_is_told_about_below_the_exhibits(folder, tmp_path, mon
     out = tmp_path / "out"
     parameters = SMALLER[NAME] | {"data": str(folder), "out": str(out), "start": "2024-12-31", "n_jobs": 1}
     assert execute(NOTEBOOKS / f"{NAME}.ipynb", tmp_path / "executed.ipynb", parameters) is None
-    text, names = translations("en"), universe("absolute_return")["name_en"]
+    text, names = translations("en"), read_universe("absolute_return")["name_en"]
     course, weights = (
         json.loads((out / "exhibits" / f"{stem}.json").read_text(encoding="utf-8"))["notes"]
         for stem in ("fig11_absolute_nav", "fig13_absolute_weights")

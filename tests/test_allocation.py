@@ -4,7 +4,7 @@ import pytest
 
 from lib.market.calendar import Week
 from lib.market.errors import ModelError
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.models.assets import asset_values, values_on
 from lib.models.momentum import momentum
 from lib.models.pricing import cycle_views
@@ -243,7 +243,7 @@ def test_kept_views_are_those_of_the_cycle_and_depend_on_the_settings(tmp_path):
 @pytest.mark.real
 def test_the_headline_shows_the_structure_of_the_published_weights(real_market):
     """Equities held and small, Chinese bonds 35 to 50%, Sharpe ratio above 1.2, no weight above its cap."""
-    assets = universe("allocation")
+    assets = read_universe("allocation")
     closes = real_market.closes(assets.index)
     values = asset_values(closes, assets)
     ends = real_market.sessions.month_ends(until=real_market.as_of)

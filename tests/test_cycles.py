@@ -4,7 +4,7 @@ import pytest
 
 from lib.market.errors import ModelError
 from lib.market.sample.effects import CYCLE_PHASES
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.models.assets import asset_values, values_on
 from lib.models.cycles import PERIODS, SIZE, cycle_factors, decompose, gaussian_window, harmonic_f_test, yearly_change
 from lib.models.pricing import class_base
@@ -76,7 +76,7 @@ def test_bad_input_is_refused(change, width, message):
 
 
 def class_levels(market, name):
-    assets = universe("allocation")
+    assets = read_universe("allocation")
     values = asset_values(market.closes(assets.index), assets)
     ends = market.sessions.month_ends(until=market.as_of)
     return class_base(values_on(values, ends)[assets.index[assets["group"] == name]]), ends

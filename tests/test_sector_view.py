@@ -8,7 +8,7 @@ from lib.exhibits.parameters import checked, load, model_of
 from lib.market.calendar import Sessions
 from lib.market.errors import ParameterError
 from lib.market.panel import Panel
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.models import sector_view as module
 from lib.models.gp.inputs import factor_inputs, join_panels
 from lib.models.gp.mining import window_at
@@ -90,8 +90,10 @@ def test_formulas_may_be_mined_on_other_sectors_and_know_nothing_later():
 
 def test_sector_panels_hold_the_sectors_that_the_data_have(sample_market, monkeypatch):
     prices, valuations = sector_panels(sample_market, "sectors_citic1")
-    assert prices.symbols.equals(universe("sectors_citic1").index) and valuations.symbols.equals(prices.symbols)
-    few = universe("sectors_citic1").rename(index=lambda symbol: f"x{symbol}" if symbol > "CI005014.WI" else symbol)
+    assert prices.symbols.equals(read_universe("sectors_citic1").index) and valuations.symbols.equals(prices.symbols)
+    few = read_universe("sectors_citic1").rename(
+        index=lambda symbol: f"x{symbol}" if symbol > "CI005014.WI" else symbol
+    )
     monkeypatch.setattr(module, "universe", lambda _: few)
     assert sector_panels(sample_market, "sectors_citic1") is None
     monkeypatch.setattr(module, "universe", lambda _: few.iloc[:14])

@@ -8,7 +8,7 @@ import pytest
 
 from lib.exhibits.structural_facts import FILE, read_facts, structural_facts
 from lib.market.errors import ParameterError
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.portfolio.allocation import Allocation
 
 CLASSES = pd.Series({"CN10Y": "bond", "CN30Y": "bond", "SPX": "equity", "NDX": "equity", "GC": "commodity"})
@@ -66,7 +66,7 @@ def test_an_empty_portfolio_meets_nothing():
 
 
 def test_the_facts_of_the_week_are_those_printed_and_of_known_members():
-    known = universe("allocation")
+    known = read_universe("allocation")
     table = read_facts(market())
     assert table["published"].notna().all() and len(table) >= 8
     assert {"Chinese government bonds", "S&P 500", "Nasdaq 100"} <= set(table["name_en"])

@@ -13,7 +13,7 @@ from lib.market.errors import ParameterError
 from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
 from lib.market.pointintime import Market
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.models import forecast_evaluation, gp
 from lib.models.gp.composite import rotation_scores
 from lib.models.gp.inputs import factor_inputs, join_panels
@@ -45,7 +45,7 @@ def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
     ParameterError
         The list itself has fewer than 15 sectors.
     """
-    listed = universe(name).index
+    listed = read_universe(name).index
     if len(listed) < MIN_SYMBOLS:
         raise ParameterError(
             f"the list {name} has {len(listed)} sectors",

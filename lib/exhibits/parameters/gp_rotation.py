@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from lib.exhibits.parameters.base import Parameters
 from lib.market.errors import DataError
-from lib.market.universe import universe as read_universe
+from lib.market.universe import read_universe
 from lib.models.gp.settings import MIN_SYMBOLS
 
 Share = Annotated[float, Field(ge=0, le=1)]
