@@ -94,9 +94,9 @@ def test_sector_panels_hold_the_sectors_that_the_data_have(sample_market, monkey
     few = read_universe("sectors_citic1").rename(
         index=lambda symbol: f"x{symbol}" if symbol > "CI005014.WI" else symbol
     )
-    monkeypatch.setattr(module, "universe", lambda _: few)
+    monkeypatch.setattr(module, "read_universe", lambda _: few)
     assert sector_panels(sample_market, "sectors_citic1") is None
-    monkeypatch.setattr(module, "universe", lambda _: few.iloc[:14])
+    monkeypatch.setattr(module, "read_universe", lambda _: few.iloc[:14])
     with pytest.raises(ParameterError, match="14 sectors"):
         sector_panels(sample_market, "sectors_citic1")
 
