@@ -27,6 +27,7 @@ from lib.market.providers.contract import parse_days
 from lib.market.providers.registry import ENDPOINTS, read_providers
 from lib.market.providers.response_checks import find_faults
 from lib.market.providers.selftest import TEST_CALLS
+from lib.market.providers.staging import Staging
 from lib.market.providers.total_return import to_total_return
 from lib.market.store import Store
 
@@ -165,6 +166,20 @@ def test_yearly_changes_are_not_taken_for_monthly_ones():
     assert not find_faults("macro", "macro", rows, rows.iloc[:0], Sessions.load())
     found = find_faults("macro", "macro", rows.assign(actual=2.5), rows.iloc[:0], Sessions.load())
     assert "yearly" in found["US_PPI_MOM"][0]
+
+
+def test_a_staged_response_comes_back_as_it_was(tmp_path):
+    staging = Staging(tmp_path, FRIDAY)
+    rows = bars([1.0, np.nan, 0.1 + 0.2])
+    response = {"bars": rows, "valuation": rows[["symbol", "date"]].assign(pe_ttm=[20.5, np.nan, -3.0])}
+    staging.append_response("bars-etf-x", ("X", "Y"), response)
+    stored = Staging(tmp_path, FRIDAY).response("bars-etf-x", ("X", "Y"))
+    assert set(stored) == set(response)
+    for table, frame in response.items():
+        pd.testing.assert_frame_equal(stored[table], frame, check_exact=True, check_dtype=False)
+    assert staging.response("bars-etf-x", ("X",)) is None and staging.response("bars-etf-z", ("X", "Y")) is None
+    staging.clear()
+    assert staging.response("bars-etf-x", ("X", "Y")) is None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ TEMPORARY_SUFFIX = ".building"
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path; what the block writes there replaces ``path`` unless the block raises.
+    """Yield a temporary path that replaces ``path`` after the block, unless the block raises.
 
     The temporary path is unique, so that two processes may write the same target: the last one
     wins. A file replaces a file in one step. A folder first removes the folder that it replaces.

@@ -140,9 +140,7 @@ class Sessions:
         completed = self.weeks(until=as_of)
         if len(completed) < 2:
             raise DataError(
-                "fewer than two weeks are completed",
-                date=f"{pd.Timestamp(as_of):%Y-%m-%d}",
-                remedy="take a later date",
+                "fewer than two weeks are completed", date=f"{pd.Timestamp(as_of):%Y-%m-%d}", remedy="take a later date"
             )
         last = completed["last"]
         return Week(completed["first"].iloc[-1], last.iloc[-1], last.iloc[-2])

@@ -34,7 +34,8 @@ class FolderSource:
     Raises
     ------
     DataError
-        The folder or its ``instruments`` file is missing, or a file in ``bars`` is not named after a kind.
+        The folder or its ``instruments`` file is missing, or a file in ``bars`` is not named after
+        a kind.
     """
 
     name = "folder"

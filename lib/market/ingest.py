@@ -76,11 +76,7 @@ class IngestReport:
 
 
 def ingest(
-    source: Source,
-    store: Store,
-    *,
-    accept_revisions: bool = False,
-    progress: Callable[[str], None] | None = None,
+    source: Source, store: Store, *, accept_revisions: bool = False, progress: Callable[[str], None] | None = None
 ) -> IngestReport:
     """Bring a store up to date with a source: all of it, or nothing after an error.
 
@@ -241,7 +237,7 @@ def _differs(column: str, kind: str) -> str:
 
 
 def _revise(run: _Ingest, batch: Batch) -> pd.DataFrame:
-    """Move stored rows that the incoming ones contradict to ``revisions``; return them by symbol."""
+    """Move contradicted rows to the table ``revisions``; return them by symbol."""
     connection = run.connection
     table = batch.table
     columns = TABLES[table]
@@ -330,7 +326,8 @@ def _refresh_sessions(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""INSERT INTO sessions
         WITH daily AS (
-            SELECT date, count(*) AS everything, count(*) FILTER (kind IN ({leader_marks})) AS leaders
+            SELECT date, count(*) AS everything,
+                count(*) FILTER (kind IN ({leader_marks})) AS leaders
             FROM bars JOIN instruments USING (symbol)
             WHERE kind IN ({kind_marks}) AND close IS NOT NULL AND isodow(date) < 6
             GROUP BY date),
@@ -371,7 +368,7 @@ def _revision_error(revised: pd.DataFrame, cause: str) -> RevisionError:
 
 
 def store_path(data: str, store_dir: str | Path | None = None) -> Path:
-    """Return the file of a source's store: ``sample``, ``sample-null``, ``store``, or one per folder."""
+    """Return the file of a store: ``sample``, ``sample-null``, ``store``, or one per folder."""
     stores = Path(store_dir) if store_dir else STORES
     if data == LIVE:
         return stores / "live.duckdb"
@@ -382,7 +379,7 @@ def store_path(data: str, store_dir: str | Path | None = None) -> Path:
 
 
 def open_source(data: str) -> Source:
-    """Return the source of a name: ``sample``, ``sample-null`` (without planted effects) or a folder."""
+    """Return the source ``sample``, ``sample-null`` (without planted effects) or a folder."""
     if data in SAMPLES:
         # imported here because it is a whole simulator: only those who ask for it wait for it
         from lib.market.sample import SampleSource

@@ -20,7 +20,8 @@ def constituents_from_later(market: Market, index_symbols: Iterable[str]) -> pd.
     -------
     DataFrame with columns ``index_symbol``, ``as_of``, ``symbol``, ``weight``.
     """
-    sql = f"""SELECT {columns_of("constituents")} FROM constituents WHERE index_symbol IN (SELECT unnest(?))
+    sql = f"""SELECT {columns_of("constituents")} FROM constituents
+        WHERE index_symbol IN (SELECT unnest(?))
         QUALIFY as_of = min(as_of) OVER (PARTITION BY index_symbol) ORDER BY index_symbol, symbol"""
     return market.store.query(sql, [list(index_symbols)])
 

@@ -119,7 +119,8 @@ class Market:
         Columns ``name``, ``name_en``, ``kind``, ``group``, ``note``, and ``first_date`` and
         ``last_date`` of those bars.
         """
-        sql = """SELECT symbol, name, name_en, kind, "group", note, min(date) AS first_date, max(date) AS last_date
+        sql = """SELECT symbol, name, name_en, kind, "group", note,
+            min(date) AS first_date, max(date) AS last_date
             FROM instruments JOIN bars USING (symbol) WHERE date <= ?"""
         parameters = [self.as_of.date()]
         for column, value in (("kind", kind), ('"group"', group)):
@@ -232,7 +233,8 @@ class Market:
         """Return every list dated up to ``as_of``, columns as in ``constituents``."""
         return self.store.query(
             f"""SELECT {columns_of("constituents")} FROM constituents
-            WHERE as_of <= ? AND index_symbol IN (SELECT unnest(?)) ORDER BY index_symbol, as_of, symbol""",
+            WHERE as_of <= ? AND index_symbol IN (SELECT unnest(?))
+            ORDER BY index_symbol, as_of, symbol""",
             [self.as_of.date(), list(index_symbols)],
         )
 
@@ -250,7 +252,8 @@ class Market:
         symbols = self._checked(symbols)
         last = self.store.query(
             """SELECT symbol, max(date) AS date FROM bars
-            WHERE date <= ? AND close IS NOT NULL AND symbol IN (SELECT unnest(?)) GROUP BY symbol""",
+            WHERE date <= ? AND close IS NOT NULL AND symbol IN (SELECT unnest(?))
+            GROUP BY symbol""",
             [self.as_of.date(), list(symbols)],
         )
         return last.set_index("symbol")["date"].reindex(symbols)

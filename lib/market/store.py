@@ -24,11 +24,11 @@ SQL_TYPES = {"text": "VARCHAR", "date": "DATE", "time": "TIMESTAMP", "number": "
 BOOKKEEPING_TABLES = {
     "meta": "key VARCHAR, value VARCHAR",
     "sessions": "date DATE, symbols INTEGER",
-    "ingest_log": "ingest INTEGER, source VARCHAR, file VARCHAR, table_name VARCHAR, finished TIMESTAMP,"
-    " row_count BIGINT, fingerprint VARCHAR, rules VARCHAR, refused BIGINT, quarantined BIGINT,"
+    "ingest_log": "ingest INTEGER, source VARCHAR, file VARCHAR, table_name VARCHAR,"
+    " finished TIMESTAMP, row_count BIGINT, fingerprint VARCHAR, rules VARCHAR, refused BIGINT, quarantined BIGINT,"
     " warned BIGINT, repaired BIGINT",
-    "findings": 'level VARCHAR, "check" VARCHAR, table_name VARCHAR, file VARCHAR, symbol VARCHAR, first_date DATE,'
-    " last_date DATE, row_count BIGINT, detail VARCHAR, remedy VARCHAR",
+    "findings": 'level VARCHAR, "check" VARCHAR, table_name VARCHAR, file VARCHAR, symbol VARCHAR,'
+    " first_date DATE, last_date DATE, row_count BIGINT, detail VARCHAR, remedy VARCHAR",
     "quarantine": 'file VARCHAR, table_name VARCHAR, symbol VARCHAR, date DATE, "check" VARCHAR, content VARCHAR',
     "repairs": 'file VARCHAR, symbol VARCHAR, first_date DATE, last_date DATE, "check" VARCHAR, detail VARCHAR',
     "revisions": "ingest INTEGER, table_name VARCHAR, symbol VARCHAR, date DATE, content VARCHAR",
@@ -39,14 +39,7 @@ WRITE_MEMORY_LIMIT = "1GB"
 
 #: error numbers and messages of a full disk, a full quota or a file-size limit
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-DISK_FULL_MESSAGES = (
-    "no space",
-    "could not write",
-    "file too large",
-    "disk quota",
-    "fsync",
-    "could not truncate",
-)
+DISK_FULL_MESSAGES = ("no space", "could not write", "file too large", "disk quota", "fsync", "could not truncate")
 
 
 def columns_of(table: str) -> str:
@@ -138,7 +131,8 @@ class Store:
                 self._remove_leftovers()
 
     def _copy_to(self, copy: Path) -> None:
-        with self.read():  # raises for a newer schema and for a file that a foreign process is writing
+        # the read raises for another schema version and while a foreign process writes
+        with self.read():
             shutil.copyfile(self.path, copy)
             # the log of a foreign writer that was killed is part of the content
             if _wal_of(self.path).exists():
@@ -173,7 +167,7 @@ class Store:
             lock.release()
 
     def meta(self) -> dict:
-        """Return the store's metadata: schema version, source name and label, whether it is synthetic."""
+        """Return the metadata: schema version, source name and label, whether it is synthetic."""
         table = self.query("SELECT key, value FROM meta")
         return {key: json.loads(value) for key, value in zip(table["key"], table["value"], strict=True)}
 
@@ -190,7 +184,7 @@ class Store:
                 raise self._explain(error) from error
 
     def _explain(self, error: Exception) -> StoreError:
-        """Return a StoreError with the cause and the remedy of a DuckDB or operating-system error."""
+        """Return a StoreError with the cause and remedy of a DuckDB or system error."""
         text = str(error).strip().splitlines()[0]
         if _is_locked(error):
             return StoreError(

@@ -92,7 +92,7 @@ def _sort(log: FindingsLog) -> None:
 
 
 def _blank_zeros(log: FindingsLog) -> None:
-    """Empty open, high and low where all are 0 but the close is not, and a volume of 0 with them."""
+    """Empty open, high and low that are all 0 with a positive close, and a volume of 0 too."""
     rows = log.rows
     no_range = (rows["open"] == 0) & (rows["high"] == 0) & (rows["low"] == 0)
     zero = (no_range & (rows["close"] > 0)).to_numpy()
@@ -118,7 +118,7 @@ def _average_price(rows: pd.DataFrame) -> np.ndarray:
 
 
 def _repair_lots(log: FindingsLog) -> None:
-    """Turn volumes in lots of 100 into shares: amount / volume is 100 times the price from the start."""
+    """Turn volumes in lots into shares: amount / volume is 100 times the price from the start."""
     rows = log.rows
     ratio = _average_price(rows) / rows["close"].to_numpy()
     first = np.flatnonzero(first_rows(pd.factorize(rows["symbol"])[0]))
@@ -136,7 +136,7 @@ def _repair_lots(log: FindingsLog) -> None:
 
 
 def _repair_subtracted(log: FindingsLog) -> None:
-    """Replace ETF prices adjusted by subtraction with total-return prices, or quarantine the rows."""
+    """Replace ETF prices adjusted by subtraction with total returns, or quarantine the rows."""
     rows = log.rows
     if not len(rows):
         return

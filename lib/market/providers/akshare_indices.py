@@ -66,9 +66,7 @@ def sector_valuation(request: FetchRequest, client: Client) -> Response:
     symbol_of_code = {code: symbol for symbol, code in request.codes.items()}
     rows = rows.assign(symbol=rows["code"].astype(str).map(symbol_of_code)).dropna(subset=["symbol"])
     rows = rows.assign(
-        date=pd.to_datetime(rows["date"]),
-        pe_ttm=parse_numbers(rows["pe_ttm"]),
-        pb=parse_numbers(rows["pb"]),
+        date=pd.to_datetime(rows["date"]), pe_ttm=parse_numbers(rows["pe_ttm"]), pb=parse_numbers(rows["pb"])
     )
     rows = rows.sort_values(["symbol", "date"], kind="stable")
     return {"valuation": rows[list(TABLES["valuation"])]}
@@ -169,7 +167,7 @@ def cni_bars(request: FetchRequest, client: Client) -> Response:
 
 
 def eastmoney_code(symbol: str) -> str | None:
-    """Return Eastmoney's name of an index listed in Shanghai or Shenzhen, or published by the CSI."""
+    """Return Eastmoney's name of an index listed on an exchange or published by the CSI."""
     match = LISTED_INDEX_CODE.match(symbol)
     if match:
         return match[2].lower() + match[1]

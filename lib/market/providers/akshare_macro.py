@@ -107,7 +107,7 @@ def _releases_of_day(table: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
 
 
 def _month_before(released: pd.Series) -> pd.Series:
-    """Return the periods of releases: the month before; of two in a month, the first was delayed."""
+    """Return the periods: the month before; of two in a month, the first was delayed."""
     months = released.dt.to_period("M") - 1
     late = released != released.groupby(months).transform("max")
     return months.where(~late, months - 1).dt.to_timestamp().astype("datetime64[ns]")

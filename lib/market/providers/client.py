@@ -184,8 +184,7 @@ class Client:
         offline = failures.total() >= OFFLINE_REQUESTS and len(failures) >= OFFLINE_HOSTS
         if offline and not self._any_response:
             raise ProviderError(
-                f"no host responds; asked were {', '.join(failures)}",
-                remedy="check the network, or its proxy",
+                f"no host responds; asked were {', '.join(failures)}", remedy="check the network, or its proxy"
             )
 
     def _wait(self, state) -> float:

@@ -131,7 +131,7 @@ def _is_complete(request: FetchRequest, response: Response, task: FetchTask) -> 
 
 
 def _calls(endpoint: str, codes: dict[str, str], task: FetchTask) -> list[tuple[str, ...]]:
-    """Return the symbols of each call; a batched function is asked for stored and new ones apart."""
+    """Return the symbols of each call; a batched one is called for stored and new ones apart."""
     if not ENDPOINTS[endpoint].batched:
         return [(symbol,) for symbol in codes]
     stored = tuple(symbol for symbol in codes if symbol in task.stored_rows)
@@ -284,11 +284,7 @@ def set_aside(context: UpdateContext, endpoint: str, table: str, pair: FetchedPa
 
 
 def _accept(endpoint: str, pairs: list[FetchedPair], task: FetchTask) -> list[FetchedPair]:
-    """Return the sound responses of a provider, one per symbol.
-
-    There are none when too many were bad or when a second provider contradicts several.
-    """
-
+    """Return the sound responses of a provider, one per symbol; none when too many were bad."""
     reject = partial(set_aside, task.context, endpoint)
     faults = _find_faults(endpoint, task.table, pairs, task)
     sound = []
@@ -307,16 +303,7 @@ def _accept(endpoint: str, pairs: list[FetchedPair], task: FetchTask) -> list[Fe
             reasons = [f"{bad} of {len(parts)} responses of {endpoint} were rejected"]
             reject(task.table, pair, reasons)
         return []
-    disputes = [_cross_check(endpoint, *pair, task) for pair in sound]
-    all_disputes = [reason for reasons in disputes for reason in reasons]
-    several = sum(map(bool, disputes)) > 1
-    agreed = []
-    for pair, reasons in zip(sound, disputes, strict=True):
-        if reasons or several:
-            reject(task.table, pair, all_disputes if several else reasons)
-            task.disputed |= set(pair[0].symbols)
-        else:
-            agreed.append(pair)
+    agreed = _agreed(endpoint, sound, task)
     other_tables = {table for _, response in agreed for table in response} - {task.table}
     for table in sorted(other_tables):
         faults = _find_faults(endpoint, table, agreed, task)
@@ -327,12 +314,23 @@ def _accept(endpoint: str, pairs: list[FetchedPair], task: FetchTask) -> list[Fe
     return agreed
 
 
-def _cross_check(
-    endpoint: str,
-    request: FetchRequest,
-    response: Response,
-    task: FetchTask,
-) -> list[str]:
+def _agreed(endpoint: str, sound: list[FetchedPair], task: FetchTask) -> list[FetchedPair]:
+    """Return the responses without a dispute; none where several are disputed."""
+    disputes = [_cross_check(endpoint, *pair, task) for pair in sound]
+    all_disputes = [reason for reasons in disputes for reason in reasons]
+    several = sum(map(bool, disputes)) > 1
+    agreed = []
+    for pair, reasons in zip(sound, disputes, strict=True):
+        if reasons or several:
+            reasons = all_disputes if several else reasons
+            set_aside(task.context, endpoint, task.table, pair, reasons)
+            task.disputed |= set(pair[0].symbols)
+        else:
+            agreed.append(pair)
+    return agreed
+
+
+def _cross_check(endpoint: str, request: FetchRequest, response: Response, task: FetchTask) -> list[str]:
     """Return where the daily changes of a response differ from those of a second provider."""
     if task.table != "bars" or task.context.accept_revisions:
         return []

@@ -42,14 +42,14 @@ MAX_MISSING_SHARE = 0.05
 MAX_PRICE_FACTOR = 5.0
 #: a change of a yield between neighbouring days, percentage points, that is a change of unit
 MAX_YIELD_CHANGE = 2.0
-#: a change of amount over volume since the stored rows by more than this factor is a change of unit;
-#: splits are smaller
+#: a change of amount over volume since the stored rows by more than this factor is a change of
+#: unit; splits are smaller
 MAX_UNIT_FACTOR = 20.0
 #: percentage points by which weights may miss 100
 WEIGHT_TOLERANCE = 3.0
-#: CNY per share of an index on average, amount over volume; outside, one of the two has another unit
+#: CNY per share of an index on average, amount over volume; outside, one of them has another unit
 SHARE_PRICE_RANGE = (1.0, 1000.0)
-#: days at the end of a report on which all of its symbols must be listed; before, some did not exist
+#: days at the end of a report on which it must list all of its symbols; earlier, some did not exist
 REPORT_DAYS = pd.Timedelta(days=45)
 #: largest median of at least this many monthly changes, percent: above, they are yearly ones
 MAX_MONTHLY_CHANGE = 1.0
@@ -60,12 +60,7 @@ Faults = dict[str, list[str]]
 
 
 def find_faults(
-    table: str,
-    kind: str,
-    rows: pd.DataFrame,
-    stored: pd.DataFrame,
-    sessions: Sessions,
-    is_report: bool = False,
+    table: str, kind: str, rows: pd.DataFrame, stored: pd.DataFrame, sessions: Sessions, is_report: bool = False
 ) -> Faults:
     """Return the faults in the responses of one provider, by symbol, without the sound symbols.
 
@@ -173,7 +168,7 @@ def _share_price(rows: pd.DataFrame) -> pd.Series:
 
 
 def _check_units(faults: Faults, rows: pd.DataFrame) -> None:
-    """Add the indices whose average share price is impossible: volume or amount has another unit."""
+    """Add the indices with an impossible average share price: one field has another unit."""
     is_fund = rows["symbol"].str.match(FUND_CODE)  # a theme known by its fund has the fund's price
     price = _share_price(rows[~is_fund])
     lowest, highest = SHARE_PRICE_RANGE
@@ -214,12 +209,7 @@ def _check_monthly(faults: Faults, rows: pd.DataFrame) -> None:
 
 
 def _check_stored(
-    faults: Faults,
-    table: str,
-    kind: str,
-    rows: pd.DataFrame,
-    stored: pd.DataFrame,
-    values: list[str],
+    faults: Faults, table: str, kind: str, rows: pd.DataFrame, stored: pd.DataFrame, values: list[str]
 ) -> None:
     """Add the stored rows that are missing from the new ones, or have other values there."""
     keys = list(KEYS[table])

@@ -104,7 +104,7 @@ class Staging:
         rows.to_parquet(folder / f"{number:02d}.parquet", index=False)
 
     def commit(self) -> list[Path]:
-        """Move the new rows of this update to ``landed/``; file names carry its day and a number."""
+        """Move the new rows of this update to ``landed/``, in files named by day and number."""
         landed = []
         for path in sorted(self.new_rows.glob("*/*/*.parquet")):
             folder = self.landed / path.parent.relative_to(self.new_rows)
@@ -187,7 +187,7 @@ def _safe(name: str) -> str:
 
 
 def _write_response(folder: Path, response: Response, note: dict | None = None) -> None:
-    """Write the tables of a response, and a note, into a folder that appears when it is complete."""
+    """Write the tables of a response, and a note, into a folder that appears when complete."""
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         for table, rows in response.items():

@@ -57,7 +57,7 @@ class UpdateReport:
 
 
 def summary(report: UpdateReport) -> str:
-    """Return the report as text: new rows, providers, requests, rejected, missing and stale data."""
+    """Return the report as text: new rows, providers, requests, rejected and missing data."""
     lines = [f"live store up to {report.day:%Y-%m-%d}"]
     for (table, kind), rows in sorted(report.rows.items()):
         counts = report.providers.get((table, kind), {})

@@ -72,13 +72,7 @@ class Funds:
     seed : int
     """
 
-    def __init__(
-        self,
-        world: World,
-        builder: IndexBuilder,
-        indices: dict[str, dict[str, np.ndarray]],
-        seed: int,
-    ):
+    def __init__(self, world: World, builder: IndexBuilder, indices: dict[str, dict[str, np.ndarray]], seed: int):
         self._world = world
         self._builder = builder
         self._indices = indices
@@ -156,7 +150,7 @@ class Funds:
         return {"open": opening, "high": high, "low": low, "close": close}
 
     def _last_close(self, symbol: str) -> np.ndarray:
-        """Return a global asset's log price at the sessions: the same day's in Asia, else lagged."""
+        """Return an asset's log price at the sessions: the same day's in Asia, else lagged."""
         rows = weekdays().get_indexer(sessions())
         is_asian = self._world.region(symbol) in ("cn", "hk", "jp")
         return self._world.log_prices[symbol][rows if is_asian else rows - 1]

@@ -62,7 +62,7 @@ class Stocks:
 
 @cache
 def sector_table() -> pd.DataFrame:
-    """Return the Shenwan sectors: symbol, their CITIC counterpart, number of stocks, Chinese keywords."""
+    """Return the Shenwan sectors: symbol, CITIC counterpart, number of stocks, keywords."""
     table = pd.read_csv(SECTORS_FILE, dtype={"symbol": str, "citic": str})
     table["keywords"] = table["keywords"].str.split()
     return table
@@ -98,7 +98,8 @@ def attributes(seed: int) -> pd.DataFrame:
 def build(world: World, effects: Effects, seed: int) -> Stocks:
     """Generate the stocks.
 
-    The sizes of the planted effects come from ``effects``; the random numbers do not depend on them.
+    The sizes of the planted effects come from ``effects``; the random numbers do not depend on
+    them.
 
     Parameters
     ----------

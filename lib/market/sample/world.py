@@ -14,13 +14,7 @@ import pandas as pd
 
 from lib.market.sample.dates import SHOCK, open_days, rng_for, weekdays
 from lib.market.sample.effects import CYCLE_MONTHS, CYCLE_PHASES, Effects
-from lib.market.sample.processes import (
-    autoregression,
-    bars_around,
-    decay,
-    fat_tails,
-    volatility,
-)
+from lib.market.sample.processes import autoregression, bars_around, decay, fat_tails, volatility
 from lib.market.schema import BAR
 
 DAYS_PER_MONTH = 365.25 / 12.0
@@ -28,7 +22,7 @@ DAYS_PER_MONTH = 365.25 / 12.0
 
 @dataclass(frozen=True)
 class Asset:
-    """Parameters of an equity index or commodity: annualised drift and volatility, factor loading."""
+    """Parameters of an equity index or commodity: annualised drift, volatility, loading."""
 
     region: str
     drift: float
@@ -86,7 +80,7 @@ YIELDS = {
     "US30Y": ("US", 30.0),
     "CN30Y": ("CN", 30.0),
 }
-#: bond index -> (country, maturity of its yield, modified duration, spread over that yield in percent)
+#: bond index -> (country, maturity of its yield, modified duration, spread in percent)
 BONDS = {
     "CBA00652.CS": ("CN", 3.0, 3.6, 0.0),
     "CBA21801.CS": ("CN", 30.0, 18.0, 0.0),
@@ -260,7 +254,7 @@ class World:
         return np.log(centre) + _mean_reverting(shocks / np.sqrt(261.0), reversion) + cycle
 
     def _yield(self, symbol: str) -> np.ndarray:
-        """Return one yield in percent, (G,): exp of a slowly reverting process, so it is positive."""
+        """Return one yield in percent, (G,), positive as the exp of a reverting process."""
         country, years = YIELDS[symbol]
         centre, annual, loading = (US_YIELDS if country == "US" else CN_YIELDS)[years]
         level = self._factor(f"{country} level")
