@@ -78,7 +78,7 @@ def test_the_key_sentences_in_both_languages(folder):
         "China 10Y Treasury from 30.0% to 40.0%",
         "The absolute-return portfolio is 4.00% below its peak; its largest drawdown was 4.65%.",
         "Costs take 1.98 percentage points annualised off the sector rotation, which leaves 27.00%.",
-        "the best of 28 worthless trials is 62.0%",
+        "its t is 0.31, and the probability that its true Sharpe ratio is above zero is 62.0%",
     ):
         assert part in text, part
     text = "".join(one["text"] for one in statements(chinese))

@@ -10,7 +10,7 @@ from fontTools.ttLib import TTFont
 from test_html import laid_out, manifest
 
 from lib.exhibits.translations import LANGUAGES, translations
-from lib.report.fonts import font_face, is_chinese, missing
+from lib.report.fonts import font_face, is_chinese, missing_characters
 from lib.report.html import outside_references, page
 
 
@@ -40,8 +40,8 @@ def test_the_font_is_the_same_for_the_same_characters():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_character_of_the_catalogue_can_be_drawn(language):
     texts = translations(language).texts
-    assert not {key: missing(text) for key, text in texts.items() if missing(text)}
+    assert not {key: missing_characters(text) for key, text in texts.items() if missing_characters(text)}
 
 
 def test_a_character_that_no_font_draws_is_found():
-    assert missing("净值 \U0001f600 ก\u200b") == ["ก", "\U0001f600"]
+    assert missing_characters("净值 \U0001f600 ก\u200b") == ["ก", "\U0001f600"]

@@ -107,7 +107,7 @@ def test_the_number_offered_for_an_exponent_is_one_that_yaml_reads(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("top: 10\ntop: 20\n", "line 2: the key top stands there twice"),
+        ("top: 10\ntop: 20\n", "line 2: duplicate key top"),
         ("top: [1, 2\n", "cannot be read as YAML"),
         ("- 1\n- 2\n", "holds no parameters"),
     ],
@@ -157,12 +157,12 @@ def test_the_plan_keeps_the_order(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sections: [{notebook: 03_x}]\nreport: 06_c\n", "there is no notebook 03_x"),
-        ("sections: [{notebook: 01_a}, {notebook: 01_a}]\nreport: 06_c\n", "notebook 01_a stands there twice"),
+        ("sections: [{notebook: 03_x}]\nreport: 06_c\n", "no notebook 03_x"),
+        ("sections: [{notebook: 01_a}, {notebook: 01_a}]\nreport: 06_c\n", "duplicate notebook 01_a"),
         ("sections: [{notebook: 01_a, needs: [02_b]}, {notebook: 02_b}]\nreport: 06_c\n", "does not run before it"),
         (
             "sections: [{notebook: 01_a, exhibits: ['01']}, {notebook: 02_b, exhibits: ['01']}]\nreport: 06_c\n",
-            "exhibit 01 stands there twice",
+            "duplicate exhibit 01",
         ),
         ("sections: [{notebook: 01_a, exhibits: [01]}]\nreport: 06_c\n", "sections.1.exhibits.1 is 1"),
         ("sections: [{notebok: 01_a}]\nreport: 06_c\n", "unknown key sections.1.notebok"),

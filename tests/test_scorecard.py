@@ -15,7 +15,7 @@ from lib.exhibits.parameters import load
 from lib.exhibits.published import published, published_week
 from lib.exhibits.tables import table_html
 from lib.exhibits.translations import LANGUAGES, translations
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.report.assemble import Assembly
 from lib.report.changes import changes, previous_run
 from lib.report.scorecard import VERDICTS, counts, scorecard
@@ -23,7 +23,7 @@ from lib.report.scorecard import VERDICTS, counts, scorecard
 TEXT = translations("en")
 WEEK = published_week("2025-06-13")
 SETTINGS = load("06_weekly_report")
-ASSETS = universe("allocation")
+ASSETS = read_universe("allocation")
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_a_missing_text_names_key_language_and_the_nearest():
         translations("zh")("common.synthetik")
     with pytest.raises(ParameterError, match=r"common\.exhibit cannot be filled"):
         translations("en")("common.exhibit")
-    with pytest.raises(ParameterError, match=r"no edition in 'de'"):
+    with pytest.raises(ParameterError, match=r"no translations for language 'de'"):
         translations("de")
 
 

@@ -10,7 +10,7 @@ from lib.exhibits.parameters import load
 from lib.exhibits.recap import week_changes
 from lib.exhibits.translations import translations
 from lib.market.ingest import open_market
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.report.commentary import comment
 from lib.weekly.execution import execute
 from lib.weekly.run import NOTEBOOKS
@@ -27,7 +27,7 @@ def market_on(day, folder):
 @pytest.fixture(scope="module")
 def friday(sample_store_dir):
     market = market_on(DAYS[0], sample_store_dir)
-    return market.week, {number: week_changes(market, universe(name)) for number, name in EXHIBITS.items()}
+    return market.week, {number: week_changes(market, read_universe(name)) for number, name in EXHIBITS.items()}
 
 
 @pytest.mark.parametrize("day", DAYS[1:])
@@ -36,7 +36,9 @@ def test_the_week_is_the_same_on_each_day_until_the_next_one_is_over(day, friday
     assert market.as_of == pd.Timestamp(day)
     assert market.week == friday[0]
     for number, name in EXHIBITS.items():
-        pd.testing.assert_frame_equal(week_changes(market, universe(name)), friday[1][number], obj=f"exhibit {number}")
+        pd.testing.assert_frame_equal(
+            week_changes(market, read_universe(name)), friday[1][number], obj=f"exhibit {number}"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,9 @@ def test_a_week_without_sessions_gives_the_exhibits_of_the_last_completed_one(fe
         assert record["data_date"] == "2024-02-08"
         (path,) = (festival / "tables").glob(f"fig{number}_*.csv")
         shown = pd.read_csv(path, dtype={"symbol": str}).set_index("symbol")
-        expected = week_changes(market_on("2024-02-08", sample_store_dir), universe(name)).set_index("symbol")["change"]
+        expected = week_changes(market_on("2024-02-08", sample_store_dir), read_universe(name)).set_index("symbol")[
+            "change"
+        ]
         column = "change" if number == "01" else "week_return"
         pd.testing.assert_series_equal(shown[column], expected[shown.index], check_names=False)
         assert shown[column].notna().all()

@@ -1,4 +1,4 @@
-"""What a reader calls a feature of the theme model: a text per stem, filled with the numbers of the identifier."""
+"""Names of the theme model's features: a text per stem, filled with the numbers of the identifier."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from lib.exhibits.translations import Translations
 
-#: a number that stands for itself between underscores: sessions, or a place in a sequence
+#: a number between underscores: sessions, or a position in a sequence
 NUMBER = re.compile(r"_(\d+)(?=_|$)")
 
 
@@ -16,13 +16,14 @@ def feature_name(identifier: str, t: Translations) -> str:
     Parameters
     ----------
     identifier : str
-        A stem and its numbers, such as ``volume_5_to_20``: the text is ``feature.volume_to``, its blanks ``first`` and
-        ``second`` are 5 and 20.
+        A stem and its numbers, such as ``volume_5_to_20``: the text is ``feature.volume_to``, its placeholders
+        ``first`` and ``second`` are 5 and 20.
+    t : Translations
 
     Raises
     ------
     ParameterError
-        The translations have no text for the stem.
+        The stem does not have a text.
     """
     numbers = dict(zip(("first", "second"), NUMBER.findall(identifier), strict=False))
     return t(f"02_ai_themes.feature.{NUMBER.sub('', identifier)}", **numbers)

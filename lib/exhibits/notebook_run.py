@@ -1,4 +1,4 @@
-"""What a notebook opens first: its market, its language, and the place for its exhibits."""
+"""The run of one notebook: its market, its language and the files of its exhibits."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ from lib.market.ingest import STORES, open_market
 from lib.market.pointintime import Market
 
 OUTPUTS = Path(__file__).resolve().parents[2] / "outputs"
-#: longer tables are folded away in the report
+#: rows of a table above which the report folds it away
 FOLDED = 40
-#: set by the weekly run when its reader has allowed stale data
+#: stale series that a note names
+STALE_NAMES = 6
+#: environment variable that the weekly run sets when its user allows stale data
 ALLOW_STALE = "WEEKLY_ALLOW_STALE"
 
 
@@ -42,13 +44,13 @@ class Run:
     market : Market
     language : str
     out : Path
-        Where exhibits go: ``figures``, ``tables``, ``exhibits``, ``facts``.
+        Folder of ``figures``, ``tables``, ``exhibits`` and ``facts``.
     cache_dir : Path
-        Where models keep what is dear to compute.
+        Cache of fitted models.
     t : Translations
-        The texts of the language.
+        Texts in that language.
     plan : Plan
-        The parameters of the weekly run, which say what is stale.
+        Parameters of the weekly run; they define which series are stale.
     """
 
     notebook: str
@@ -69,13 +71,18 @@ class Run:
         chinese = table["name_zh"] if "name_zh" in table else table["name"]
         return chinese if self.language == "zh" else table["name_en"].where(table["name_en"].ne(""), chinese)
 
+    def label(self, number: str) -> str:
+        """Return the name of an exhibit, such as "Exhibit 8" or "Supplement 3"."""
+        key = "common.supplement" if number.startswith("s") else "common.exhibit"
+        return self.t(key, number=int(number.removeprefix("s")))
+
     def stale(self, symbols: Iterable[str]) -> pd.Series:
         """Return the last date of the series that end too long before the week does.
 
         Parameters
         ----------
         symbols : iterable of str
-            Those that the data do not hold are left out: they are missing, not stale.
+            Symbols without data are left out: they are missing, not stale.
 
         Returns
         -------
@@ -84,28 +91,30 @@ class Run:
         Raises
         ------
         StaleDataError
-            There are some, and ``params/weekly.yaml`` says ``stale_series: refuse``.
+            A series is stale, and ``params/weekly.yaml`` sets ``stale_series: refuse``.
         """
-        known = self.market.instruments().index
-        last = self.market.last_dates([symbol for symbol in symbols if symbol in known]).dropna()
+        stored = self.market.instruments().index
+        last = self.market.last_dates([symbol for symbol in symbols if symbol in stored]).dropna()
         age = last.map(lambda date: self.market.sessions.count_between(date, self.week.last))
-        old = last[age > self.plan.stale_sessions]
-        if len(old) and self.plan.stale_series == "refuse":
+        limit = self.plan.stale_sessions
+        stale = last[age > limit]
+        if len(stale) and self.plan.stale_series == "refuse":
             raise StaleDataError(
-                f"{len(old)} series end more than {self.plan.stale_sessions} sessions before {self.week.last:%Y-%m-%d}",
-                symbol=old.index[0],
-                date=f"{old.iloc[0]:%Y-%m-%d}",
+                f"{len(stale)} series end more than {limit} sessions before {self.week.last:%Y-%m-%d}",
+                symbol=stale.index[0],
+                date=f"{stale.iloc[0]:%Y-%m-%d}",
                 remedy="bring newer data, or set stale_series: print in params/weekly.yaml",
             )
-        return old
+        return stale
 
-    def stale_notes(self, old: pd.Series) -> list[str]:
-        """Return a note that names the series that ``stale`` found, none when all are fresh."""
-        if not len(old):
+    def stale_notes(self, stale: pd.Series) -> list[str]:
+        """Return the note under an exhibit that names its stale series, an empty list when there are none."""
+        if not len(stale):
             return []
-        names = self.names(self.market.instruments().loc[old.index])
-        listed = ", ".join(f"{names[symbol]} ({self.t.date(date)})" for symbol, date in old.head(6).items())
-        return [self.t("common.stale_series", names=listed + (" …" if len(old) > 6 else ""))]
+        names = self.names(self.market.instruments().loc[stale.index])
+        listed = [f"{names[symbol]} ({self.t.date(date)})" for symbol, date in stale.head(STALE_NAMES).items()]
+        more = " …" if len(stale) > STALE_NAMES else ""
+        return [self.t("common.stale_series", names=", ".join(listed) + more)]
 
     def exhibit(
         self,
@@ -128,74 +137,76 @@ class Run:
         number : str
             ``01`` to ``17``, or ``s01`` and up for supplements.
         slug : str
-            Names its files.
+            Part of its file names.
         table : DataFrame, optional
-            Its CSV, independent of the language: ``name`` the official name, ``name_en`` beside it. Fractions.
+            Its CSV, the same in every language: ``name`` is the official (Chinese) name, ``name_en`` the English one;
+            returns and weights are fractions.
         figure : Figure, optional
-            Its PNG; it is closed.
+            Its PNG; the figure is closed.
         formats : mapping, optional
-            How the table shows a column, a key of ``lib.exhibits.tables.FORMATS``.
+            Format of each column, a key of ``lib.exhibits.tables.FORMATS``.
         words : mapping, optional
-            What the table shows for a symbol or another identifier of its CSV, as a heading or in a cell.
+            Labels of identifiers in the CSV (symbols, columns), for headings and cells.
         data_date : date, optional
-            The last date of its data; the run's session by default.
+            Last date of its data; by default the session of the run.
         notes : iterable of str
-            Fallbacks, missing data and whatever its reader has to know.
+            Fallbacks, missing data and other remarks.
         values : mapping, optional
-            Fills braces in its title, caption and description in the translations.
+            Values of the placeholders in its title, caption and alternative text.
         show_table : bool
-            Show the table below the figure too; otherwise the report folds it away, as it does long tables.
+            Show the table below the figure; otherwise the report folds it away, as it does a long table.
 
         Raises
         ------
         RunError
-            It has neither table nor figure.
+            Neither table nor figure is given.
         """
         stem = f"{'' if number.startswith('s') else 'fig'}{number}_{slug}"
         if table is None and figure is None:
             raise RunError(f"exhibit {number} has neither table nor figure", remedy="pass table=, figure= or both")
-        record = self._record(number, slug, stem, data_date, list(notes), dict(formats or {}), values or {})
+        record = self._record(number, slug, data_date, list(notes), values or {})
+        record["formats"] = dict(formats or {})
         record["words"] = dict(words or {})
-        record["show_table"] = show_table or (figure is None and len(table) <= FOLDED)
+        record["show_table"] = show_table or (figure is None and table is not None and len(table) <= FOLDED)
         if table is not None:
-            path = self._place("tables", f"{stem}.csv")
+            path = self._path("tables", f"{stem}.csv")
             table.to_csv(path, index=False, date_format="%Y-%m-%d", encoding="utf-8", lineterminator="\n")
             record["files"].append(f"tables/{stem}.csv")
         if figure is not None:
-            add_source_line(
-                figure, self._origin(record), self.t("common.synthetic") if self.market.source.synthetic else ""
-            )
-            save(figure, self._place("figures", f"{stem}.png"))
+            synthetic = self.t("common.synthetic") if self.market.source.synthetic else ""
+            add_source_line(figure, self._source_line(record), synthetic)
+            save(figure, self._path("figures", f"{stem}.png"))
             plt.close(figure)
             record["files"].append(f"figures/{stem}.png")
         self._write("exhibits", f"fig{number}_{slug}.json", record)
         self._show(record)
 
     def save_facts(self, facts: Mapping[str, object]) -> None:
-        """Write the facts that commentary and scorecard use."""
+        """Write the numbers that commentary and scorecard use."""
         self._write("facts", f"{self.notebook}.json", dict(facts))
 
-    def _record(self, number, slug, stem, data_date, notes, formats, values) -> dict:
-        place = f"{self.notebook}.{'s' + number[1:] if number.startswith('s') else 'fig' + number}"
+    def _record(self, number: str, slug: str, data_date, notes: list[str], values: Mapping[str, object]) -> dict:
+        """Return an exhibit's record: its texts, source and date; the files are added as they are written."""
+        key = f"{self.notebook}.{number if number.startswith('s') else 'fig' + number}"
         date = pd.Timestamp(data_date) if pd.notna(data_date) else self.market.as_of
         if self.market.stale_sessions:
-            notes = [self._stale(), *notes]
+            notes = [self._stale_note(), *notes]
         return {
             "number": number,
             "slug": slug,
             "notebook": self.notebook,
-            "title": self.t(f"{place}.title", **values),
-            "caption": self.t(f"{place}.caption", **values),
-            "alt": self.t(f"{place}.alt", **values),
+            "title": self.t(f"{key}.title", **values),
+            "caption": self.t(f"{key}.caption", **values),
+            "alt": self.t(f"{key}.alt", **values),
             "source": self.market.source.label[self.language],
             "synthetic": self.market.source.synthetic,
             "data_date": f"{date:%Y-%m-%d}",
             "notes": notes,
-            "formats": formats,
+            "formats": {},
             "files": [],
         }
 
-    def _stale(self) -> str:
+    def _stale_note(self) -> str:
         market = self.market
         return self.t(
             "common.stale",
@@ -204,43 +215,40 @@ class Run:
             sessions=market.stale_sessions,
         )
 
-    def _origin(self, record: dict) -> str:
+    def _source_line(self, record: dict) -> str:
         line = self.t("common.origin", source=record["source"], date=self.t.date(record["data_date"]))
-        return f"{line}  {self._stale()}" if self.market.stale_sessions else line
+        return f"{line}  {self._stale_note()}" if self.market.stale_sessions else line
 
-    def _place(self, kind: str, name: str) -> Path:
+    def _path(self, kind: str, name: str) -> Path:
         path = self.out / kind / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def _write(self, kind: str, name: str, content: dict) -> None:
-        text = json.dumps(content, ensure_ascii=False, indent=1, default=_plain)
-        self._place(kind, name).write_text(text + "\n", encoding="utf-8")
+        text = json.dumps(content, ensure_ascii=False, indent=1, default=_json_value)
+        self._path(kind, name).write_text(text + "\n", encoding="utf-8")
 
     def _show(self, record: dict) -> None:
-        number = record["number"]
-        label = self.t(
-            "common.supplement" if number.startswith("s") else "common.exhibit", number=int(number.strip("s"))
-        )
-        display(Markdown(f"### {label} · {record['title']}"))
+        """Display an exhibit in the notebook: title, figure, table, caption, source and notes."""
+        display(Markdown(f"### {self.label(record['number'])} · {record['title']}"))
         for file in sorted(record["files"]):
             if file.endswith(".png"):
                 display(Image(self.out / file, alt=record["alt"], width=860))
             elif record["show_table"] or not any(other.endswith(".png") for other in record["files"]):
                 display(HTML(table_html(self.out / file, record, self.language)))
-        lines = [record["caption"], self._origin(record), *record["notes"]]
+        lines = [record["caption"], self._source_line(record), *record["notes"]]
         display(Markdown("  \n".join(f"*{line}*" for line in lines if line)))
 
 
-def _plain(value):
-    """Write numpy and pandas values as JSON does."""
+def _json_value(value: object) -> object:
+    """Return a numpy or pandas value as one that JSON can write."""
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}"
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, pd.Series):
         return value.to_dict()
-    raise TypeError(f"{type(value).__name__} cannot be handed over")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
 def open_run(
@@ -252,7 +260,7 @@ def open_run(
     language: str = "en",
     seed: int = 20250613,
 ) -> Run:
-    """Open a notebook's run: data up to date, market as of the date, seeds and style set.
+    """Open a notebook's run: update the store, read the market as of the date, set seeds and style.
 
     Parameters
     ----------
@@ -262,16 +270,16 @@ def open_run(
     data : str
         ``sample``, ``sample-null``, ``store`` or a folder.
     out : path
-        Where exhibits go; empty: ``outputs/interactive/<session>``.
+        Folder of the exhibits; empty: ``outputs/interactive/<session>``.
     language : str
         ``en`` or ``zh``.
     seed : int
-        Of Python's and numpy's global generators; models take seeds of their own.
+        For Python's and numpy's global generators; models take seeds of their own.
     """
-    text = translations(language)
+    t = translations(language)
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - libraries that use the global generator must be repeatable too
+    np.random.seed(seed)  # noqa: NPY002 - libraries that use the global generator must be repeatable as well
     apply_style()
     market = open_market(data, as_of, allow_stale=os.environ.get(ALLOW_STALE) == "1")
     folder = Path(out) if out else OUTPUTS / "interactive" / f"{market.as_of:%Y-%m-%d}"
-    return Run(notebook, market, language, folder.resolve(), STORES / "cache", text)
+    return Run(notebook, market, language, folder.resolve(), STORES / "cache", t)

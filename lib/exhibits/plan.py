@@ -1,4 +1,4 @@
-"""The plan of a report: which notebooks, in which order, which needs which."""
+"""The plan of a report: its notebooks, their order, dependencies and exhibits."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Section(BaseModel):
     notebook : str
         Its stem, such as ``01_market_recap``.
     needs : list of str
-        Earlier notebooks whose results it reads; it is skipped when one of them failed.
+        Earlier notebooks whose results it reads; when one of them failed, it is skipped.
     exhibits : list of str
-        Numbers of the exhibits it has to make; a run in which one is missing names it in its place.
+        Numbers of its exhibits; a report names each one that is missing.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -45,9 +45,9 @@ class Plan(BaseModel):
     appendix_code : bool
         Whether the appendices, one per notebook, show code.
     stale_sessions : int
-        A series that ends more sessions than this before the week does is stale.
+        A series that ends more than this many sessions before the end of the week is stale.
     stale_series : str
-        ``print`` names it under the exhibits that rest on it, ``refuse`` stops the section.
+        ``print`` names it under the exhibits that use it, ``refuse`` stops the section.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -58,6 +58,16 @@ class Plan(BaseModel):
     stale_sessions: Annotated[int, Field(ge=0)] = 5
     stale_series: Literal["print", "refuse"] = "print"
 
+    @property
+    def notebooks(self) -> list[str]:
+        """The stems of all notebooks in the order they run, that of the report last."""
+        return [*(section.notebook for section in self.sections), self.report]
+
+    @property
+    def exhibits(self) -> list[str]:
+        """The numbers of all exhibits in the order of the sections."""
+        return [number for section in self.sections for number in section.exhibits]
+
 
 def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
     """Read and check ``weekly.yaml``.
@@ -65,31 +75,30 @@ def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
     Raises
     ------
     ParameterError
-        A notebook that does not exist or stands there twice, a need that does not run earlier, an exhibit that two
-        sections claim.
+        A notebook that does not exist, a duplicate notebook or exhibit, a dependency that does not run earlier.
     """
     path = Path(params) / "weekly.yaml"
     plan = checked(Plan, read_yaml(path), path)
-    names = [section.notebook for section in plan.sections] + [plan.report]
+    names = plan.notebooks
     for name in names:
         if not (notebooks / f"{name}.ipynb").exists():
-            raise ParameterError(f"there is no notebook {name}", file=path, remedy=f"add it to {notebooks}, or drop it")
-    exhibits = [number for section in plan.sections for number in section.exhibits]
-    for what, several in (("notebook", names), ("exhibit", exhibits)):
-        twice = [entry for entry, count in Counter(several).items() if count > 1]
-        if twice:
-            raise ParameterError(f"the {what} {twice[0]} stands there twice", file=path, remedy="delete one of them")
-    for place, section in enumerate(plan.sections):
+            raise ParameterError(f"no notebook {name}", file=path, remedy=f"add it to {notebooks} or drop it")
+    for kind, entries in (("notebook", names), ("exhibit", plan.exhibits)):
+        duplicates = [entry for entry, count in Counter(entries).items() if count > 1]
+        if duplicates:
+            raise ParameterError(f"duplicate {kind} {duplicates[0]}", file=path, remedy="delete one of them")
+    for position, section in enumerate(plan.sections):
+        earlier = names[:position]
         for need in section.needs:
-            if need not in names[:place]:
+            if need not in earlier:
                 raise ParameterError(
                     f"{section.notebook} needs {need}, which does not run before it",
                     file=path,
-                    remedy=f"name one of {', '.join(names[:place]) or 'no notebook'}, or change the order",
+                    remedy=f"name one of {', '.join(earlier) or 'no notebook'}, or change the order",
                 )
     return plan
 
 
 def read_parameters(plan: Plan, params: Path = PARAMS) -> dict[str, Parameters]:
     """Read and check the parameters of every notebook of the plan."""
-    return {name: load(name, params) for name in [section.notebook for section in plan.sections] + [plan.report]}
+    return {name: load(name, params) for name in plan.notebooks}

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar for the person at the notebook, one quiet line per step in a run."""
+"""Progress of long computations: a bar in an interactive notebook, a printed line per step in a run."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from tqdm.auto import tqdm
 
 
 class Progress:
-    """Takes one line per finished step.
+    """Progress bar or log, called with a line of text after each step.
 
     Parameters
     ----------
     total : int
-        Steps expected.
+        Number of steps.
     interactive : bool
         Show a bar; otherwise print each line.
     """

@@ -1,4 +1,4 @@
-"""The week in numbers: changes from the last close of the week before to the last close of this week."""
+"""Changes over the week: from the last close of the previous week to the last close of this week."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 from lib.market.errors import DataError
 from lib.market.pointintime import Market
 
-#: a close this many days before its week's end is marked: the market was closed or the series has stopped
+#: days before the end of the week from which a close is late: the market was closed or the series has ended
 LATE_DAYS = 3
 
 
@@ -21,19 +21,19 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     ----------
     market : Market
     assets : DataFrame indexed by symbol
-        A universe: ``name_zh``, ``name_en``, ``group``. Assets that the store does not hold are left out.
+        A universe: ``name_zh``, ``name_en``, ``group``. Assets without data are left out.
 
     Returns
     -------
     DataFrame
         Columns ``symbol``, ``name`` (Chinese), ``name_en``, ``group``, ``previous_date``, ``date``, ``previous_close``,
         ``close``, ``change`` (fraction; basis points for yields) and ``unit``; in the universe's order. NaN where a
-        close is missing or none fell into the week: a series that stands still is not one that did not move.
+        close is missing or there is none in the week: a stale series is not an unchanged one.
 
     Raises
     ------
     DataError
-        The store holds none of the assets.
+        None of the assets has data.
     """
     kinds = market.instruments()["kind"]
     listed = len(assets)
@@ -77,13 +77,13 @@ def _last(closes: pd.DataFrame) -> pd.DataFrame:
 
 
 def late(changes: pd.DataFrame, week_last: pd.Timestamp) -> pd.DataFrame:
-    """Return the assets whose last close lies ``LATE_DAYS`` or more before the end of the week, or is missing."""
+    """Return the assets whose last close is ``LATE_DAYS`` or more before the end of the week, or missing."""
     age = (week_last - changes["date"]).dt.days
     return changes[~(age < LATE_DAYS)]
 
 
 def spanning_more(changes: pd.DataFrame, previous_last: pd.Timestamp) -> pd.DataFrame:
-    """Return the assets whose change starts at a close ``LATE_DAYS`` or more before the end of the week before."""
+    """Return the assets whose change starts at a close ``LATE_DAYS`` or more before the end of the previous week."""
     return changes[(previous_last - changes["previous_date"]).dt.days >= LATE_DAYS]
 
 
@@ -95,7 +95,7 @@ def latest_inflation(releases: pd.DataFrame, series: list[str]) -> pd.DataFrame:
     releases : DataFrame
         Point-in-time macro releases.
     series : list of str
-        In the order wanted; those never released are left out.
+        In the order of the table; those never released are left out.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The house style of the figures: fonts, colours, the line of origin below each."""
+"""House style of the figures: fonts, colours, the source line below each figure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import pylopdf_fonts_zh_cn
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-#: Okabe and Ito's colours, told apart by colour-blind readers and, in this order, in greyscale
+#: Okabe and Ito's colours, distinct for colour-blind readers and, in this order, in greyscale
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
-#: a rise and a fall; both directions are also told by the side of the axis they are on
-UP, DOWN = "#0072B2", "#D55E00"
-#: red for a rise, as Chinese readers expect, darker than the green so that greyscale keeps them apart
-UP_RED, DOWN_GREEN = "#B2182B", "#5AAE61"
+#: colours of a rise and of a fall; the side of the axis shows the direction as well
+UP = "#0072B2"
+DOWN = "#D55E00"
+#: red for a rise, as Chinese readers expect, darker than the green so that they differ in greyscale
+UP_RED = "#B2182B"
+DOWN_GREEN = "#5AAE61"
 DPI = 150
 STYLE = Path(__file__).resolve().parent / "house.mplstyle"
 
@@ -28,7 +30,7 @@ def _chinese_font() -> str:
 
 
 def apply_style() -> None:
-    """Use the house style for every figure from here on; Chinese comes from a packaged font."""
+    """Set the house style for all figures; Chinese characters come from a packaged font."""
     plt.style.use(["default", str(STYLE)])
     plt.rcParams["font.family"] = ["DejaVu Sans", _chinese_font()]
 
@@ -39,22 +41,31 @@ def sign_colours(language: str, rise: str = "auto") -> tuple[str, str]:
     Parameters
     ----------
     language : str
-        Of the edition.
+        Of the report.
     rise : str
-        ``red``: falls are green; ``blue``: falls are orange; ``auto``: red in the Chinese edition, blue otherwise.
+        ``red``: falls are green; ``blue``: falls are orange; ``auto``: red in Chinese reports, blue otherwise.
     """
     red = rise == "red" or (rise == "auto" and language == "zh")
     return (UP_RED, DOWN_GREEN) if red else (UP, DOWN)
 
 
 def add_source_line(figure: Figure, line: str, synthetic: str = "") -> None:
-    """Write the line of origin below a figure, and across its top right corner that the data are synthetic."""
+    """Write the source below a figure, and a mark of synthetic data at its top right corner.
+
+    Parameters
+    ----------
+    figure : Figure
+    line : str
+        Source and date of the data.
+    synthetic : str
+        The mark; empty for real data.
+    """
     figure.text(0.005, -0.005, line, ha="left", va="top", fontsize=7, color="#555555")
     if synthetic:
         figure.text(0.995, 1.005, synthetic.upper(), ha="right", va="bottom", fontsize=7.5, color="#8A2A00")
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG that is the same for the same figure."""
+    """Write a figure as PNG; the same figure gives the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI, bbox_inches="tight", pad_inches=0.08, metadata={"Software": None})

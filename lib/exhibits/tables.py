@@ -1,4 +1,4 @@
-"""Exhibit tables as HTML, from their CSV and a format per column."""
+"""Tables of exhibits as HTML, from their CSV and a format per column."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from great_tables import GT, loc, style
 
 from lib.exhibits.translations import Translations, translations
 
-#: what a column's values are; percent and points take fractions
+#: functions that format a column's values; percent and share take fractions
 FORMATS = {
-    "percent": lambda text, value: text.percent(value),
-    "share": lambda text, value: text.percent(value, signed=False),
-    "points": lambda text, value: f"{value:+.1f}",
-    "score": lambda text, value: f"{value:.2f}",
-    "change": lambda text, value: f"{value:+.2f}",
-    "number": lambda text, value: f"{value:,.2f}",
-    "count": lambda text, value: f"{value:,.0f}",
+    "percent": lambda t, value: t.percent(value),
+    "share": lambda t, value: t.percent(value, signed=False),
+    "points": lambda t, value: f"{value:+.1f}",
+    "score": lambda t, value: f"{value:.2f}",
+    "change": lambda t, value: f"{value:+.2f}",
+    "number": lambda t, value: f"{value:,.2f}",
+    "count": lambda t, value: f"{value:,.0f}",
 }
-#: what a cell is when its row says so: the unit of a change, the name of a metric
+#: format of a cell by the identifier in its row: the unit of a change, the name of a metric
 ROW_FORMATS = {"fraction": "percent", "basis points": "points", "sharpe": "score", "calmar": "score"} | dict.fromkeys(
     ("annual_return", "annual_volatility", "max_drawdown", "ytd_return", "week_return"), "percent"
 )
 MISSING = "–"
-#: of a longer table only so many last rows are shown, a year of sessions; the CSV holds them all
-LONGEST = 260
+#: last rows that are shown of a long table, about one year of sessions; the CSV has them all
+MAX_ROWS = 260
 
 
 def table_html(path: Path, exhibit: dict, language: str) -> str:
@@ -36,39 +36,44 @@ def table_html(path: Path, exhibit: dict, language: str) -> str:
     path : Path
         Its CSV.
     exhibit : dict
-        Its record: ``notebook``, ``number``, ``formats``, a key of ``FORMATS`` by column, and ``words``, what stands
-        for a heading or a word of the CSV before the translations are asked. A format may instead name another column
-        whose words say it row by row, by ``ROW_FORMATS`` or as keys of ``FORMATS``. A table of more than ``LONGEST``
-        rows shows its last ones and names the CSV.
+        Its record: ``notebook``, ``number``; ``formats``, a key of ``FORMATS`` by column, or the name of another
+        column that has the format of each row, as a key of ``ROW_FORMATS`` or ``FORMATS``; ``words``, labels of
+        headings and values, which precede the translations.
     language : str
         Of ``name`` and ``name_en`` only the one in this language is shown; headings come from the translations.
+
+    Returns
+    -------
+    str
+        The last ``MAX_ROWS`` rows; a note under a longer table names the CSV.
     """
+    t = translations(language)
     table = pd.read_csv(path, dtype={"symbol": str}, keep_default_na=True)
-    made = _great_table(table.tail(LONGEST), exhibit, translations(language))
-    if len(table) > LONGEST:
+    great_table = _great_table(table.tail(MAX_ROWS), exhibit, t)
+    if len(table) > MAX_ROWS:
         file = f"{path.parent.name}/{path.name}"
-        made = made.tab_source_note(
-            translations(language)("common.last_rows", shown=LONGEST, rows=len(table), file=file)
-        )
-    return made.as_raw_html()
+        great_table = great_table.tab_source_note(t("common.last_rows", shown=MAX_ROWS, rows=len(table), file=file))
+    return great_table.as_raw_html()
 
 
-def _great_table(table: pd.DataFrame, exhibit: dict, text: Translations) -> GT:
-    formats, words = exhibit.get("formats", {}), exhibit.get("words", {})
-    table = table.replace(words)
-    shown, numeric = pd.DataFrame(index=table.index), []
-    for column in table.columns:
-        # a column called format only tells how the others are shown
-        if column in {"format", *_other_name(table, text.language)}:
-            continue
+def _great_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> GT:
+    """Return a table with formatted cells and translated headings, numbers to the right."""
+    formats = exhibit.get("formats", {})
+    labels = exhibit.get("words", {})
+    table = table.replace(labels)
+    shown = pd.DataFrame(index=table.index)
+    numeric = []
+    # a column named format has the formats of the others
+    hidden = {"format", *_other_language(table, t.language)}
+    for column in [column for column in table.columns if column not in hidden]:
         if column in formats or pd.api.types.is_numeric_dtype(table[column]):
             numeric.append(column)
-        shown[column] = _cells(table, column, formats.get(column), exhibit["notebook"], text)
-    labels = {column: words.get(column) or _heading(column, exhibit["notebook"], text) for column in shown}
+        shown[column] = _cells(table, column, formats.get(column), exhibit["notebook"], t)
+    headings = {column: labels.get(column) or _heading(column, exhibit["notebook"], t) for column in shown}
     textual = [column for column in shown if column not in numeric]
     return (
         GT(shown, id=f"table-{exhibit['number']}")
-        .cols_label(labels)
+        .cols_label(headings)
         .cols_align("right", numeric)
         .cols_align("left", textual)
         .tab_style(style.text(weight="bold"), loc.column_labels())
@@ -76,32 +81,32 @@ def _great_table(table: pd.DataFrame, exhibit: dict, text: Translations) -> GT:
     )
 
 
-def _other_name(table: pd.DataFrame, language: str) -> set[str]:
-    """Return the columns in the other language: of a column and its twin with ``_en`` only one is shown."""
-    twice = {column for column in table.columns if f"{column}_en" in table.columns}
-    return twice if language == "en" else {f"{column}_en" for column in twice}
+def _other_language(table: pd.DataFrame, language: str) -> set[str]:
+    """Return the columns in the other language: of a column and the same with ``_en`` only one is shown."""
+    chinese = {column for column in table.columns if f"{column}_en" in table.columns}
+    return chinese if language == "en" else {f"{column}_en" for column in chinese}
 
 
-def _cells(table: pd.DataFrame, column: str, kind: str | None, notebook: str, text: Translations) -> list[str]:
+def _cells(table: pd.DataFrame, column: str, kind: str | None, notebook: str, t: Translations) -> list[str]:
     kinds = table[kind].replace(ROW_FORMATS) if kind in table.columns else [kind] * len(table)
-    return [_cell(value, kind, notebook, text) for value, kind in zip(table[column], kinds, strict=True)]
+    return [_cell(value, kind, notebook, t) for value, kind in zip(table[column], kinds, strict=True)]
 
 
-def _cell(value, kind: str | None, notebook: str, text: Translations) -> str:
+def _cell(value, kind: str | None, notebook: str, t: Translations) -> str:
     if pd.isna(value):
         return MISSING
     if kind in FORMATS:
-        return FORMATS[kind](text, value)
+        return FORMATS[kind](t, value)
     if isinstance(value, float):
         return f"{value:,.4g}"
-    # words that stand for themselves in tables, such as group names, are translated where the translations have them
-    return _lookup(f"value.{value}", notebook, text) or str(value)
+    # text values such as group names are translated where the translations have them
+    return _lookup(f"value.{value}", notebook, t) or str(value)
 
 
-def _heading(column: str, notebook: str, text: Translations) -> str:
-    return _lookup(f"column.{column}", notebook, text) or column
+def _heading(column: str, notebook: str, t: Translations) -> str:
+    return _lookup(f"column.{column}", notebook, t) or column
 
 
-def _lookup(key: str, notebook: str, text: Translations) -> str | None:
+def _lookup(key: str, notebook: str, t: Translations) -> str | None:
     """Return a text of the notebook, else the common one, else None."""
-    return next((text(f"{stem}.{key}") for stem in (notebook, "common") if text.has(f"{stem}.{key}")), None)
+    return next((t(f"{stem}.{key}") for stem in (notebook, "common") if t.has(f"{stem}.{key}")), None)

@@ -1,4 +1,4 @@
-"""Translations: every word a reader sees, keyed by language."""
+"""Translations: the texts that readers see, by language and key."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal, get_args
 
 import pandas as pd
 import yaml
@@ -14,21 +15,22 @@ import yaml
 from lib.market.errors import ParameterError
 
 FOLDER = Path(__file__).resolve().parent / "text"
-LANGUAGES = ("en", "zh")
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
 @dataclass(frozen=True)
 class Translations:
     """The texts of one language.
 
-    Called with a key such as ``01_market_recap.title`` and the values its text asks for in braces.
+    Called with a key such as ``01_market_recap.title`` and the values of the placeholders in its text.
     """
 
     language: str
     texts: Mapping[str, str]
 
     def __call__(self, key: str, **values) -> str:
-        """Return a text; ParameterError when the translations lack it or a value it asks for."""
+        """Return a text; ParameterError when it, or the value of a placeholder in it, is missing."""
         if key not in self.texts:
             near = difflib.get_close_matches(key, self.texts, n=1)
             raise ParameterError(
@@ -42,7 +44,7 @@ class Translations:
             raise ParameterError(
                 f"the text {key} cannot be filled: {error!r}",
                 file=FOLDER / self.language,
-                remedy="pass the values that stand in braces in the text",
+                remedy="pass a value for each placeholder in the text",
             ) from error
 
     def has(self, key: str) -> bool:
@@ -50,11 +52,21 @@ class Translations:
         return key in self.texts
 
     def percent(self, value: float, decimals: int = 2, signed: bool = True) -> str:
-        """Write a fraction as percent; a missing one as a dash."""
-        return "–" if pd.isna(value) else f"{value:{'+' if signed else ''}.{decimals}%}"
+        """Format a fraction as percent.
+
+        Parameters
+        ----------
+        value : float
+            NaN gives a dash.
+        decimals : int
+        signed : bool
+            Write the plus sign of positive numbers.
+        """
+        sign = "+" if signed else ""
+        return "–" if pd.isna(value) else f"{value:{sign}.{decimals}%}"
 
     def date(self, date) -> str:
-        """Write a date the way the language does."""
+        """Format a date as the language writes it; a missing one as a dash."""
         if pd.isna(date):
             return "–"
         date = pd.Timestamp(date)
@@ -68,18 +80,19 @@ def translations(language: str) -> Translations:
     Raises
     ------
     ParameterError
-        The suite does not speak the language.
+        There are no translations in this language.
     """
     if language not in LANGUAGES:
-        raise ParameterError(f"there is no edition in {language!r}", remedy=f"choose from {', '.join(LANGUAGES)}")
-    texts = {}
+        raise ParameterError(f"no translations for language {language!r}", remedy=f"choose {', '.join(LANGUAGES)}")
+    texts: dict[str, str] = {}
     for path in sorted((FOLDER / language).glob("*.yaml")):
         texts |= _flat(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, path.stem)
     return Translations(language, texts)
 
 
 def _flat(tree: Mapping, prefix: str) -> dict[str, str]:
-    flat = {}
+    """Return the texts of a nested mapping by their dotted keys."""
+    flat: dict[str, str] = {}
     for key, value in tree.items():
         name = f"{prefix}.{key}"
         flat |= _flat(value, name) if isinstance(value, Mapping) else {name: str(value)}

@@ -1,4 +1,4 @@
-"""The report's parts, put together from what the notebooks of a run left in its folder."""
+"""The parts of the report as HTML, from the exhibits, facts and manifest in a run's folder."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from IPython.display import HTML
 from IPython.utils.capture import capture_output
 from markupsafe import Markup
 
-from lib.exhibits.notebook_run import Run
+from lib.exhibits.notebook_run import OUTPUTS, Run
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
 from lib.exhibits.tables import table_html
-from lib.market.universe import universe
+from lib.market.errors import RunError
+from lib.market.universe import read_universe
 from lib.report.changes import changes, previous_run
 from lib.report.commentary import Commentary, comment
 from lib.report.html import environment
 from lib.report.manifest import NAME, Manifest
 from lib.report.scorecard import counts, scorecard
-
-OUTPUTS = Path(__file__).resolve().parents[2] / "outputs"
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,13 @@ class Assembly:
     Attributes
     ----------
     run : Run
-        Gives language, names and the market.
+        Run of the report notebook: language, names, market.
     folder : Path or None
-        Where the exhibits lie; None when there is no run to assemble.
+        Folder of the results; None when there are none.
     manifest : Manifest or None
-        None when the notebooks were run by hand, without the weekly run.
+        None when the notebooks were run one by one, without the weekly run.
     exhibits : list of dict
-        The exhibits' records, main ones in the order of their numbers, then the supplements.
+        Records of the exhibits by number, the supplements last.
     """
 
     run: Run
@@ -48,10 +47,10 @@ class Assembly:
     exhibits: list[dict]
 
     def comment(self, settings: WeeklyReport) -> Commentary | None:
-        """Write the commentary on the results and hand it over; None when there is no run to comment on."""
+        """Write the commentary to the run's folder and return it; None when there are no results."""
         if self.folder is None:
             return None
-        said = comment(
+        commentary = comment(
             self.folder,
             self.run.t,
             settings,
@@ -59,98 +58,113 @@ class Assembly:
             synthetic=self._source_file() if self.run.market.source.synthetic else None,
             names=self.run.names(self._assets()).to_dict(),
         )
-        said.write(self.run.out)
-        return said
+        commentary.write(self.run.out)
+        return commentary
 
-    def lead(self, said: Commentary | None) -> HTML:
-        """Return what stands above everything else: that the market is made up, if it is, and the key points."""
-        return self._render("lead", said=said)
+    def lead(self, commentary: Commentary | None) -> HTML:
+        """Return the first part: the note on synthetic data, if they are, and the key points."""
+        return self._render("lead", commentary=commentary)
 
-    def risks(self, said: Commentary | None) -> HTML:
+    def risks(self, commentary: Commentary | None) -> HTML:
         """Return the risk paragraph."""
-        return self._render("risks", said=said)
+        return self._render("risks", commentary=commentary)
 
-    def sections(self, said: Commentary | None = None) -> list[HTML]:
-        """Return one part per section: what is said, its exhibits, and in place of each missing one the reason."""
+    def sections(self, commentary: Commentary | None = None) -> list[HTML]:
+        """Return one part per section: its paragraph, its exhibits, and the reason for each missing one."""
         if self.folder is None:
             return [self._render("none", as_of=f"{self.run.market.as_of:%Y-%m-%d}")]
-        return [self.section(name, said.sections.get(name) if said else None) for name in self._names()]
+        paragraphs = commentary.sections if commentary else {}
+        return [self.section(name, paragraphs.get(name)) for name in self._names()]
 
     def section(self, name: str, paragraph: list | None = None) -> HTML:
         """Return the part of one notebook."""
         record = self.manifest.section(name) if self.manifest else None
-        made = {exhibit["number"]: exhibit for exhibit in self.exhibits if exhibit["notebook"] == name}
-        numbers = sorted({*made, *(record.exhibits if record else ())}, key=_place)
-        items = [{"number": number, "exhibit": self._filled(made.get(number))} for number in numbers]
+        records = [exhibit for exhibit in self.exhibits if exhibit["notebook"] == name]
+        exhibits = {exhibit["number"]: self._filled(exhibit, self._results) for exhibit in records}
+        numbers = sorted({*exhibits, *(record.exhibits if record else ())}, key=_exhibit_order)
+        items = [{"number": number, "exhibit": exhibits.get(number)} for number in numbers]
         return self._render("section", name=name, record=record, items=items, paragraph=paragraph)
 
     def changes(self, settings: WeeklyReport) -> HTML:
-        """Return what changed against the previous run, saved as supplement 51."""
-        previous, broken = previous_run(self.folder.parent, self.manifest) if self.manifest else (None, [])
-        missing, shown = [], None
+        """Return the changes since the previous run, saved as supplement 51."""
+        previous: Path | None = None
+        broken: list[str] = []
+        missing: list[str] = []
+        shown = None
+        if self.manifest:
+            previous, broken = previous_run(self._results.parent, self.manifest)
         if previous:
-            table, missing = changes(self.folder, previous, self.run.t, settings, self._assets())
+            table, missing = changes(self._results, previous, self.run.t, settings, self._assets())
             if len(table):
                 kinds = dict.fromkeys(("previous", "latest", "change"), "format")
                 shown = self._saved("s51", "changes", table, kinds, previous=self.run.t.date(previous.name))
-        labels = [self._label(number) for number in missing]
-        words = {"broken": broken, "missing": labels, "shown": shown, "settings": settings}
-        return self._render("changes", previous=previous and previous.name, **words)
+        return self._render(
+            "changes",
+            previous=previous and previous.name,
+            broken=broken,
+            missing=[self.run.label(number) for number in missing],
+            shown=shown,
+            settings=settings,
+        )
 
     def scorecard(self) -> HTML:
-        """Return the published numbers of the week beside this run's, saved as supplement 50."""
-        week, verdicts, shown = published_week(self.run.market.week.last) if self.folder else None, {}, None
+        """Return the comparison of the run with the published numbers of the week, saved as supplement 50."""
+        week = published_week(self.run.market.week.last) if self.folder else None
+        verdicts: dict[str, int] = {}
+        shown = None
         if week:
-            table = scorecard(week, self.folder, self.run.t, synthetic=self.run.market.source.synthetic)
+            table = scorecard(week, self._results, self.run.t, synthetic=self.run.market.source.synthetic)
             verdicts = counts(table)
             kinds = dict.fromkeys(("published", "value", "difference", "tolerance"), "format")
             shown = self._saved("s50", "scorecard", table, kinds)
         return self._render("scorecard", week=week, verdicts=verdicts, shown=shown)
 
     def quality(self) -> HTML:
-        """Return the data-quality table: what the checks at the door found, up to the run's date."""
+        """Return the results of the data-quality checks, up to the run's date."""
         findings = self.run.market.quality()
         order = {"refuse": 0, "quarantine": 1, "repair": 2, "warn": 3}
         findings = findings.sort_values("level", key=lambda level: level.map(order), kind="stable")
         rows = findings.astype(object).where(findings.notna(), None).to_dict("records")
-        return self._render("quality", rows=rows, as_of=f"{self.run.market.as_of:%Y-%m-%d}", day=_day)
+        return self._render("quality", rows=rows, as_of=f"{self.run.market.as_of:%Y-%m-%d}", iso=_iso_date)
 
     def parameters(self) -> HTML:
-        """Return the parameters of every notebook; nothing to show when the notebooks were run by hand."""
+        """Return the parameters of every notebook; empty without a manifest."""
         if self.manifest is None:
             return HTML("")
         return self._render("parameters", parameters=self.manifest.parameters, names=list(self.manifest.parameters))
 
     def status(self) -> pd.DataFrame:
-        """Return what became of each section: ``section``, ``status``, ``error``, ``exhibits`` (how many)."""
-        counts = pd.Series([exhibit["notebook"] for exhibit in self.exhibits], dtype=object).value_counts()
+        """Return the outcome of each section: ``section``, ``status``, ``error``, ``exhibits`` (number of them)."""
+        numbers = pd.Series([exhibit["notebook"] for exhibit in self.exhibits], dtype=object).value_counts()
         records = {record.name: record for record in self.manifest.sections} if self.manifest else {}
-        return pd.DataFrame(
-            [
-                {
-                    "section": name,
-                    "status": records[name].status if name in records else "ok",
-                    "error": (records[name].error if name in records else None) or "",
-                    "exhibits": int(counts.get(name, 0)),
-                }
-                for name in self._names()
-            ],
-            columns=["section", "status", "error", "exhibits"],
-        )
+        rows = []
+        for name in self._names():
+            record = records.get(name)
+            status = record.status if record else "ok"
+            error = (record.error if record else None) or ""
+            rows.append((name, status, error, int(numbers.get(name, 0))))
+        return pd.DataFrame(rows, columns=["section", "status", "error", "exhibits"])
+
+    @property
+    def _results(self) -> Path:
+        """The folder of the results."""
+        if self.folder is None:
+            raise RunError("there are no results to show", file=self.run.out, remedy="run the other notebooks first")
+        return self.folder
 
     def _assets(self) -> pd.DataFrame:
-        """Return the names of the instruments that head the columns of exhibit 16."""
+        """Return the instruments in the columns of exhibit 16, with their names."""
         parameters = self.manifest.parameters if self.manifest else {}
-        return universe(parameters.get("05_global_allocation", {}).get("universe", "allocation"))
+        return read_universe(parameters.get("05_global_allocation", {}).get("universe", "allocation"))
 
     def _missing(self, name: str) -> tuple[str, ...]:
-        """Return the exhibits that a section had to make and did not."""
+        """Return the exhibits of a section that are missing."""
         record = self.manifest.section(name) if self.manifest else None
-        made = {exhibit["number"] for exhibit in self.exhibits}
-        return tuple(number for number in (record.exhibits if record else ()) if number not in made)
+        present = {exhibit["number"] for exhibit in self.exhibits}
+        return tuple(number for number in (record.exhibits if record else ()) if number not in present)
 
     def _source_file(self) -> str:
-        """Return the file that says where the data come from."""
+        """Return the file that names the source of the data."""
         if self.manifest:
             return NAME
         return f"exhibits/fig{self.exhibits[0]['number']}_{self.exhibits[0]['slug']}.json"
@@ -161,19 +175,17 @@ class Assembly:
         return sorted({exhibit["notebook"] for exhibit in self.exhibits} - {self.run.notebook})
 
     def _saved(self, number: str, slug: str, table: pd.DataFrame, formats: dict, **values) -> dict:
-        """Save an exhibit of the report's own; return its record, to be shown the way the report shows exhibits."""
+        """Save an exhibit that the report makes itself and return its record with its table."""
         with capture_output():
             self.run.exhibit(number, slug, table, formats=formats, values=values, show_table=True)
         path = self.run.out / "exhibits" / f"fig{number}_{slug}.json"
         return self._filled(json.loads(path.read_text(encoding="utf-8")), self.run.out)
 
-    def _filled(self, exhibit: dict | None, folder: Path | None = None) -> dict | None:
-        """Add to an exhibit's record its picture and its table."""
-        if exhibit is None:
-            return None
+    def _filled(self, exhibit: dict, folder: Path) -> dict:
+        """Return an exhibit's record with its picture and its table."""
         filled = dict(exhibit, picture=None, table=None)
         for file in exhibit["files"]:
-            path = (folder or self.folder) / file
+            path = folder / file
             if path.suffix == ".png":
                 filled["picture"] = base64.b64encode(path.read_bytes()).decode("ascii")
             elif path.suffix == ".csv":
@@ -181,20 +193,15 @@ class Assembly:
         return filled
 
     def _render(self, template: str, **values) -> HTML:
-        made = environment().get_template(f"{template}.html.j2").render(t=self.run.t, exhibit=self._label, **values)
-        return HTML(made)
-
-    def _label(self, number: str) -> str:
-        """Return what an exhibit is called in the run's language."""
-        key = "common.supplement" if number.startswith("s") else "common.exhibit"
-        return self.run.t(key, number=int(number.lstrip("s")))
+        parts = environment().get_template(f"{template}.html.j2")
+        return HTML(parts.render(t=self.run.t, exhibit=self.run.label, **values))
 
 
 def collect(run: Run, outputs: Path = OUTPUTS) -> Assembly:
     """Find the results that belong to a run.
 
-    In the weekly run they lie in the run's own folder. A notebook that is run by hand takes the newest of
-    ``outputs/interactive/<session>`` and ``outputs/<session>`` that was made of the same data for the same session.
+    In the weekly run they are in the run's folder. A notebook that is run interactively takes the newer of
+    ``outputs/interactive/<session>`` and ``outputs/<session>`` that is of the same data and session.
     """
     candidates = [folder for folder in (run.out, outputs / f"{run.market.as_of:%Y-%m-%d}") if _fits(folder, run)]
     if not candidates:
@@ -203,11 +210,11 @@ def collect(run: Run, outputs: Path = OUTPUTS) -> Assembly:
     folder = (inside or sorted(candidates, key=lambda path: (path / "exhibits").stat().st_mtime))[-1]
     records = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "exhibits").glob("*.json")]
     manifest = Manifest.read(folder) if (folder / NAME).exists() else None
-    return Assembly(run, folder, manifest, sorted(records, key=lambda record: _place(record["number"])))
+    return Assembly(run, folder, manifest, sorted(records, key=lambda record: _exhibit_order(record["number"])))
 
 
 def _fits(folder: Path, run: Run) -> bool:
-    """Tell whether a folder holds results of the run's data for its session."""
+    """Return whether a folder has results of the run's data for its session."""
     if (folder / NAME).exists():
         manifest = Manifest.read(folder)
         return manifest.as_of == f"{run.market.as_of:%Y-%m-%d}" and manifest.source == run.market.source.name
@@ -215,9 +222,9 @@ def _fits(folder: Path, run: Run) -> bool:
     return bool(sources) and sources <= set(run.market.source.label.values())
 
 
-def _place(number: str) -> tuple[bool, int]:
+def _exhibit_order(number: str) -> tuple[bool, int]:
     return number.startswith("s"), int(number.lstrip("s"))
 
 
-def _day(date) -> str:
+def _iso_date(date: pd.Timestamp | None) -> str:
     return "" if date is None else f"{date:%Y-%m-%d}"

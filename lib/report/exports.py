@@ -1,4 +1,4 @@
-"""What a finished run is exported to: the page, its PDF, and the notebooks as appendices."""
+"""Export of a finished run: the report as HTML and PDF, the notebooks as appendices."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from lib.report.pdf import export_pdf
 
 
 def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) -> None:
-    """Export a run and record in its manifest what became of each file.
+    """Export a run and record the outcome of each file in its manifest.
 
-    The page comes first and has to succeed; a failure of any other file is recorded, makes the run a failed one, and
-    keeps none of the others from being written.
+    The HTML of the report comes first and has to succeed. A failure of any other file is recorded and sets the run's
+    status to failed; the remaining files are still written.
 
     Parameters
     ----------
     folder : Path
         The run's folder.
     plan : Plan
-        Names the report notebook and says whether appendices show code.
+        The report notebook, and whether appendices show code.
     manifest : Manifest
         ``exports`` and, on a failure, ``status`` are set.
     t : Translations
@@ -48,7 +48,7 @@ def _report_pdf(page: Path, manifest: Manifest, t: Translations) -> list[str]:
 
 
 def _appendices(folder: Path, plan: Plan, manifest: Manifest, t: Translations) -> list[ExportRecord]:
-    """Export every notebook that was executed but the report's, whose outputs are the page itself."""
+    """Export every executed notebook except that of the report, and return the records of the files."""
     records = []
     for section in manifest.sections:
         if section.name == plan.report:
@@ -61,17 +61,17 @@ def _appendices(folder: Path, plan: Plan, manifest: Manifest, t: Translations) -
 
 
 def _appendix(executed: Path, target: Path, code: bool, manifest: Manifest, t: Translations) -> list[str]:
-    made = export_appendix(executed, target, code=code, manifest=manifest)
-    return [told(issue, t) for issue in made.issues]
+    appendix = export_appendix(executed, target, code=code, manifest=manifest)
+    return [told(issue, t) for issue in appendix.issues]
 
 
 def _attempt(file: str, make: Callable[[], list[str]]) -> ExportRecord:
-    """Make a file; ``make`` returns what its reader has to know."""
+    """Export a file with ``make``, which returns notes, and return the record of it."""
     try:
         return ExportRecord(file=file, notes=make())
     except SuiteError as error:
         return ExportRecord(file=file, status="failed", error=str(error))
-    except Exception as error:  # one odd cell must not cost the other exports; it is recorded and told
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}, line {place.lineno}"
+    except Exception as error:  # one cell must not cost the other exports; the error is recorded and shown
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}, line {frame.lineno}"
         return ExportRecord(file=file, status="failed", error=f"{type(error).__name__}: {error} ({where})")

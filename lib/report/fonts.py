@@ -1,4 +1,4 @@
-"""The one packaged font: what it covers, and the part of it that a page carries along."""
+"""The packaged Chinese font: the characters it covers, and the subset of it that a page embeds."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 from matplotlib import get_data_path
 
-FOLDER = Path(pylopdf_fonts_zh_cn.__file__).parent
+FONT_FOLDER = Path(pylopdf_fonts_zh_cn.__file__).parent
 #: Noto Sans SC, under the SIL Open Font License
-SANS = FOLDER / "NotoSansSC-Regular.otf"
-#: what follows it in the font lists of figures and of the PDF
-SECOND = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"
-#: characters without a picture of their own: spaces, breaks, joiners, variation selectors
-UNSEEN = frozenset("\t\n\r\f\u00ad\u200b\u200c\u200d\u2028\u2029\u2060\ufe0e\ufe0f\ufeff")
+SANS = FONT_FOLDER / "NotoSansSC-Regular.otf"
+#: the next font in the lists of figures and of the PDF
+FALLBACK = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"
+#: characters without a glyph: spaces, breaks, joiners, variation selectors
+INVISIBLE = frozenset("\t\n\r\f\u00ad\u200b\u200c\u200d\u2028\u2029\u2060\ufe0e\ufe0f\ufeff")
 
 
 @lru_cache(maxsize=1)
-def covered() -> frozenset[str]:
-    """Return every character that the packaged font or the one after it can draw."""
-    return frozenset(chr(code) for path in (SANS, SECOND) for code in TTFont(path, lazy=True).getBestCmap()) | UNSEEN
+def covered_characters() -> frozenset[str]:
+    """Return every character that the packaged font or the fallback can draw."""
+    codes = (code for path in (SANS, FALLBACK) for code in TTFont(path, lazy=True).getBestCmap())
+    return frozenset(map(chr, codes)) | INVISIBLE
 
 
-def missing(text: str) -> list[str]:
-    """Return the characters of a text that no font can draw, each once, in the order of the code points."""
-    return sorted(set(text) - covered())
+def missing_characters(text: str) -> list[str]:
+    """Return the characters of a text without a glyph in any font, each once, by code point."""
+    return sorted(set(text) - covered_characters())
 
 
 def is_chinese(character: str) -> bool:
-    """Tell whether a character is one that machines without Chinese fonts lack: ideographs and their punctuation."""
-    return character >= "\u2e80" and character not in UNSEEN
+    """Return whether a character needs a Chinese font: ideographs and their punctuation."""
+    return character >= "\u2e80" and character not in INVISIBLE
 
 
 def font_face(text: str) -> str:
-    """Return the CSS rule that carries along the Chinese characters of a text.
+    """Return the CSS rule that embeds the Chinese characters of a text.
 
     Parameters
     ----------
     text : str
-        All that a page shows. Its Latin letters stay with the reader's own font.
+        All text of a page. Latin letters use the fonts of the reader's machine.
 
     Returns
     -------
@@ -51,26 +52,27 @@ def font_face(text: str) -> str:
         An ``@font-face`` rule for the family ``Report Chinese`` with the font as data (WOFF), empty for a text
         without Chinese.
     """
-    wanted = frozenset(filter(is_chinese, set(text)))
-    return _font_face("".join(sorted(wanted))) if wanted else ""
+    chinese = sorted(filter(is_chinese, set(text)))
+    return _font_face("".join(chinese)) if chinese else ""
 
 
 @lru_cache(maxsize=8)
 def _font_face(characters: str) -> str:
+    """Return the rule with a subset of the font; the same characters give the same bytes."""
     # WOFF2 would be a tenth smaller and take eight times as long
     options = subset.Options(flavor="woff", layout_features=[], desubroutinize=True)
-    options.drop_tables += ["GSUB", "GPOS", "GDEF", "BASE", "VORG", "vhea", "vmtx"]  # nothing here sets text upright
+    options.drop_tables += ["GSUB", "GPOS", "GDEF", "BASE", "VORG", "vhea", "vmtx"]  # no vertical text
     font = subset.load_font(SANS, options)
-    cut = subset.Subsetter(options)
-    cut.populate(text=characters)
-    cut.subset(font)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(text=characters)
+    subsetter.subset(font)
     # the modification time would make two pages of the same text differ
     font["head"].modified = font["head"].created
     font.recalcTimestamp = False
-    held = io.BytesIO()
+    buffer = io.BytesIO()
     font.flavor = "woff"
-    font.save(held)
-    data = base64.b64encode(held.getvalue()).decode("ascii")
+    font.save(buffer)
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return (
         '@font-face { font-family: "Report Chinese"; font-display: block; unicode-range: U+2E80-10FFFF; '
         f"src: url(data:font/woff;base64,{data}) format('woff'); }}"

@@ -1,4 +1,4 @@
-"""The list of all runs in a folder: one page, made anew after each run."""
+"""Index page of all runs in a folder, written after each run."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ INDEX = "index.html"
 
 @dataclass(frozen=True)
 class Entry:
-    """One folder of the list.
+    """One run of the index.
 
     Attributes
     ----------
     name : str
-        Of the folder.
+        Name of its folder.
     manifest : Manifest or None
         None when it cannot be read.
     headline : str or None
         None when the run has no commentary.
     files : list of str
-        Those of ``report.html``, ``report.pdf`` and the manifest that there are.
+        Those of ``report.html``, ``report.pdf`` and the manifest that exist.
     faults : list of str
-        What is wrong with the folder.
+        Missing or unreadable files.
     """
 
     name: str
@@ -42,21 +42,14 @@ class Entry:
 
 
 def entries(out: Path) -> list[Entry]:
-    """Return the runs in a folder, latest session first; a run that cannot be read is among them with its fault."""
+    """Return the runs in a folder, latest session first, those that cannot be read with their faults."""
     folders = [path for path in out.iterdir() if path.is_dir() and not path.name.startswith(".")]
     runs = [path for path in folders if DATE.fullmatch(path.name) or (path / NAME).exists()]
     return [_entry(path) for path in sorted(runs, reverse=True)]
 
 
 def write_index(out: Path, t: Translations) -> Path:
-    """Write ``index.html`` in a folder of runs, aside and then renamed.
-
-    Parameters
-    ----------
-    out : Path
-    t : Translations
-        In the language that the page is to have.
-    """
+    """Write ``index.html`` in a folder of runs in one step, in the language of the translations."""
     aside = out / f".{INDEX}-{os.getpid()}"
     aside.write_text(render_page("index.html.j2", t=t, entries=entries(out)), encoding="utf-8")
     os.replace(aside, out / INDEX)
@@ -64,7 +57,10 @@ def write_index(out: Path, t: Translations) -> Path:
 
 
 def _entry(folder: Path) -> Entry:
-    faults, manifest, headline = [], None, None
+    """Return the entry of a run's folder; what cannot be read becomes a fault."""
+    faults = []
+    manifest = None
+    headline = None
     try:
         manifest = Manifest.read(folder)
         headline = headline_of(folder)

@@ -1,4 +1,4 @@
-"""The manifest of a run: what ran, on what, with which result. Every other file of a run may be read in its light."""
+"""Manifest of a run: its inputs, the status of each section and of each exported file."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ PACKAGES = (
 
 
 class SectionRecord(BaseModel):
-    """What became of one notebook.
+    """Record of one notebook.
 
     Attributes
     ----------
     name : str
         The notebook's stem.
     status : str
-        ``ok``; ``failed``, see ``error`` and ``cell``; ``skipped``, because what it needs failed; ``reused`` from the
-        earlier run.
+        ``ok``; ``failed``, see ``error`` and ``cell``; ``skipped``, because a section it needs failed; ``reused`` from
+        the earlier run.
     seconds : float
-        Run time; of a reused section that of the run it comes from.
+        Run time; of a reused section that of its original run.
     cell : int or None
-        The code cell that failed, counted from 1 with the injected parameters.
+        The code cell that failed, from 1, including the injected parameters.
     source : str or None
-        The head of that cell.
+        First lines of that cell.
     fingerprint : str
-        Of all it rests on: data, parameters, notebook, code and the sections it needs.
+        Hash of its inputs: data, parameters, notebook, code and the sections it needs.
     exhibits : list of str
-        The numbers it has to make.
+        Numbers of its exhibits in the plan.
     files : list of str
-        The files it made, relative to the run's folder.
+        Files it wrote, relative to the run's folder.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -66,21 +66,21 @@ class SectionRecord(BaseModel):
 
     @property
     def done(self) -> bool:
-        """Tell whether its results are there, from this run or an earlier one."""
+        """Whether it has results, from this run or an earlier one."""
         return self.status in ("ok", "reused")
 
 
 class ExportRecord(BaseModel):
-    """What became of one exported file.
+    """Record of one exported file.
 
     Attributes
     ----------
     file : str
-        Relative to the run's folder; of an appendix the PDF, beside which its HTML lies.
+        Relative to the run's folder; of an appendix its PDF, next to which is its HTML.
     status : str
         ``ok``, or ``failed``, see ``error``.
     notes : list of str
-        The cells that are not shown as they are, and what to do about them.
+        Cells that are not shown as they are, with remedies.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -92,27 +92,27 @@ class ExportRecord(BaseModel):
 
     @property
     def done(self) -> bool:
-        """Tell whether the file is there."""
+        """Whether the file was written."""
         return self.status == "ok"
 
 
 class Manifest(BaseModel):
-    """What a run was and how it ended.
+    """Inputs and outcome of a run.
 
     Attributes
     ----------
     as_of, requested_as_of : str
-        The session the report was made for, and the date asked for.
+        The session of the report, and the date that was requested.
     stale_sessions : int
         Sessions between the two.
     source, source_label, synthetic
-        The data's source, what the exhibits call it in each language, whether it is made up.
+        Source of the data, its label in each language, whether the data are synthetic.
     status : str
-        ``ok``, or ``failed`` when any section failed or was skipped, or a file could not be exported.
+        ``ok``, or ``failed`` when a section failed or was skipped or a file was not exported.
     exports : list of ExportRecord
-        The page, its PDF and the appendices.
+        The report as HTML and PDF, and the appendices.
     fingerprint : str
-        Of the data up to ``as_of``, the parameters and the code.
+        Hash of the data up to ``as_of``, the parameters and the code.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -139,18 +139,18 @@ class Manifest(BaseModel):
         return self.stale_sessions == 0 and asked > made
 
     def section(self, name: str) -> SectionRecord | None:
-        """Return a section's record, None when the run has no such section."""
+        """Return a section's record, None when the section is not in the manifest."""
         return next((record for record in self.sections if record.name == name), None)
 
     def write(self, folder: Path) -> None:
-        """Write the manifest aside and rename it."""
+        """Write the manifest in one step."""
         aside = folder / f"{NAME}.tmp"
         aside.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
         os.replace(aside, folder / NAME)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """Read a run's manifest; RunError when there is none, or when it cannot be read."""
+        """Read a run's manifest; RunError when it is missing or cannot be read."""
         path = folder / NAME
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
@@ -166,7 +166,7 @@ def versions() -> dict[str, str]:
 
 
 def code_fingerprint(params: Path = PARAMS) -> str:
-    """Return a hash of the suite's code, texts and universes, and of the packages it stands on."""
+    """Return a hash of the suite's code, texts and universes, and of the versions of packages it uses."""
     files = [path for path in sorted(LIB.rglob("*")) if path.suffix in CODE_SUFFIXES]
     files += sorted((Path(params) / "universe").glob("*.csv"))
     return fingerprint([(path.name, path) for path in files], versions())

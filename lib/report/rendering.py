@@ -1,4 +1,4 @@
-"""Notebook cells as HTML: nbconvert's plain template, with formulas marked instead of left to a script."""
+"""Notebook cells as HTML by nbconvert's plain template, with formulas marked for a later conversion."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from traitlets.config import Config
 
-from lib.report.formulas import script
+from lib.report.formulas import math_script
 
-#: richest first; scripts are left out, a page that is mailed or printed has no use for them
+#: formats of outputs, richest first; no scripts, because pages are mailed and printed
 FORMATS = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
 
 
 class MathRenderer(IPythonRenderer):
-    """Renders Markdown with each formula as the element that ``lib.report.formulas`` converts later."""
+    """Renders Markdown with each formula as an element that ``lib.report.formulas`` converts."""
 
     def block_math(self, body: str) -> str:
-        """Return a formula of its own line."""
-        return script(body.strip(), display=True)
+        """Return a displayed formula."""
+        return math_script(body.strip(), display=True)
 
     def inline_math(self, body: str) -> str:
         """Return a formula within a line."""
-        return script(body.strip(), display=False)
+        return math_script(body.strip(), display=False)
 
     def latex_environment(self, name: str, body: str) -> str:
         """Return an environment such as ``align``."""
-        return script(f"\\begin{{{name}}}{body}\\end{{{name}}}", display=True)
+        return math_script(f"\\begin{{{name}}}{body}\\end{{{name}}}", display=True)
 
 
 class PlainExporter(HTMLExporter):
-    """nbconvert's HTML without its second look at the finished page, which takes seconds on a page full of tables."""
+    """nbconvert's HTML exporter without its second parse of the page, which takes seconds with many tables."""
 
     def from_notebook_node(self, nb: nbformat.NotebookNode, resources: dict | None = None, **kw: Any):
-        """Convert a notebook; pictures without a description are the caller's to describe."""
+        """Return the HTML and resources of a notebook; pictures without alternative text stay without."""
         resources = self._init_resources(resources)
         self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self))
         widgets = WidgetsDataTypeFilter(notebook_metadata=self._nb_metadata, parent=self, resources=resources)
@@ -49,7 +49,7 @@ class PlainExporter(HTMLExporter):
 
     @pass_context
     def markdown2html(self, context, source: str) -> str:
-        """Render Markdown with its formulas marked and the pictures beside the notebook taken in."""
+        """Render Markdown with formulas marked and pictures in the notebook's folder embedded."""
         renderer = MathRenderer(
             escape=False,
             attachments=context.get("cell", {}).get("attachments", {}),
@@ -69,14 +69,14 @@ def cells_html(notebook: nbformat.NotebookNode, *, code: bool, folder: str = "")
     code : bool
         With the code of its cells.
     folder : str
-        Where the pictures lie that its prose shows.
+        Folder of the pictures in its Markdown.
     """
     return _exporter(code).from_notebook_node(notebook, {"metadata": {"path": folder}})[0]
 
 
 @lru_cache
 def _exporter(code: bool) -> PlainExporter:
-    """Return the exporter; it is kept, since making its templates takes longer than rendering a notebook."""
+    """Return the cached exporter: compiling its templates takes longer than rendering a notebook."""
     config = Config({"NbConvertBase": {"display_data_priority": FORMATS}})
     return PlainExporter(
         template_name="basic",

@@ -1,4 +1,4 @@
-"""Cells of a notebook that no page can show as they are: what is put in their place, and what to do about them."""
+"""Sanitizing of notebook cells that a page cannot show as they are, with an issue and a remedy for each."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from lib.exhibits.translations import Translations
 from lib.report.rendering import FORMATS, cells_html
 
 #: rows of a table and lines of a text that a page shows of one output
-ROWS, LINES = 300, 300
-#: what a live notebook would run: a library draws it in the browser
+ROWS = 300
+LINES = 300
+#: outputs that a library draws in the browser
 INTERACTIVE = re.compile(r"application/(vnd\.(jupyter\.widget-view|plotly|bokehjs|vega)[^ ]*|javascript)")
 ATTACHMENT = re.compile(r"attachment:([^)\s\"']+)")
 
@@ -32,9 +33,9 @@ class CellIssue:
     Attributes
     ----------
     cell : int
-        Counted from 1, prose and code.
+        Its number from 1, Markdown and code cells together.
     what : str
-        What is odd, and what the page shows instead.
+        The issue, and what the page shows instead.
     remedy : str
     """
 
@@ -44,33 +45,34 @@ class CellIssue:
 
 
 def sanitize(notebook: NotebookNode, t: Translations) -> list[CellIssue]:
-    """Make every cell of a notebook one that a page can show, in place, and return those that were changed.
+    """Change the cells of a notebook in place to what a page can show, and return an issue for each change.
 
-    Interactive output without a picture of itself, pictures that cannot be read and attachments that are missing are
-    left out; huge tables and texts are cut. Of the formats of an output only the one that the page shows is kept.
+    Interactive output without a static picture, unreadable pictures and missing attachments are removed; long tables
+    and texts are cut. Of the formats of an output only the one that the page shows is kept.
     """
     return [
         _issue(number, key, t, **values)
         for number, cell in enumerate(notebook.cells, start=1)
-        for key, values in _settle_cell(cell, number, t)
+        for key, values in _sanitize_cell(cell, number, t)
     ]
 
 
 def leave_out_unrendered(notebook: NotebookNode, t: Translations) -> list[CellIssue]:
-    """Empty the cells of a notebook that nbconvert cannot render, found one by one, and return them."""
-    found = []
-    for place, cell in enumerate(notebook.cells):
+    """Empty the cells of a notebook that nbconvert cannot render, in place, and return an issue for each."""
+    issues = []
+    for position, cell in enumerate(notebook.cells):
         if not _renders(cell):
-            notebook.cells[place] = new_markdown_cell("")
-            found.append(_issue(place + 1, "unrendered", t))
-    return found
+            notebook.cells[position] = new_markdown_cell("")
+            issues.append(_issue(position + 1, "unrendered", t))
+    return issues
 
 
 def _issue(number: int, key: str, t: Translations, **values) -> CellIssue:
     return CellIssue(number, t(f"export.odd.{key}.what", **values), t(f"export.odd.{key}.remedy"))
 
 
-def _settle_cell(cell: NotebookNode, number: int, t: Translations) -> Iterator[tuple[str, dict]]:
+def _sanitize_cell(cell: NotebookNode, number: int, t: Translations) -> Iterator[tuple[str, dict]]:
+    """Change a cell in place; yield the key and the values of the text on each issue."""
     if cell.cell_type == "raw":
         kind = cell.metadata.get("raw_mimetype", "")
         if kind not in ("", "text/html"):
@@ -90,12 +92,12 @@ def _settle_cell(cell: NotebookNode, number: int, t: Translations) -> Iterator[t
             elif output.output_type == "error":
                 yield "error", {"error": f"{output.get('ename', '')}: {output.get('evalue', '')}"}
             else:
-                yield from _settle_data(output, number, t)
+                yield from _sanitize_data(output, number, t)
         cell.outputs = [output for output in cell.outputs if "data" not in output or output.data]
 
 
 def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Join what a cell printed piece by piece."""
+    """Return outputs with consecutive printed texts joined."""
     merged: list[NotebookNode] = []
     for output in outputs:
         last = merged[-1] if merged else None
@@ -106,46 +108,48 @@ def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return merged
 
 
-def _settle_data(output: NotebookNode, number: int, t: Translations) -> Iterator[tuple[str, dict]]:
-    """Keep the one format of an output that the page shows."""
-    data = {kind: _joined(content) for kind, content in output.data.items()}
-    live = next(filter(INTERACTIVE.match, data), None)
+def _sanitize_data(output: NotebookNode, number: int, t: Translations) -> Iterator[tuple[str, dict]]:
+    """Reduce an output to the format that the page shows; yield issues as ``_sanitize_cell`` does."""
+    data = {kind: _as_text(content) for kind, content in output.data.items()}
+    interactive = next(filter(INTERACTIVE.match, data), None)
     html = data.get("text/html")
-    if html is not None and _draws_nothing(html):
-        live = live or "text/html"
+    if html is not None and _needs_scripts(html):
+        interactive = interactive or "text/html"
         del data["text/html"]
-    if live and not any(kind.startswith("image/") for kind in data) and "text/html" not in data:
-        yield "interactive", {"kind": live}
+    if interactive and not any(kind.startswith("image/") for kind in data) and "text/html" not in data:
+        yield "interactive", {"kind": interactive}
     for kind in ("image/svg+xml", "image/png", "image/jpeg"):
         if kind in data and not readable(kind, data[kind]):
             del data[kind]
             yield "picture", {"kind": kind}
     shown = next((kind for kind in FORMATS if kind in data), None)
-    if shown is None and not live and data:
+    if shown is None and not interactive and data:
         yield "unknown", {"kind": next(iter(data))}
     if shown == "text/html":
-        cut, rows = _shortened(data[shown])
+        shortened, rows = _shortened(data[shown])
         if rows:
-            data[shown] = cut
+            data[shown] = shortened
             yield "long_table", {"shown": ROWS, "rows": rows}
-    elif shown == "text/plain" and len(lines := data[shown].splitlines()) > LINES:
-        data[shown] = "\n".join(lines[:LINES])
-        yield "long_text", {"shown": LINES, "lines": len(lines)}
+    elif shown == "text/plain":
+        lines = data[shown].splitlines()
+        if len(lines) > LINES:
+            data[shown] = "\n".join(lines[:LINES])
+            yield "long_text", {"shown": LINES, "lines": len(lines)}
     output.data = NotebookNode({shown: data[shown]} if shown else {})
     if shown and shown.startswith("image/"):
         output.metadata.setdefault(shown, NotebookNode())
         output.metadata[shown].setdefault("alt", t("export.picture_of_cell", cell=number))
 
 
-def _joined(content) -> str:
-    """Return the content of one format as text; older notebooks keep it as a list of lines."""
+def _as_text(content: object) -> str:
+    """Return the content of one format as text; in older notebooks it is a list of lines."""
     if isinstance(content, list):
         return "".join(map(str, content))
     return content if isinstance(content, str) else str(content)
 
 
-def _draws_nothing(html: str) -> bool:
-    """Tell whether a piece of HTML is empty without the scripts that would fill it."""
+def _needs_scripts(html: str) -> bool:
+    """Return whether an HTML fragment is empty without its scripts and frames."""
     if "<script" not in html.lower() and "<iframe" not in html.lower():
         return False
     soup = BeautifulSoup(html, "html.parser")
@@ -155,7 +159,7 @@ def _draws_nothing(html: str) -> bool:
 
 
 def readable(kind: str, content: str) -> bool:
-    """Tell whether a picture of an output can be read."""
+    """Return whether a picture of an output can be read."""
     try:
         if kind == "image/svg+xml":
             return ElementTree.fromstring(content).tag.endswith("svg")
@@ -167,10 +171,11 @@ def readable(kind: str, content: str) -> bool:
 
 
 def _shortened(html: str) -> tuple[str, int]:
-    """Cut the tables of a piece of HTML; return it and the rows of its longest table, 0 when none was cut."""
+    """Return HTML with its tables cut, and the rows of its longest table, 0 when none was cut."""
     if html.count("<tr") <= ROWS:
         return html, 0
-    soup, longest = BeautifulSoup(html, "html.parser"), 0
+    soup = BeautifulSoup(html, "html.parser")
+    longest = 0
     for table in soup.find_all("table"):
         rows = table.select("tbody tr") or table.find_all("tr")
         for row in rows[ROWS:]:
@@ -180,9 +185,9 @@ def _shortened(html: str) -> tuple[str, int]:
 
 
 def _renders(cell: NotebookNode) -> bool:
-    """Tell whether nbconvert can render a cell."""
+    """Return whether nbconvert can render a cell."""
     try:
         cells_html(NotebookNode(cells=[cell], metadata={}, nbformat=4, nbformat_minor=5), code=True)
-    except Exception:  # whatever a plugin or a filter raises: the cell is named instead
+    except Exception:  # plugins and filters raise anything; the caller names the cell
         return False
     return True

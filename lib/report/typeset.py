@@ -1,4 +1,4 @@
-"""The content of a page as Typst: what pandoc would drop or Typst could not set is turned into what both know."""
+"""Content of a page as Typst source: HTML is first rewritten to what pandoc converts and Typst can typeset."""
 
 from __future__ import annotations
 
@@ -6,72 +6,82 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pypandoc
-from bs4 import BeautifulSoup, Tag
+from bs4 import Tag
 
 from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
-from lib.report.fonts import missing
+from lib.report.fonts import missing_characters
 from lib.report.formulas import tex_of, to_typst
+from lib.report.soup import attribute, classes
 
 DATA_URI = re.compile(r"data:image/([a-z+]+)[^,]*?(;base64)?,(.*)", re.IGNORECASE | re.DOTALL)
-#: what Typst reads, by the name in a data URI
+#: picture formats of Typst by their names in a data URI
 PICTURES = {"png": "png", "jpeg": "jpg", "jpg": "jpg", "gif": "gif", "webp": "webp", "svg+xml": "svg"}
-#: size of the type in points up to so many columns
+#: largest number of columns for each font size in points
 SIZES = ((5, 8.5), (7, 8.0), (9, 7.0), (12, 6.0), (16, 5.0))
-#: more columns than this are unreadable on A4; the rest is left to the HTML and the CSV, and said
-WIDEST = SIZES[-1][0]
-#: a picture of so many pixels is as wide as the page
+#: columns of the widest table that is readable on A4; a note refers to HTML and CSV for the others
+MAX_COLUMNS = SIZES[-1][0]
+#: width of a page in pixels of a picture
 PAGE_PIXELS = 860
-#: a cell that spans more rows is cut into them
-LONGEST_SPAN = 12
-#: a word longer than this may be broken after a sign
+#: rows that a cell spans at most; a longer one is split, so that a page can end within it
+MAX_SPAN = 12
+#: letters from which on a word may be broken after punctuation
 LONG_WORD = 16
 BREAKS = re.compile(r"(?<=[_(),./=*+;|:-])(?=\w)")
-#: elements that stand for themselves, outside of a paragraph
+#: elements that are not part of a paragraph
 BLOCKS = ("p", "div", "section", "article", "table", "figure", "pre", "ul", "ol", "dl", "h1", "h2", "h3", "h4", "h5")
-#: pandoc writes the first item of a list on the line that styles it, where Typst sees no item
+#: pandoc writes the first item of a list on the line of its style, where Typst does not recognise it
 STYLED_LIST = re.compile(r"^(#set text\(.*\);) ([-+] )", re.MULTILINE)
-#: stands for a piece while pandoc converts
-MARK = re.compile(r"PIECE[0-9]+ECEIP")
+#: placeholder of a picture or a formula during pandoc's conversion
+PLACEHOLDER = re.compile(r"PIECE[0-9]+ECEIP")
 REPLACEMENT = "□"
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A picture or a formula: the Typst code that sets it, and the code that names it where it cannot be set."""
+    """A picture or a formula: its Typst code, and the code that replaces it when Typst rejects it."""
 
     code: str
-    instead: str
+    fallback: str
 
 
 @dataclass(frozen=True)
 class TypstSource:
-    """A page's content as Typst.
+    """A page's content as Typst source.
 
     Attributes
     ----------
     body : str
-        With a mark in place of each piece.
+        With a placeholder for each picture and formula.
     pieces : dict of str to Piece
-        By their marks.
+        Pictures and formulas by placeholder.
     """
 
     body: str
     pieces: dict[str, Piece]
 
-    def text(self, without: set[str] = frozenset()) -> str:
-        """Return the Typst code; of the pieces in ``without`` only the names."""
-        pieces = {key: piece.instead if key in without else piece.code for key, piece in self.pieces.items()}
-        return MARK.sub(lambda found: pieces.get(found[0], found[0]), self.body)
+    def text(self, without: Set[str] = frozenset()) -> str:
+        """Return the Typst code, with the fallbacks of the pieces in ``without``."""
+        pieces = {key: piece.fallback if key in without else piece.code for key, piece in self.pieces.items()}
+        return PLACEHOLDER.sub(lambda match: pieces.get(match[0], match[0]), self.body)
 
 
 def typeset(main: Tag, folder: Path, t: Translations) -> TypstSource:
-    """Turn the content of a page into Typst; its pictures are written to ``folder``.
+    """Convert the content of a page to Typst.
+
+    Parameters
+    ----------
+    main : Tag
+        The content; it is changed in place.
+    folder : Path
+        The pictures are written there.
+    t : Translations
 
     Raises
     ------
@@ -82,87 +92,90 @@ def typeset(main: Tag, folder: Path, t: Translations) -> TypstSource:
     try:
         body = pypandoc.convert_text(main.decode_contents(), "typst", format="html", extra_args=["--wrap=none"])
     except RuntimeError as error:
-        raise RunError(f"pandoc cannot convert the page: {error}", remedy="look for odd HTML in its cells") from error
+        raise RunError(f"pandoc cannot convert the page: {error}", remedy="check the HTML in its cells") from error
     return TypstSource(STYLED_LIST.sub(r"\1\n\2", body), pieces)
 
 
 def _prepare(main: Tag, folder: Path, t: Translations) -> dict[str, Piece]:
-    """Put marks in place of pictures and formulas and return these; make the rest what pandoc and Typst know."""
+    """Rewrite a page in place to HTML that pandoc converts, and return its pictures and formulas by placeholder."""
     for tag in main.find_all(["style", "script", "button", "input"]):
-        if not tag.get("type", "").startswith("math/tex"):
+        if not attribute(tag, "type").startswith("math/tex"):
             tag.decompose()
     for folded in main.find_all("details"):
-        _unfold(folded, t)
+        _replace_folded(folded, t)
     for code in main.select("div.highlight > pre"):
         source = code.get_text()
         code.clear()
-        code["class"] = ["python"]
-        code.append(Tag(name="code"))
-        code.code.string = source
+        code["class"] = "python"
+        content = Tag(name="code")
+        content.string = source
+        code.append(content)
     for number in main.select(".exhibit-number"):
         number.append(" · ")
     for level in range(2, 7):
         for heading in main.find_all(f"h{level}"):
             heading.name = f"h{level - 1}"
     pieces: dict[str, Piece] = {}
-    _formulas(main, pieces)
-    _pictures(main, folder, pieces, t)
+    _extract_formulas(main, pieces)
+    _extract_pictures(main, folder, pieces, t)
     for exhibit in main.select("article.exhibit"):
-        _keep_words_with_table(exhibit)
+        _keep_text_with_table(exhibit)
     for table in main.find_all("table"):
-        _fit(table, t)
-    _settle_targets(main)
-    _unwrap(main)
-    _quiet(main)
+        _fit_table(table, t)
+    _remove_unlinked_ids(main)
+    _unwrap_boxes(main)
+    _style_notes(main)
     for text in main.find_all(string=True):
-        if missing(text):
+        if missing_characters(text):
             text.replace_with(drawable(text))
     return pieces
 
 
-def _unfold(folded: Tag, t: Translations) -> None:
-    """Leave out what the page folds away, and say where it is."""
-    note = BeautifulSoup("<p class='source'></p>", "html.parser").p
+def _replace_folded(folded: Tag, t: Translations) -> None:
+    """Replace a folded table by a note on its file."""
+    note = Tag(name="p", attrs={"class": "source"})
     file = folded.get("data-file")
     note.string = t("export.pdf_folded", file=file) if file else t("export.pdf_folded_html")
     folded.replace_with(note)
 
 
-def _formulas(main: Tag, pieces: dict[str, Piece]) -> None:
-    tags = [(tag, tex_of(tag)) for tag in main.find_all("math")]
-    known = [(tag, formula) for tag, formula in tags if formula]
-    converted = to_typst([formula for _, formula in known])
-    for (tag, (tex, display)), typst in zip(known, converted, strict=True):
-        alt, code = _quoted(drawable(tex)), f"#raw({_quoted(drawable(tex))})"
+def _extract_formulas(main: Tag, pieces: dict[str, Piece]) -> None:
+    """Replace the formulas of a page by placeholders and add them to ``pieces``."""
+    tags = [tag for tag in main.find_all("math") if tex_of(tag)]
+    formulas = [formula for formula in map(tex_of, tags) if formula]
+    for tag, (tex, display), typst in zip(tags, formulas, to_typst(formulas), strict=True):
+        alt = _quoted(drawable(tex))
+        fallback = f"#raw({alt})"
         block = "true" if display else "false"
-        made = f"#math.equation(block: {block}, alt: {alt}, {drawable(typst)})" if typst else code
-        tag.replace_with(_mark(pieces, Piece(made, code)))
+        code = f"#math.equation(block: {block}, alt: {alt}, {drawable(typst)})" if typst else fallback
+        tag.replace_with(_placeholder(pieces, Piece(code, fallback)))
 
 
-def _pictures(main: Tag, folder: Path, pieces: dict[str, Piece], t: Translations) -> None:
-    """Write the page's pictures as files and make each, with the caption that follows it, a figure."""
-    for drawn in main.find_all("svg"):
-        if drawn.find_parent("svg") is None:
-            label = drawn.get("aria-label") or (drawn.title.get_text() if drawn.title else "")
-            drawn.attrs.setdefault("xmlns", "http://www.w3.org/2000/svg")
-            data = base64.b64encode(str(drawn).encode()).decode()
-            drawn.replace_with(Tag(name="img", attrs={"alt": label, "src": f"data:image/svg+xml;base64,{data}"}))
+def _extract_pictures(main: Tag, folder: Path, pieces: dict[str, Piece], t: Translations) -> None:
+    """Write the page's pictures to files and replace each, with the caption after it, by a figure."""
+    for svg in main.find_all("svg"):
+        if svg.find_parent("svg") is None:
+            label = svg.get("aria-label") or (svg.title.get_text() if svg.title else "")
+            svg.attrs.setdefault("xmlns", "http://www.w3.org/2000/svg")
+            data = base64.b64encode(str(svg).encode()).decode()
+            svg.replace_with(Tag(name="img", attrs={"alt": label, "src": f"data:image/svg+xml;base64,{data}"}))
     for number, image in enumerate(main.find_all("img"), start=1):
-        kind, content = picture(image.get("src", ""))
-        alt = drawable(image.get("alt") or t("export.picture", number=number))
-        instead = f"#unreadable({_quoted(t('export.pdf_no_picture', alt=alt))})"
-        code = instead
+        kind, content = picture(attribute(image, "src"))
+        alt = drawable(attribute(image, "alt") or t("export.picture", number=number))
+        fallback = f"#unreadable({_quoted(t('export.pdf_no_picture', alt=alt))})"
+        code = fallback
         if content is not None:
             file = f"picture-{number}.{kind}"
             (folder / file).write_bytes(content)
             code = f'#image("{file}", alt: {_quoted(alt)}, width: {_width(image)})'
-        _as_figure(image, _mark(pieces, Piece(code, instead)))
+        _as_figure(image, _placeholder(pieces, Piece(code, fallback)))
 
 
-def _mark(pieces: dict[str, Piece], piece: Piece) -> str:
-    mark = f"PIECE{len(pieces)}ECEIP"
-    pieces[mark] = piece
-    return mark
+def _placeholder(pieces: dict[str, Piece], piece: Piece) -> str:
+    """Add a picture or a formula to ``pieces`` and return its placeholder."""
+    placeholder = f"PIECE{len(pieces)}ECEIP"
+    pieces[placeholder] = piece
+    return placeholder
 
 
 def _quoted(text: str) -> str:
@@ -171,13 +184,13 @@ def _quoted(text: str) -> str:
 
 
 def _width(image: Tag) -> str:
-    """Return a picture's width: that of the page, or less where the page shows it smaller."""
-    asked = str(image.get("width", "")).removesuffix("px")
-    return f"{min(int(asked) / PAGE_PIXELS, 1):.0%}" if asked.isdigit() else "100%"
+    """Return a picture's width in percent of the page's."""
+    pixels = attribute(image, "width").removesuffix("px")
+    return f"{min(int(pixels) / PAGE_PIXELS, 1):.0%}" if pixels.isdigit() else "100%"
 
 
 def picture(address: str) -> tuple[str, bytes | None]:
-    """Return kind and content of a picture in a data URI; no content when Typst could not read it."""
+    """Return format and content of a picture in a data URI; None as content when Typst cannot read the format."""
     match = DATA_URI.match(address)
     if match is None or match[1].lower() not in PICTURES:
         return "", None
@@ -188,112 +201,125 @@ def picture(address: str) -> tuple[str, bytes | None]:
     return PICTURES[match[1].lower()], content
 
 
-def _as_figure(image: Tag, mark: str) -> None:
-    """Put a figure with the picture's mark in place of a picture, and the caption after it into the figure."""
+def _as_figure(image: Tag, placeholder: str) -> None:
+    """Replace a picture by a figure with its placeholder and the caption that follows it."""
     figure = Tag(name="figure")
     caption = image.find_next_sibling()
     image.replace_with(figure)
     content = Tag(name="p")
-    content.string = mark
+    content.string = placeholder
     figure.append(content)
-    if caption is not None and "caption" in caption.get("class", []):
+    if caption is not None and "caption" in classes(caption):
         caption.name = "figcaption"
         figure.append(caption.extract())
 
 
-def _keep_words_with_table(exhibit: Tag) -> None:
-    """Keep what stands above an exhibit's table on the page of the table."""
+def _keep_text_with_table(exhibit: Tag) -> None:
+    """Keep the text above an exhibit's table on the page of the table."""
     table = exhibit.find("table")
     if table is not None and exhibit.find("figure") is None:
         for tag in table.find_all_previous(["p", "ul"]):
             if exhibit not in tag.parents:
                 break
-            tag["class"] = [*tag.get("class", []), "kept"]
+            tag["class"] = " ".join([*classes(tag), "kept"])
 
 
-def _fit(table: Tag, t: Translations) -> None:
-    """Choose the size of a table's type by its columns, leave out columns past the widest, let long words break."""
-    rows = table.find_all("tr")
-    columns = max((sum(_span(cell) for cell in row.find_all(["td", "th"])) for row in rows), default=0)
-    if columns > WIDEST:
-        for row in rows:
-            place = 0
-            for cell in row.find_all(["td", "th"]):
-                place += _span(cell)
-                if place > WIDEST:
-                    cell.decompose()
-        note = Tag(name="p", attrs={"class": ["source"]})
-        note.string = t("export.pdf_wide", left=columns - WIDEST, columns=columns)
+def _fit_table(table: Tag, t: Translations) -> None:
+    """Fit a table to the page: font size by its columns, at most ``MAX_COLUMNS`` of them, breaks in long words."""
+    columns = max(map(_width_of_row, table.find_all("tr")), default=0)
+    if columns > MAX_COLUMNS:
+        for row in table.find_all("tr"):
+            _cut_row(row)
+        note = Tag(name="p", attrs={"class": "source"})
+        note.string = t("export.pdf_wide", left=columns - MAX_COLUMNS, columns=columns)
         table.insert_after(note)
-        columns = WIDEST
+        columns = MAX_COLUMNS
     for tag in table.find_all(["col", "colgroup"]):
         tag.decompose()
     for cell in table.select("tr > :first-child[rowspan]"):
-        _loosen(cell)
-    size = next(size for most, size in SIZES if columns <= most)
+        _split_span(cell)
+    size = next(size for limit, size in SIZES if columns <= limit)
     table.attrs = {"class": "typst:no-figure", "data-typst:text:size": f"{size}pt"}
     for cell in table.find_all(["td", "th"]):
-        right = {"gt_right", "number"} & set(cell.get("class", [])) or "right" in cell.get("style", "")
+        right = {"gt_right", "number"} & set(classes(cell)) or "right" in attribute(cell, "style")
         spans = {key: cell[key] for key in ("rowspan", "colspan") if key in cell.attrs}
         cell.attrs = spans | {"style": f"text-align: {'right' if right else 'left'}"}
-    for text in table.find_all(string=lambda text: any(len(word) > LONG_WORD for word in text.split())):
+    for text in table.find_all(string=_has_long_word):
         text.replace_with(BREAKS.sub("\u200b", text))
 
 
-def _loosen(cell: Tag) -> None:
-    """Let a page end within a cell that spans many rows, which Typst would keep together: say it in its first row."""
-    spanned = int(cell["rowspan"]) if cell["rowspan"].isdigit() else 1
-    if spanned > LONGEST_SPAN:
+def _has_long_word(text: str | None) -> bool:
+    return any(len(word) > LONG_WORD for word in (text or "").split())
+
+
+def _width_of_row(row: Tag) -> int:
+    return sum(_span(cell) for cell in row.find_all(["td", "th"]))
+
+
+def _cut_row(row: Tag) -> None:
+    """Remove the cells of a row that end beyond the last column that fits."""
+    end = 0
+    for cell in row.find_all(["td", "th"]):
+        end += _span(cell)
+        if end > MAX_COLUMNS:
+            cell.decompose()
+
+
+def _split_span(cell: Tag) -> None:
+    """Split a cell that spans many rows, which Typst would keep on one page; its first row has the text."""
+    spanned = _span(cell, "rowspan")
+    first = cell.find_parent("tr")
+    if spanned > MAX_SPAN and first:
         del cell["rowspan"]
-        for row in cell.parent.find_next_siblings("tr", limit=spanned - 1):
+        for row in first.find_next_siblings("tr", limit=spanned - 1):
             row.insert(0, Tag(name="td"))
 
 
-def _span(cell: Tag) -> int:
-    return int(cell.get("colspan", 1)) if str(cell.get("colspan", 1)).isdigit() else 1
+def _span(cell: Tag, direction: str = "colspan") -> int:
+    """Return over how many columns, or rows, a cell spans."""
+    span = attribute(cell, direction)
+    return int(span) if span.isdigit() else 1
 
 
-def _settle_targets(main: Tag) -> None:
-    """Keep the targets of links alone, each once: Typst refuses a link to a label that is missing or stands twice."""
-    links = {link["href"][1:] for link in main.select('a[href^="#"]')}
-    seen = set()
+def _remove_unlinked_ids(main: Tag) -> None:
+    """Keep only the ids that links refer to, each once: Typst rejects a missing and a duplicate label."""
+    links = {attribute(link, "href")[1:] for link in main.select('a[href^="#"]')}
+    kept = set()
     for tag in main.find_all(id=True):
-        if tag["id"] not in links or tag["id"] in seen:
+        if tag["id"] not in links or tag["id"] in kept:
             del tag["id"]
         else:
-            seen.add(tag["id"])
+            kept.add(tag["id"])
     for link in main.select('a[href^="#"]'):
-        if link["href"][1:] not in seen:
+        if attribute(link, "href")[1:] not in kept:
             link.unwrap()
 
 
-def _unwrap(main: Tag) -> None:
-    """Take away the boxes of the page, which Typst would keep as boxes that cannot hold a new page."""
+def _unwrap_boxes(main: Tag) -> None:
+    """Remove the boxes of the page, which Typst would not break across pages."""
     for tag in main.find_all(["div", "section", "article", "header"]):
-        if "gap" in tag.get("class", []):
+        if "gap" in classes(tag):
             continue
         if tag.find(BLOCKS):
             tag.unwrap()
         else:
-            tag.name, tag.attrs = "p", {key: tag[key] for key in ("class",) if key in tag.attrs}
+            tag.name = "p"
+            tag.attrs = {key: value for key, value in tag.attrs.items() if key == "class"}
 
 
-def _quiet(main: Tag) -> None:
-    """Set sources and notes small and grey, and gaps in the colour of a warning."""
+def _style_notes(main: Tag) -> None:
+    """Style sources and notes small and grey, and gaps in the colour of a warning."""
     small = {"data-typst:text:size": "7.5pt", "data-typst:text:fill": 'rgb("#56636f")'}
     for tag in main.select("p.source, ul.notes, .left-out, .kept"):
-        styles = {"data-typst:sticky": "true"} if "kept" in tag["class"] else {}
-        tag.wrap(Tag(name="div", attrs=styles | (small if {"source", "notes", "left-out"} & set(tag["class"]) else {})))
+        styles = {"data-typst:sticky": "true"} if "kept" in classes(tag) else {}
+        if {"source", "notes", "left-out"} & set(classes(tag)):
+            styles |= small
+        tag.wrap(Tag(name="div", attrs=styles))
     gap = {"data-typst:fill": 'rgb("#fdeff0")', "data-typst:inset": "7pt", "data-typst:width": "100%"}
     for tag in main.select("div.gap, p.gap"):
         tag.wrap(Tag(name="div", attrs=dict(gap)))
 
 
-def words(tag: Tag) -> str:
-    """Return the text of an element on one line."""
-    return " ".join(tag.get_text(" ").split())
-
-
 def drawable(text: str) -> str:
-    """Return a text with a box for each character that no font can draw, which PDF/UA would refuse."""
-    return re.sub("[" + "".join(map(re.escape, missing(text))) + "]", REPLACEMENT, text) if missing(text) else text
+    """Return a text with a box for each character without a glyph, which PDF/UA rejects."""
+    return text.translate(dict.fromkeys(map(ord, missing_characters(text)), REPLACEMENT))

@@ -50,11 +50,10 @@ def find(notebook: str, out: Path, notebooks: Path = NOTEBOOKS) -> tuple[Path, P
         what = f"{notebook} stands for {', '.join(sorted(names))}" if names else f"there is no notebook {notebook}"
         raise RunError(what, file=notebooks, remedy=f"choose one of {known}, or give the path of an .ipynb")
     name = names.pop()
-    found = {
-        path: path.parents[1] for path in out.glob(f"*/notebooks/{name}.ipynb") if (path.parents[1] / NAME).exists()
-    }
-    if _was_run(own[0]):
-        found[own[0]] = None
+    found: dict[Path, Path | None] = {own[0]: None} if _was_run(own[0]) else {}
+    for path in out.glob(f"*/notebooks/{name}.ipynb"):
+        if (path.parents[1] / NAME).exists():
+            found[path] = path.parents[1]
     if not found:
         remedy = "run it in JupyterLab (make lab) and save it, or make a report"
         raise RunError(f"{name} has not been run", file=own[0], remedy=remedy)

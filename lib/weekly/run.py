@@ -13,10 +13,10 @@ from lib.exhibits.notebook_run import ALLOW_STALE
 from lib.exhibits.parameters import PARAMS, Parameters, RunParameters
 from lib.exhibits.plan import NOTEBOOKS, Plan, Section, read_parameters, read_plan
 from lib.exhibits.published import FOLDER as PUBLISHED
-from lib.exhibits.translations import translations
+from lib.exhibits.translations import Language, translations
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
-from lib.market.ingest import NAMED, open_market
+from lib.market.ingest import NAMED_SOURCES, open_market
 from lib.market.pointintime import Market
 from lib.report.changes import previous_run
 from lib.report.exports import export_run
@@ -51,7 +51,7 @@ class Settings:
     as_of: str = "latest"
     data: str = "sample"
     out: Path = Path("outputs")
-    language: str = "en"
+    language: Language = "en"
     resume: bool = False
     allow_stale: bool = False
     accept_revisions: bool = False
@@ -82,7 +82,7 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
     """
     plan = read_plan(notebooks, params)
     parameters = read_parameters(plan, params)
-    data = settings.data if settings.data in NAMED else str(Path(settings.data).resolve())
+    data = settings.data if settings.data in NAMED_SOURCES else str(Path(settings.data).resolve())
     market = open_market(
         data,
         settings.as_of,
@@ -184,7 +184,7 @@ class _Run:
     def _section(self, section: Section, bar: tqdm) -> SectionRecord:
         inputs = self._inputs(section)
         record = SectionRecord(name=section.notebook, status="ok", fingerprint=inputs, exhibits=section.exhibits)
-        missing = [need for need in section.needs if not self.manifest.section(need).done]
+        missing = [record.name for record in self._needed(section) if not record.done]
         if missing:
             return record.model_copy(update={"status": "skipped", "error": f"it needs {', '.join(missing)}"})
         if reused := self._reuse(record):
@@ -208,18 +208,23 @@ class _Run:
             record.status, record.error = "failed", f"the notebook ended without exhibit {', '.join(absent)}"
         return record
 
+    def _needed(self, section: Section) -> list[SectionRecord]:
+        """Return the records of the sections that a section needs; the plan lets them run before it."""
+        records = {record.name: record for record in self.manifest.sections}
+        return [records[need] for need in section.needs]
+
     def _inputs(self, section: Section) -> str:
         """Return a hash of all that a section rests on."""
         notebook = section.notebook
         if notebook == self.plan.report:
-            upstream = [
-                (record.name, record.done, record.error, record.fingerprint) for record in self.manifest.sections
-            ]
+            sections = self.manifest.sections
+            upstream: list[object] = [(each.name, each.done, each.error, each.fingerprint) for each in sections]
             previous, _ = previous_run(self.target.parent, self.manifest)
-            upstream += [Manifest.read(previous).fingerprint] if previous else []
+            if previous:
+                upstream.append(Manifest.read(previous).fingerprint)
             upstream += sorted(PUBLISHED.glob(f"{self.market.week.last:%Y-%m-%d}.yaml"))
         else:
-            upstream = [self.manifest.section(need).fingerprint for need in section.needs]
+            upstream = [record.fingerprint for record in self._needed(section)]
         return fingerprint(
             self.data,
             self.code,

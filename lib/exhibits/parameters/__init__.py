@@ -1,4 +1,4 @@
-"""The parameters of every notebook: typed, checked before anything starts."""
+"""Parameters of the notebooks: typed, and checked before a run starts."""
 
 from lib.exhibits.parameters.base import RUN_PARAMETERS, Parameters, RunParameters, Symbol
 from lib.exhibits.parameters.reading import PARAMS, checked, load, model_of, read_yaml

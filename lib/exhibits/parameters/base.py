@@ -1,12 +1,14 @@
-"""What every notebook's parameters have in common."""
+"""Base class of the parameters, and the parameters that all notebooks of a run share."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-#: a code such as "000300.SH"; always text, since YAML reads an unquoted 000300 as the number 192
+from lib.exhibits.translations import Language
+
+#: a code such as "000300.SH"; always text, because YAML reads an unquoted 000300 as the number 192
 Symbol = Annotated[str, Field(min_length=1, description="an instrument's code, in quotes")]
 
 #: set by the command line, the same for every notebook of a run
@@ -14,23 +16,23 @@ RUN_PARAMETERS = ("as_of", "data", "out", "language")
 
 
 class Parameters(BaseModel):
-    """The parameters of one notebook, without those that belong to the whole run.
+    """The parameters of one notebook, without those of the whole run.
 
-    Subclasses declare one field per parameter, without a default: the production value stands in
-    ``params/<notebook>.yaml`` and, equal to it, in the notebook's ``parameters`` cell. Values are taken as they are
-    written: text is never turned into a number, nor a number into text.
+    Subclasses declare one field per parameter, without a default: the production value is in
+    ``params/<notebook>.yaml`` and, equal to it, in the notebook's ``parameters`` cell. Types are strict: text is
+    never converted to a number, nor a number to text.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class RunParameters(Parameters):
-    """The parameters that the command line gives to every notebook.
+    """The parameters of a run that the command line passes to every notebook.
 
     Attributes
     ----------
     as_of : str
-        Date as 2025-06-13; the run uses the last stored session on or before it.
+        Date as 2025-06-13; the run is as of the last stored session on or before it.
     data : str
         ``sample``, ``sample-null``, ``store`` or a folder.
     out : str
@@ -42,4 +44,4 @@ class RunParameters(Parameters):
     as_of: Annotated[str, Field(min_length=1)]
     data: Annotated[str, Field(min_length=1)]
     out: str
-    language: Literal["en", "zh"]
+    language: Language

@@ -1,4 +1,4 @@
-"""From YAML to checked parameters: nothing is guessed, and every refusal names file, key and remedy."""
+"""Parameters from YAML, checked strictly: every error names file, key and remedy."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from lib.exhibits.parameters.base import RUN_PARAMETERS, Parameters
 from lib.market.errors import ParameterError
@@ -18,37 +19,35 @@ from lib.market.errors import ParameterError
 PARAMS = Path(__file__).resolve().parents[3] / "params"
 Model = TypeVar("Model", bound=BaseModel)
 
-#: what YAML 1.1 takes for text although it is meant as a number
+#: numbers such as 1e-4, which YAML 1.1 reads as text
 EXPONENT = re.compile(r"([-+]?\d+(?:\.\d*)?)[eE]([-+]?)(\d+)")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, which would let the second of two equal keys win without a word."""
+    """YAML's safe loader, with an error for a duplicate key instead of its silent replacement."""
 
     def construct_mapping(self, node, deep=False):
-        seen = set()
+        keys = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key} stands there twice", key_node.start_mark
-                )
-            seen.add(key)
+            if key in keys:
+                raise yaml.constructor.ConstructorError(None, None, f"duplicate key {key}", key_node.start_mark)
+            keys.add(key)
         return super().construct_mapping(node, deep)
 
 
 def model_of(notebook: str) -> type[Parameters]:
-    """Return the parameter model of a notebook: ``01_market_recap`` has its own in ``market_recap.py``.
+    """Return the parameter model of a notebook: that of ``01_market_recap`` is in ``market_recap.py``.
 
-    A notebook without such a module has no parameters of its own.
+    A notebook without such a module has no parameters.
     """
     name = f"lib.exhibits.parameters.{re.sub(r'^[0-9]+_', '', notebook)}"
     if importlib.util.find_spec(name) is None:
         return Parameters
     module = importlib.import_module(name)
-    models = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Parameters)]
-    own = [value for value in models if value.__module__ == name]
-    return own[-1]  # models of nested values stand before the one that uses them
+    classes = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == name]
+    models = [value for value in classes if issubclass(value, Parameters)]
+    return models[-1]  # models of nested values are defined before the one that uses them
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises
     ------
     ParameterError
-        No such file, not YAML, a key that stands there twice, or something else than ``key: value`` lines.
+        No such file, not YAML, a duplicate key, or something else than ``key: value`` lines.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
@@ -81,13 +80,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def checked(model: type[Model], content: dict[str, Any], file: Path) -> Model:
-    """Type and check parameters.
+    """Return content as typed and checked parameters.
+
+    Parameters
+    ----------
+    model : type of BaseModel
+        Fields, types and ranges.
+    content : dict
+        As read from YAML.
+    file : Path
+        Named in the error.
 
     Raises
     ------
     ParameterError
-        With every fault found: an unknown key and the nearest known one, a missing key, a wrong type, a value out of
-        its range.
+        Lists every fault: an unknown key with the nearest valid one, a missing key, a wrong type, a value out of
+        range.
     """
     try:
         return model.model_validate(content)
@@ -111,49 +119,45 @@ def load(notebook: str, folder: Path = PARAMS) -> Parameters:
     return checked(model_of(notebook), content, path)
 
 
-def _explain(model: type[BaseModel], fault: dict) -> tuple[str, str]:
-    """Say in plain words what pydantic found, and what to do."""
-    place = ".".join(str(step + 1) if isinstance(step, int) else step for step in fault["loc"])
-    value, kind = fault["input"], fault["type"]
+def _explain(model: type[BaseModel], fault: ErrorDetails) -> tuple[str, str]:
+    """Return message and remedy of a fault that pydantic found."""
+    key = ".".join(str(part + 1) if isinstance(part, int) else part for part in fault["loc"])
+    value = fault["input"]
+    kind = fault["type"]
     if kind == "extra_forbidden":
-        known = _keys(model, fault["loc"][:-1])
-        near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1, cutoff=0.5)
-        return (
-            f"unknown key {place}",
-            f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known) or 'none'}",
-        )
+        valid = _keys(model, fault["loc"][:-1])
+        near = difflib.get_close_matches(str(fault["loc"][-1]), valid, n=1, cutoff=0.5)
+        remedy = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(valid) or 'none'}"
+        return f"unknown key {key}", remedy
     if kind == "missing":
-        return f"the key {place} is missing", "add it; the notebook's parameters cell shows its default"
-    message = f"{place} is {value!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+        return f"the key {key} is missing", "add it; the notebook's parameters cell shows its default"
+    message = f"{key} is {value!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
     if kind == "string_type" and isinstance(value, int):
-        return message, f"put the text of {place} in quotes: YAML reads an unquoted 000300 as the number 192"
+        return message, f"put the text of {key} in quotes: YAML reads an unquoted 000300 as the number 192"
     if kind in ("float_type", "int_type") and isinstance(value, str):
-        if match := EXPONENT.fullmatch(value):
+        match = EXPONENT.fullmatch(value)
+        if match:
             digits, sign, exponent = match.groups()
             number = f"{digits if '.' in digits else digits + '.0'}e{sign or '+'}{exponent}"
-            return message, f"YAML reads {value} as text: write {place} as {number}"
-        return message, f"write {place} as a number, without quotes"
+            return message, f"YAML reads {value} as text: write {key} as {number}"
+        return message, f"write {key} as a number, without quotes"
     if kind == "int_type" and isinstance(value, float) and value.is_integer():
-        return message, f"write {place} as {int(value)}"
-    return message, f"correct {place}"
+        return message, f"write {key} as {int(value)}"
+    return message, f"correct {key}"
 
 
-def _keys(model: type[BaseModel], steps: tuple) -> list[str]:
-    """Return the known keys at a place inside a model, following nested models and lists of them."""
-    for step in steps:
-        if isinstance(step, str) and step in model.model_fields:
-            model = next(
-                (part for part in _parts(model.model_fields[step].annotation) if issubclass(part, BaseModel)), model
-            )
+def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the valid keys at a path inside a model, following nested models and lists of them."""
+    for key in path:
+        if isinstance(key, str) and key in model.model_fields:
+            types = _types(model.model_fields[key].annotation)
+            model = next((nested for nested in types if issubclass(nested, BaseModel)), model)
     return list(model.model_fields)
 
 
-def _parts(annotation) -> list[type]:
-    inner = getattr(annotation, "__args__", ())
-    return (
-        [part for arg in inner for part in _parts(arg)]
-        if inner
-        else [annotation]
-        if isinstance(annotation, type)
-        else []
-    )
+def _types(annotation: object) -> list[type]:
+    """Return the classes of an annotation, those of its arguments for a generic one."""
+    arguments = getattr(annotation, "__args__", ())
+    if arguments:
+        return [nested for argument in arguments for nested in _types(argument)]
+    return [annotation] if isinstance(annotation, type) else []

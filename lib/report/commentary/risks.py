@@ -100,12 +100,12 @@ def _concentration(tables: Tables, settings: WeeklyReport, names: Mapping[str, s
 
 
 def _luck(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
-    """Say with which probability the rotation's excess return is more than the luck of its trials."""
+    """Say with which probability the rotation's true Sharpe ratio of the excess return is above zero."""
     table = tables("s26")
     if table and table.value("probability", "value") < settings.confidence:
         yield write(
             table.text.language,
             "risk.luck",
             probability=table.quote("probability", "value", "share"),
-            trials=table.quote("trials", "value", "count"),
+            t=table.quote("t_stat", "value", "score"),
         )
