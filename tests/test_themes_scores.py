@@ -329,3 +329,10 @@ def test_every_feature_has_a_name_of_its_own_in_both_languages():
     assert feature_name("return_250_skip_21", translations("en")) == "Return, 250 days without the last 21"
     with pytest.raises(ParameterError, match=r"feature\.unheard"):
         feature_name("unheard_5", translations("zh"))
+
+
+@pytest.mark.real
+def test_the_published_peak_gain_comes_out_of_the_real_folder(real_market):
+    panel = real_market.panel(["931160.CSI"], ("close", "low"), start="2025-03-03")
+    gain = ranking.gains(panel.frame(), panel.frame("low"), pd.Timestamp("2025-04-07"))
+    assert gain.loc["931160.CSI", "gain_peak"] == pytest.approx(0.3276, abs=5e-5)
