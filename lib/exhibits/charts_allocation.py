@@ -40,6 +40,7 @@ def stacked_weights(
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})  # fmt: skip
         floor = floor + height
     axes.set_xticks(places, [f"{date:%Y-%m}" for date in weights.index], rotation=45)
+    axes.set_ylim(0.0, 1.0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     handles, texts = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], texts[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
