@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmarks.measuring import beside_targets, warm_notebook
 from lib.market.ingest import open_market
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.models.assets import bond_value
 from lib.models.dividend_timing import dividend_timing
 from lib.portfolio.absolute import Rules, decide
@@ -24,7 +24,7 @@ NOTEBOOK = "04_absolute_return_etf"
 def whole_backtest() -> float:
     """Seconds from closes to the net asset value, sector scores given: stand-ins, timing, decisions, trades."""
     market = open_market("sample", AS_OF)
-    funds = universe("absolute_return")
+    funds = read_universe("absolute_return")
     funds = funds[funds["role"] != "alternative"]
     closes = market.panel(funds.index, start="2014-12-01").frame()
     named = funds[funds["proxy"] != ""]

@@ -56,13 +56,13 @@ def measure() -> list[dict]:
         _figure("week", own, "s", "bound of 10 s", own / 10.0),
         _figure("week_rows", rows, "rows"),
         _figure("week_requests", sent, "requests"),
-        _figure("week_refused", len(report.refused) + len(report.failures), "answers"),
+        _figure("week_refused", len(report.rejected) + len(report.failures), "answers"),
     ]
 
 
 def _update(home: Path, day: pd.Timestamp):
     from lib.market.providers.client import Client
-    from lib.market.providers.routes import read_providers
+    from lib.market.providers.registry import read_providers
     from lib.market.providers.update import update
 
     settings = read_providers().model_copy(update={"first_date": {"": FIRST}})

@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmarks.measuring import beside_targets
 from lib.market.ingest import open_market
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.models.assets import asset_values, values_on
 from lib.models.momentum import momentum
 from lib.models.pricing import cycle_views
@@ -36,7 +36,7 @@ def one_vector(repeats: int = 40) -> float:
 def walk_forward() -> tuple[float, float]:
     """Seconds of the monthly walk-forward from 2005 on the sample, and of its backtest."""
     market = open_market("sample", "2025-06-13")
-    assets = universe("allocation")
+    assets = read_universe("allocation")
     closes = market.closes(assets.index)
     begin = time.perf_counter()
     values = asset_values(closes, assets)

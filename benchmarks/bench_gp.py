@@ -32,6 +32,19 @@ PANDAS_FAMILIES = (
     "add", "sub", "mul", "max", "abs", "rank", "delta", "ts_sum", "ts_mean", "ts_std", "ts_zscore", "ts_min", "ts_max",
     "ts_rank", "ts_corr",
 )  # fmt: skip
+#: a search as large as those that the targets of speed were set for
+SEARCH = dict(
+    population=1000,
+    generations=5,
+    window=490,
+    validation=120,
+    horizon=20,
+    min_train_t=1.4,
+    min_validation_t=0.5,
+    max_correlation=0.7,
+    max_vif=5.0,
+    max_factors=20,
+)
 #: the programs of a search that starts at these depths, without parsimony and hoisting, have about twelve nodes
 DEEP = dict(init_depth=(5, 6), max_depth=9, max_length=40, parsimony=0.0, p_hoist=0.0)
 
@@ -162,7 +175,7 @@ def measure() -> list[dict]:
     def add(name, value, unit, against=None, ratio=None):
         results.append(dict(name=f"gp.{name}", value=value, unit=unit, against=against, ratio=ratio))
 
-    settings = Settings(window=1280, validation=120, population=1000, generations=5, **DEEP)
+    settings = Settings(**SEARCH | DEEP | {"window": 1280})
     narrow = window_of(1400, 32, settings)
     rate, length = both_cores(narrow, settings)
     add("programs_two_cores", rate, "1/s", "target 2000/s on 1400 x 32", rate / 2000)
@@ -207,7 +220,7 @@ def measure() -> list[dict]:
     add("peak_memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "GiB")
 
     start = time.perf_counter()
-    quarters = walk_forward(panel(1400, 32), Settings(), (0,), first="2016-06-01", n_jobs=2)
+    quarters = walk_forward(panel(1400, 32), Settings(**SEARCH), (0,), first="2016-06-01", n_jobs=2)
     seconds = time.perf_counter() - start
     add("walk_forward", seconds * 12 / len(quarters), "s per 12 quarters of 1000 x 5", "target 60 s", seconds / 60)
     return results

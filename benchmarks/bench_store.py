@@ -7,28 +7,29 @@ suite sets itself, or the obvious way to do the same.
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import pandas as pd
 
 from lib.market.ingest import open_market
 from lib.market.pointintime import Market
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "market"
+#: real market history, laid out like any data folder; measured too where it is given
+MARKET_FOLDER = os.environ.get("MARKET_FOLDER", "")
 AS_OF = "2025-06-13"
 
 
 def measure() -> list[dict]:
     with tempfile.TemporaryDirectory() as home:
         results = _source("sample", "sample", home, seconds=20)
-        if REAL.is_dir():
-            results += _source("folder", str(REAL), home, seconds=30)
-            results += _panels(open_market(str(REAL), AS_OF, store_dir=home))
+        if MARKET_FOLDER:
+            results += _source("folder", MARKET_FOLDER, home, seconds=30)
+            results += _panels(open_market(MARKET_FOLDER, AS_OF, store_dir=home))
         else:
             results += _panels(open_market("sample", AS_OF, store_dir=home))
     return results

@@ -1,93 +1,187 @@
 """Slow studies of the sector rotation: seeds and nulls on the sample, and a folder of real history when one is given.
 
 python benchmarks/study_gp.py                     the sample with its effects, and the null sample
-python benchmarks/study_gp.py <folder> [n_jobs]   the Shenwan and CITIC sectors of a data folder
+python benchmarks/study_gp.py <folder> [n_jobs]   the seeds of a data folder, and its null of twenty seeds, which is
+                                                  kept in params/studies and noted in docs/research
 """
 
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lib.exhibits.parameters import load
-from lib.market.ingest import open_market
-from lib.market.universe import universe
+from lib.market.ingest import STORES, open_market
+from lib.models.forecast_evaluation import EXECUTION_LAG, forward_returns, rank_ic
 from lib.models.gp.composite import average, rotation_scores, top_weights
-from lib.models.gp.inputs import factor_inputs, forward_returns, week_ends
-from lib.models.gp.objectives import rank_ic
+from lib.models.gp.inputs import Inputs, factor_inputs, join_panels, week_ends
+from lib.models.gp.null_study import NULL_STUDY, study_key
 from lib.models.gp.settings import Settings
 from lib.models.gp.walkforward import walk_forward
+from lib.models.sector_view import sector_panels
 from lib.portfolio.backtest import backtest
+from lib.portfolio.metrics import performance
 
-FIELDS = ("open", "high", "low", "close", "volume", "amount")
-
-
-def production() -> tuple[Settings, int]:
-    """Return the settings and the number of seeds of ``params/03_gp_rotation.yaml``."""
-    values = load("03_gp_rotation").model_dump()
-    settings = Settings(**{name: values[name] for name in values if name in Settings.__dataclass_fields__})
-    return settings, values["seeds"]
+NOTE = Path(__file__).resolve().parents[1] / "docs" / "research" / "03_gp_rotation.md"
+#: seeds of the null study
+NULL_SEEDS = 20
+#: sessions of the returns that scores are judged by
+WEEK = 5
 
 
-def study(market, name: str, first: str, until=None, shuffled: bool = False, n_jobs: int = 2) -> pd.DataFrame:
-    """Return rank IC, yearly return, excess, turnover and factors of each seed and of their average."""
-    settings, seeds = production()
-    inputs = factor_inputs(market.panel(universe(name).index, FIELDS))
+def production():
+    """Return the parameters of notebook 03 and its settings of the search."""
+    parameters = load("03_gp_rotation")
+    values = parameters.model_dump()
+    return parameters, Settings(**{name: values[name] for name in values if name in Settings.__dataclass_fields__})
+
+
+def sector_inputs(market, name: str) -> Inputs:
+    """Return the inputs of a list of sectors."""
+    panels = sector_panels(market, name)
+    if panels is None:
+        raise SystemExit(f"the data hold fewer than 15 sectors of the list {name}")
+    return factor_inputs(join_panels(*panels))
+
+
+def mine(market, seeds: int, shuffled: bool = False, n_jobs: int = 2):
+    """Return the inputs of the mined sectors and the libraries of production."""
+    parameters, settings = production()
+    mined = sector_inputs(market, parameters.mined_on)
     libraries = walk_forward(
-        inputs, settings, tuple(range(seeds)), first=first, shuffled=shuffled, n_jobs=n_jobs, report=print
+        mined,
+        settings,
+        tuple(range(seeds)),
+        first=parameters.first_mined,
+        shuffled=shuffled,
+        n_jobs=n_jobs,
+        cache_dir=STORES / "cache",
+        report=print,
     )
-    closes = pd.DataFrame(inputs.close, index=inputs.dates, columns=inputs.symbols).loc[:until]
-    weeks = inputs.dates[week_ends(inputs.dates)]
-    weeks = weeks[(weeks >= libraries[0].mined_on) & (weeks <= closes.index[-1])]
-    labels = forward_returns(inputs.close, 5)[inputs.dates.get_indexer(weeks)]
-    frames = rotation_scores(inputs, libraries, by_seed=True)
+    return mined, libraries
+
+
+def judge(scored: Inputs, libraries, first: str, until, whole: bool = True) -> pd.DataFrame:
+    """Return rank IC, performance, turnover and admission of each seed and, where wanted, of their average.
+
+    Parameters
+    ----------
+    scored : Inputs
+    libraries : list of Library
+    first, until : date
+        Scores of the weeks that end from the first to the last one.
+    whole : bool
+        Add the row of all seeds together.
+    """
+    parameters, _ = production()
+    closes = pd.DataFrame(scored.close, index=scored.dates, columns=scored.symbols).loc[:until]
+    weeks = scored.dates[week_ends(scored.dates)]
+    weeks = weeks[(weeks >= first) & (weeks <= closes.index[-1])]
+    labels = forward_returns(closes.to_numpy(), WEEK)[closes.index.get_indexer(weeks)]
+    frames = rotation_scores(scored, libraries, by_seed=True, since=first)
+    if whole:
+        frames = {**frames, "all": average(frames)}
     rows = []
-    for seed, frame in {**frames, "all": average(frames)}.items():
-        targets = top_weights(frame, weeks)
+    for seed, frame in frames.items():
+        targets = top_weights(frame, weeks, parameters.top)
         run = backtest(closes, targets)
-        base = backtest(closes, targets * 0 + 1 / targets.shape[1]).gross
+        base = backtest(closes, targets * 0 + 1 / targets.shape[1])
+        figures = performance(pd.DataFrame({"run": run.gross, "base": base.gross}))
         ic = rank_ic(frame.loc[weeks].to_numpy(), labels)
-        own, even = (nav.pct_change().dropna() for nav in (run.gross, base))
+        own = [library for library in libraries if seed in ("all", library.seed)]
+        examined = sum(library.details["candidates"] for library in own)
         rows.append(
             {
                 "seed": seed,
-                "rank_ic": np.nanmean(ic) if np.isfinite(ic).any() else np.nan,
-                "return": (1 + own).prod() ** (252 / len(own)) - 1,
-                "benchmark": (1 + even).prod() ** (252 / len(even)) - 1,
-                "volatility": own.std() * np.sqrt(252),
-                "turnover": run.turnover.mean(),
-                "factors": np.mean([len(entry.entries) for entry in libraries if seed in ("all", entry.seed)]),
+                "rank_ic": np.nanmean(ic),
                 "weeks": int(np.isfinite(ic).sum()),
+                "return": figures.loc["annual_return", "run"],
+                "benchmark": figures.loc["annual_return", "base"],
+                "excess": figures.loc["annual_return", "run"] - figures.loc["annual_return", "base"],
+                "sharpe": figures.loc["sharpe", "run"],
+                "turnover": run.turnover.mean(),
+                "factors": np.mean([len(library.entries) for library in own]),
+                "admission": sum(library.details["passed"] for library in own) / max(examined, 1),
+                "first_week": weeks[0],
+                "last_week": weeks[-1],
             }
         )
-    table = pd.DataFrame(rows).set_index("seed")
-    table.insert(3, "excess", table["return"] - table["benchmark"])
-    table.insert(5, "sharpe", table["return"] / table["volatility"])
+    return pd.DataFrame(rows).set_index("seed")
+
+
+def null_study(folder: str, n_jobs: int = 2, seeds: int = NULL_SEEDS) -> pd.DataFrame:
+    """Mine shuffled labels with many seeds, keep the result of each as a CSV and add a dated note."""
+    parameters, settings = production()
+    market = open_market(folder, "latest")
+    scored = sector_inputs(market, parameters.universe)
+    mined, libraries = mine(market, seeds, shuffled=True, n_jobs=n_jobs)
+    table = judge(scored, libraries, parameters.first_quarter, market.week.last, whole=False)
+    table["key"] = study_key(mined, scored, settings, parameters.first_quarter)
+    kept = table[["rank_ic", "excess", "factors", "admission", "first_week", "last_week", "key"]]
+    NULL_STUDY.parent.mkdir(parents=True, exist_ok=True)
+    NULL_STUDY.write_text(
+        "# rotation mined on shuffled labels, one row per seed; written by make study\n"
+        + kept.round(6).to_csv(date_format="%Y-%m-%d", lineterminator="\n"),
+        encoding="utf-8",
+    )
+    with NOTE.open("a", encoding="utf-8") as note:
+        note.write(null_note(table, len({library.mined_on for library in libraries}), parameters, market.fingerprint()))
     return table
+
+
+def null_note(table: pd.DataFrame, quarters: int, parameters, data: str) -> str:
+    """Return the dated note of a null study, Markdown."""
+    lines = [
+        "| | mean | standard deviation of one seed | lowest | highest |",
+        "|---|---|---|---|---|",
+        _row("rank IC", table["rank_ic"], "{:.4f}"),
+        _row("annualised excess, points", 100 * table["excess"], "{:.1f}"),
+        _row("factors per library", table["factors"], "{:.1f}"),
+        _row("candidates that reach the bars, percent", 100 * table["admission"], "{:.0f}"),
+    ]
+    one = table.iloc[0]
+    return f"""
+## Null of the rotation, {datetime.now(UTC):%Y-%m-%d}
+
+{len(table)} seeds mined on shuffled labels at {quarters} quarter ends ({parameters.mined_on}), scored on
+{parameters.universe}, weeks {one["first_week"]:%Y-%m-%d} to {one["last_week"]:%Y-%m-%d}. Rank IC against the return of
+{WEEK} sessions from {EXECUTION_LAG} session after the score. Data: fingerprint `{data}`; key of data and settings
+`{one["key"]}`.
+
+{chr(10).join(lines)}
+"""
+
+
+def _row(name: str, values: pd.Series, form: str) -> str:
+    cells = [form.format(value) for value in (values.mean(), values.std(), values.min(), values.max())]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def show(title: str, table: pd.DataFrame) -> None:
+    print(f"\n{title}\n{table.round(4)}", flush=True)
 
 
 def main() -> None:
     pd.set_option("display.width", 160, "display.max_columns", 20)
+    parameters, _ = production()
+    first = parameters.first_quarter
     if len(sys.argv) > 1:
         folder, n_jobs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2
-        cases = [
-            ("sectors_citic32, selection window", folder, "sectors_citic32", "2018-12-20", "2022-09-30", False),
-            ("sectors_sw", folder, "sectors_sw", "2022-09-30", "2025-06-13", False),
-            ("sectors_citic32", folder, "sectors_citic32", "2022-09-30", "2024-12-31", False),
-            ("sectors_sw, shuffled labels", folder, "sectors_sw", "2022-09-30", "2025-06-13", True),
-        ]
-    else:
-        n_jobs = 2
-        cases = [
-            ("sample", "sample", "sectors_sw", "2022-09-30", None, False),
-            ("sample, shuffled labels", "sample", "sectors_sw", "2022-09-30", None, True),
-            ("sample without effects", "sample-null", "sectors_sw", "2022-09-30", None, False),
-        ]
-    for title, data, name, first, until, shuffled in cases:
-        market = open_market(data, until or "latest")
-        print(f"\n{title}\n{study(market, name, first, until, shuffled, n_jobs).round(4)}", flush=True)
+        market = open_market(folder, "latest")
+        mined, libraries = mine(market, parameters.seeds, n_jobs=n_jobs)
+        show("mined sectors, before the scored window", judge(mined, libraries, parameters.first_mined, first))
+        show("scored sectors", judge(sector_inputs(market, parameters.universe), libraries, first, None))
+        show("scored sectors, shuffled labels", null_study(folder, n_jobs))
+        return
+    for data, shuffled in (("sample", False), ("sample", True), ("sample-null", False)):
+        market = open_market(data, "latest")
+        _, libraries = mine(market, parameters.seeds, shuffled=shuffled)
+        scored = sector_inputs(market, parameters.universe)
+        show(f"{data}{', shuffled labels' if shuffled else ''}", judge(scored, libraries, first, None))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ import pytest
 matplotlib.use("Agg")
 
 ROOT = Path(__file__).resolve().parents[1]
-REAL_MARKET = ROOT.parent / "shared" / "market"
+# the tests fill a store of their own, never the user's; set before the library reads it
+os.environ["WEEKLY_STORE"] = str(ROOT / "tests" / ".market" / "store")
+#: real market history, laid out like any data folder; CI sets it
+MARKET_FOLDER = os.environ.get("MARKET_FOLDER", "")
 PUBLISHED_WEEK = "2025-06-13"
 
 
@@ -47,9 +50,11 @@ def sample_null_market(sample_store_dir):
 @pytest.fixture(scope="session")
 def real_market_dir():
     """The folder of real market history; tests that need it are skipped where it is absent."""
-    if not (REAL_MARKET / "instruments.csv").exists():
-        pytest.skip("the real market folder ../shared/market is not on this machine")
-    return REAL_MARKET
+    if not MARKET_FOLDER:
+        pytest.skip("no real market history: set MARKET_FOLDER to its folder")
+    folder = Path(MARKET_FOLDER)
+    assert (folder / "instruments.csv").exists(), f"MARKET_FOLDER is {folder}, which has no instruments.csv"
+    return folder
 
 
 @pytest.fixture(scope="session")

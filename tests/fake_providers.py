@@ -1,4 +1,4 @@
-"""A stand-in for the hosts of the live providers: documented shapes, filled with rows of the sample market.
+"""Simulated hosts of the live providers: documented shapes, filled with rows of the sample market.
 
 The real libraries run; their transport ends here. Requests that go through requests are answered at its adapter, those
 of curl_cffi at its session, those of baostock by a server on the loopback. Faults are switched on by host.
@@ -17,7 +17,7 @@ import pandas as pd
 import requests
 from requests.adapters import HTTPAdapter
 
-from lib.market.providers.routes import read_providers
+from lib.market.providers.registry import read_providers
 
 CODES = read_providers().codes
 EASTMONEY_GLOBAL = {
@@ -80,7 +80,7 @@ class Fake:
         #: ending of a host -> function(url, body bytes) that returns a body, a (status, body) pair, or raises
         self.faults: dict = {}
         #: host ending -> function(symbol, rows) that falsifies the rows before they are put into shape
-        self.lies: dict = {}
+        self.falsified: dict = {}
 
     def rows(self, symbol, host, start=None, end=None):
         frame = self.bars.get(symbol)
@@ -88,9 +88,9 @@ class Fake:
             return pd.DataFrame(columns=["open", "high", "low", "close", "volume", "amount"])
         frame = frame[: min(self.today, pd.Timestamp(end or self.today))]
         frame = frame[pd.Timestamp(start) :] if start else frame
-        for ending, lie in self.lies.items():
+        for ending, falsify in self.falsified.items():
             if host.endswith(ending):
-                frame = lie(symbol, frame.copy())
+                frame = falsify(symbol, frame.copy())
         return frame
 
     def answer(self, url, body=None):
@@ -259,7 +259,7 @@ class Fake:
     def _calendar(self, query):
         day = pd.Timestamp(int(query["start"]), unit="s", tz="UTC").tz_convert("Asia/Shanghai").tz_localize(None)
         frame = self.macro[(self.macro["release_date"] == day.normalize()) & (day.normalize() <= self.today)]
-        # the country is no part of the title, and other countries publish the same
+        # the country is not part of the title, and other countries publish the same
         items = [{"country": "英国", "title": "5月CPI同比", "actual": "9.9", "forecast": "9.9", "previous": "9.9"}]
         for row in frame.itertuples():
             found = re.match(r"US_(CORE_)?(CPI|PPI)_(MOM|YOY)$", row.series)

@@ -35,7 +35,7 @@ def _nav(*drawdowns):
 
 def tables():
     """Return a table for every exhibit, by the stem of its file."""
-    themes = ["gain_peak", "gain_cumulative", "previous_score", "latest_score", "change"]
+    themes = ["gain_peak", "gain_cumulative", "previous_score", "latest_score", "change", "score_source"]
     return {
         "fig01_global_assets": _named(
             [
@@ -72,16 +72,16 @@ def tables():
         ),
         "fig06_strongest_themes": _named(
             [
-                ("931152.CSI", "创新药", "Innovative Drugs", 0.3689, 0.30, 0.24, 0.19, -0.05),
-                ("931160.CSI", "通信设备", "Communication Equipment", 0.3276, 0.29, 0.06, 0.0, -0.06),
-                ("000819.SH", "有色金属", "Non-ferrous Metals", 0.2032, 0.19, 0.22, 0.28, 0.06),
+                ("931152.CSI", "创新药", "Innovative Drugs", 0.3689, 0.30, 0.24, 0.19, -0.05, "constituents"),
+                ("931160.CSI", "通信设备", "Communication Equipment", 0.3276, 0.29, 0.06, 0.0, -0.06, "constituents"),
+                ("000819.SH", "有色金属", "Non-ferrous Metals", 0.2032, 0.19, 0.22, 0.28, 0.06, "constituents"),
             ],
             *themes,
         ),
         "fig07_weakest_themes": _named(
             [
-                ("399987.SZ", "中证酒", "Liquor", 0.01, -0.08, -0.02, -0.07, -0.05),
-                ("399324.SZ", "深证红利", "SZSE Dividend", 0.02, -0.02, 0.01, 0.02, 0.01),
+                ("399987.SZ", "中证酒", "Liquor", 0.01, -0.08, -0.02, -0.07, -0.05, "constituents"),
+                ("399324.SZ", "深证红利", "SZSE Dividend", 0.02, -0.02, 0.01, 0.02, 0.01, "constituents"),
             ],
             *themes,
         ),
@@ -137,7 +137,7 @@ def tables():
                 "excess_return": [-0.01, 0.0, -0.01],
             }
         ),
-        "s26_deflated_sharpe": pd.DataFrame({"measure": ["trials", "probability"], "value": [28.0, 0.62]}),
+        "s26_deflated_sharpe": pd.DataFrame({"measure": ["t_stat", "probability"], "value": [0.31, 0.62]}),
     }
 
 

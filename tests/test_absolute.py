@@ -10,17 +10,23 @@ from hypothesis import strategies as st
 
 from lib.exhibits.parameters import load
 from lib.market.errors import ModelError
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.models.dividend_timing import dividend_timing
 from lib.models.trend import trend_budgets
 from lib.portfolio.absolute import CLASSES, Rules, decide
-from lib.portfolio.absolute_evidence import contributions, cost_curve, realised_volatility, simple_portfolios
+from lib.portfolio.absolute_evidence import (
+    contributions,
+    cost_curve,
+    could_hold,
+    realised_volatility,
+    simple_portfolios,
+)
 from lib.portfolio.backtest import backtest
 from lib.portfolio.budgets import risk_budget_weights
 from lib.portfolio.metrics import performance
-from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
+from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots, join_views
 from lib.portfolio.standins import with_standins
-from lib.portfolio.volatility import toward_target
+from lib.portfolio.volatility import raise_along_ray
 
 FUNDS = pd.DataFrame(
     [
@@ -84,6 +90,15 @@ def test_a_listing_rewrites_nothing_that_was_known_before():
     before, after = (path(p, {"gold": proxy})[0].weights.loc[: DAYS[299]] for p in (unlisted, prices))
     assert (before["gold"] > 0).any()
     pd.testing.assert_frame_equal(before, after)
+
+
+def test_a_standin_may_have_a_standin_of_its_own():
+    fund = pd.Series([np.nan] * 4 + [10.0, 11.0], DAYS[:6])
+    sector = pd.Series([np.nan] * 2 + [100.0, 110.0, 121.0, 1.0], DAYS[:6])
+    older = pd.Series([1.0, 2.0, 3.0, 9.0, 9.0, 9.0], DAYS[:6])
+    chained = with_standins(sector.to_frame("sector"), {"sector": older}).values["sector"]
+    made = with_standins(fund.to_frame("fund"), {"fund": chained})
+    assert made.values["fund"].tolist() == pytest.approx([1, 2, 3, 3.3, 3.63, 3.993])
 
 
 def test_a_standin_that_starts_too_late_is_not_used():
@@ -186,7 +201,7 @@ def controlled(trend, target, volatilities=(0.2, 0.02, 0.15)):
     names = list(CLASSES)
     sigma = pd.DataFrame(np.diag(np.square(volatilities)), names, names)
     budget = risk_budget_weights(sigma, trend_budgets(pd.Series(trend, names)), target_volatility=target)
-    return budget, toward_target(budget, sigma, pd.Series(trend, names), target), sigma
+    return budget, raise_along_ray(budget, sigma, target), sigma
 
 
 @given(
@@ -201,19 +216,29 @@ def test_the_target_is_met_or_its_miss_is_named_and_nothing_is_borrowed(trend, t
     assert made.volatility == pytest.approx(np.sqrt(made.weights @ sigma @ made.weights))
     assert made.contributions.sum() == pytest.approx(1)
     missed = made.volatility < target * (1 - 1e-5)
-    assert missed == bool({"no_class_rises", "no_bonds_left"} & set(made.steps))
-    for name, strength in zip(CLASSES, trend, strict=True):
-        if name != "bond" and strength <= 0:
-            assert made.weights[name] <= budget.weights[name] + 1e-12
+    assert missed == ("no_bonds_left" in made.steps)
+    # along the ray the other classes keep their proportions, and none is lowered
+    assert made.weights["equity"] * budget.weights["commodity"] == pytest.approx(
+        made.weights["commodity"] * budget.weights["equity"], rel=1e-6
+    )
+    assert (made.weights[["equity", "commodity"]] >= budget.weights[["equity", "commodity"]] - 1e-12).all()
+    assert made.weights.sum() == pytest.approx(budget.weights.sum())
 
 
 def test_a_target_beyond_reach_without_leverage_is_named():
     _, made, _ = controlled([0.5, 0.1, 0.5], 0.5)
     assert "no_bonds_left" in made.steps and made.weights["bond"] == pytest.approx(0)
     _, made, _ = controlled([-0.5, 0.1, -0.1], 0.05)
-    assert "no_class_rises" in made.steps
+    assert made.steps == ("raised_to_target",), "falling classes are raised like the others"
     with pytest.raises(ModelError, match="target"):
-        toward_target(*(controlled([0, 0, 0], 0.05)[k] for k in (0, 2)), pd.Series(0.0, CLASSES), -1.0)
+        raise_along_ray(*(controlled([0, 0, 0], 0.05)[k] for k in (0, 2)), -1.0)
+
+
+def test_a_portfolio_of_bonds_alone_cannot_be_raised():
+    sigma = pd.DataFrame([[0.0004]], ["bond"], ["bond"])
+    budget = risk_budget_weights(sigma, pd.Series([1.0], ["bond"]), target_volatility=0.05)
+    made = raise_along_ray(budget, sigma, 0.05)
+    assert made.steps[-1] == "no_bonds_left" and made.weights["bond"] == pytest.approx(1.0)
 
 
 # the whole path
@@ -281,9 +306,30 @@ def test_a_newly_listed_fund_joins_when_its_own_history_suffices():
     told = steps_of(portfolio, "young")
     assert set(told["detail"]) == {"gold"}
     assert told["date"].min() > listed
+    before = steps_of(portfolio, "unlisted")
+    assert before["date"].tolist() == [date for date in DECISIONS if date < listed]
+    assert set(before["detail"]) == {"gold"}, "a fund without a proxy is named until it is listed"
     first = portfolio.weights.index[portfolio.weights["gold"] > 0][0]
     assert DAYS.get_loc(first) - DAYS.get_loc(listed) >= RULES.covariance_window
     assert told["date"].max() < first
+
+
+def test_a_young_commodity_joins_with_the_trend_windows_that_its_history_fills():
+    prices = closes()
+    listed = DAYS[230]
+    prices.loc[: DAYS[229], "gold"] = np.nan
+    rules = replace(RULES, trend_windows=(20, 60, 150))
+    portfolio, _ = path(prices, rules=rules)
+    first = portfolio.weights.index[portfolio.weights["gold"] > 0][0]
+    waited = DAYS.get_loc(first) - DAYS.get_loc(listed)
+    assert RULES.covariance_window <= waited < 150, "the longest window is not waited for"
+
+
+def test_a_fund_with_a_proxy_is_never_unlisted():
+    prices, proxy = closes(), closes(seed=9)["gold"]
+    prices.loc[: DAYS[299], "gold"] = np.nan
+    portfolio, _ = path(prices, {"gold": proxy})
+    assert steps_of(portfolio, "unlisted").empty and (portfolio.weights["gold"] > 0).all()
 
 
 def test_a_class_without_a_fund_gets_nothing_and_is_named():
@@ -327,10 +373,14 @@ def test_a_stronger_trend_gets_the_larger_budget():
 
 
 def test_the_cap_alone_never_raises_the_volatility():
-    portfolio, _ = path(closes(), rules=replace(RULES, raise_volatility=False))
+    portfolio, _ = path(closes(drift=-4.0))
     assert steps_of(portfolio, "raised_to_target").empty
-    raised, _ = path(closes())
+    raised, _ = path(closes(drift=-4.0), rules=replace(RULES, volatility_rule="ray"))
+    assert len(steps_of(raised, "raised_to_target"))
     assert (raised.volatility >= portfolio.volatility - 1e-9).all()
+    below = portfolio.volatility < RULES.target_volatility * (1 - 1e-5)
+    assert below.any() and (portfolio.weights.sum(axis=1)[below] > 1 - 1e-9).all()
+    assert (raised.classes.loc[below, "bond"] < portfolio.classes.loc[below, "bond"]).all()
 
 
 def test_kept_portfolios_are_the_same_and_depend_on_everything(tmp_path, monkeypatch):
@@ -357,6 +407,51 @@ def test_contributions_add_up():
     assert split["annual_return"].sum() == pytest.approx(daily.mean() * 243)
     assert split["risk_share"].sum() == pytest.approx(1)
     assert split["average_weight"].sum() == pytest.approx(run.weights.sum(axis=1).mean())
+
+
+def test_cash_and_its_interest_are_a_part():
+    portfolio, history = path(closes(drift=2.0), rules=replace(RULES, target_volatility=0.015))
+    rate = pd.Series(0.03, DAYS)
+    run = backtest(history.values, portfolio.weights, cash_rate=rate)
+    split = contributions(run, FUNDS["role"])
+    daily = run.gross.pct_change()
+    assert split["annual_return"].sum() == pytest.approx(daily.mean() * 243)
+    assert split["average_weight"].sum() == pytest.approx(1)
+    cash = split.loc["cash"]
+    assert cash["annual_return"] == pytest.approx(0.03 * cash["average_weight"] * 365.25 / 365 * 243 / 261, rel=0.05)
+    fully_invested = pd.DataFrame({"long": 0.5, "short": 0.5}, DECISIONS[:1])
+    assert "cash" not in contributions(backtest(closes(), fully_invested), FUNDS["role"]).index
+
+
+def test_only_decisions_that_could_ask_for_a_fund_count():
+    view = scores().loc[DECISIONS[4] :].copy()
+    view["sector0"] = np.nan
+    hold = pd.Series(False, DAYS)
+    hold[DECISIONS[2]] = hold[DECISIONS[5]] = True
+    rules = replace(RULES, slots=7)
+    asked = could_hold(FUNDS, view, hold, DECISIONS, rules)
+    assert asked[["long", "short", "oil", "gold"]].all(axis=None)
+    assert asked["fund1"].tolist() == [False] * 4 + [True] * 6
+    assert not asked["fund0"].any(), "a sector without a score is not asked for"
+    assert asked["div"].tolist() == [k in (2, 5) for k in range(10)]
+    # six scored sectors fill seven slots only where dividends take two of them
+    assert asked["broad"].tolist() == [k != 5 for k in range(10)]
+    weights = decide(closes(), FUNDS, view, hold, DECISIONS, rules).weights
+    assert not (weights.gt(1e-9) & ~asked[weights.columns]).any(axis=None), "nothing is held that was not asked for"
+
+
+def test_an_earlier_view_serves_until_the_first_quarter_and_where_the_view_is_missing():
+    days = DAYS[:6]
+    view = pd.DataFrame({"a": [np.nan, 1, 2, np.nan, 4, 5], "b": [np.nan, 1, 2, np.nan, np.nan, 5]}, days)
+    earlier = pd.DataFrame({"x": np.arange(5.0) * 10, "other": 7.0}, days[:5])
+    joined = join_views(view, earlier, pd.Series({"a": "x", "b": "gone"}), f"{days[2]:%Y-%m-%d}")
+    assert joined["a"].tolist() == [0, 10, 2, 30, 4, 5]
+    assert joined["b"].isna().tolist() == [True, True, False, True, True, False], "a session has one classification"
+    changed = view.copy()
+    changed.iloc[4:] = 99.0
+    pd.testing.assert_frame_equal(
+        join_views(changed, earlier, pd.Series({"a": "x", "b": "gone"}), days[2]).iloc[:4], joined.iloc[:4]
+    )
 
 
 def test_realised_volatility_starts_when_the_traded_weights_earn():
@@ -407,14 +502,18 @@ def test_the_rotation_is_that_of_its_own_notebook():
 
 
 def test_the_list_has_one_fund_per_sector_and_every_role():
-    funds = universe("absolute_return")
+    funds = read_universe("absolute_return")
     assert set(funds["role"]) == {"broad", "dividend", "sector", "long", "short", "alternative", "commodity"}
     sectors = funds.loc[funds["role"] == "sector", "tracks"]
-    assert sectors.is_unique and set(sectors) <= set(universe("sectors_sw").index)
+    assert sectors.is_unique and set(sectors) <= set(read_universe("sectors_sw").index)
+    counterparts = funds.loc[funds["role"] == "sector", "citic"]
+    assert counterparts.is_unique and set(counterparts) <= set(read_universe("sectors_citic1").index)
+    bonds = funds[funds["group"] == "bond"]
+    assert (bonds["yield"] != "").all() and (bonds["years"].astype(float) > 0).all()
     assert set(funds["group"]) == set(CLASSES)
 
 
 def test_the_sample_knows_every_fund_and_standin(sample_market):
-    funds = universe("absolute_return")
+    funds = read_universe("absolute_return")
     wanted = set(funds.index) | set(funds["proxy"]) - {""}
     assert wanted <= set(sample_market.instruments().index)

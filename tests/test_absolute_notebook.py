@@ -7,13 +7,13 @@ import pytest
 import yaml
 
 from lib.exhibits.translations import translations
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.weekly.execution import execute
 from lib.weekly.run import NOTEBOOKS
 from tests.test_notebooks import SMALLER
 
 NAME = "04_absolute_return_etf"
-MISSING, SUSPENDED, SPLIT, YOUNG = "159985.SZ", "511260.SH", "518880.SH", "159981.SZ"
+MISSING, SUSPENDED, SPLIT, YOUNG = "159985.SZ", "511090.SH", "511220.SH", "159981.SZ"
 BORNE = "159980.SZ"
 SPLIT_DAY = "2025-03-10"
 
@@ -33,8 +33,8 @@ def damaged(bars):
 @pytest.fixture(scope="module")
 def folder(sample_market, tmp_path_factory):
     path = tmp_path_factory.mktemp("market")
-    funds = universe("absolute_return")
-    symbols = sorted({*funds.index, *funds["proxy"], *universe("sectors_sw").index} - {""})
+    funds = read_universe("absolute_return")
+    symbols = sorted({*funds.index, *funds["proxy"], *read_universe("sectors_sw").index} - {""})
     listed = sample_market.instruments().loc[symbols].reset_index()
     bars = sample_market.store.query(
         "SELECT * FROM bars WHERE date >= DATE '2020-06-01' AND symbol IN (SELECT unnest(?))", [symbols]
@@ -53,7 +53,7 @@ def test_a_damaged_folder_is_told_about_below_the_exhibits(folder, tmp_path, mon
     out = tmp_path / "out"
     parameters = SMALLER[NAME] | {"data": str(folder), "out": str(out), "start": "2024-12-31", "n_jobs": 1}
     assert execute(NOTEBOOKS / f"{NAME}.ipynb", tmp_path / "executed.ipynb", parameters) is None
-    text, names = translations("en"), universe("absolute_return")["name_en"]
+    text, names = translations("en"), read_universe("absolute_return")["name_en"]
     course, weights = (
         json.loads((out / "exhibits" / f"{stem}.json").read_text(encoding="utf-8"))["notes"]
         for stem in ("fig11_absolute_nav", "fig13_absolute_weights")
@@ -63,6 +63,9 @@ def test_a_damaged_folder_is_told_about_below_the_exhibits(folder, tmp_path, mon
     assert text(f"{NAME}.step.suspended", months=1, names=names[SUSPENDED]) in weights
     assert text(f"{NAME}.step.leg_missing", months=1, names="long bonds") in weights
     assert text(f"{NAME}.step.young", months=4, names=names[YOUNG]) in course
+    assert text(f"{NAME}.step.unlisted", months=2, names=names[YOUNG]) in course
+    assert any(note.startswith("Idle cash") and "CN1Y" in note for note in course)
+    assert any("the data lack the CITIC ones" in note for note in course)
     (jump,) = [note for note in course if note.startswith(names[SPLIT])]
     assert "10 March 2025" in jump and "-50%" in jump
     assert any("waited" in note for note in course)
@@ -70,6 +73,6 @@ def test_a_damaged_folder_is_told_about_below_the_exhibits(folder, tmp_path, mon
     assert MISSING not in set(table["symbol"])
     assert table.loc[table["symbol"] == SUSPENDED, "weight"].tolist() == [0.0]
     nav = pd.read_csv(out / "tables" / "fig11_absolute_nav.csv")["nav"]
-    # a gold position of a few percent would have shown half its value
+    # the short bonds, a third of the capital, would have shown half their value
     assert nav.pct_change().abs().max() < 0.03
     assert yaml.safe_load((out / "facts" / f"{NAME}.json").read_text(encoding="utf-8"))["missing_signals"]

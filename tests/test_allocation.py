@@ -2,12 +2,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.market.calendar import Week
 from lib.market.errors import ModelError
-from lib.models.assets import values_on
+from lib.market.universe import read_universe
+from lib.models.assets import asset_values, values_on
 from lib.models.momentum import momentum
 from lib.models.pricing import cycle_views
-from lib.portfolio.allocation import Allocator, Rules
-from lib.portfolio.comparisons import kept_views, placebos, simple_portfolios
+from lib.portfolio.allocation import VARIANTS, Allocator, Rules
+from lib.portfolio.backtest import backtest
+from lib.portfolio.comparisons import (
+    circular_shifts,
+    kept_views,
+    paired_difference,
+    performance_table,
+    placebos,
+    realised_risk,
+    simple_portfolios,
+)
+from lib.portfolio.metrics import performance
 
 CLASSES = pd.Series(["x", "x", "y", "y", "z", "z"], list("abcdef"))
 
@@ -25,12 +37,14 @@ def made(change=None, cache_dir=None):
     return Allocator(values, monthly, momentum(monthly), CLASSES, decisions, cache_dir), scores, decisions
 
 
-@pytest.mark.parametrize("variant", ["intersection", "cycle_budget", "momentum"])
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_weights_obey_the_rules(variant):
     allocator, scores, decisions = made()
     allocation = allocator.allocate(scores, Rules(variant=variant, target_volatility=0.05))
     assert (allocation.weights >= 0).all(axis=None) and (allocation.weights.sum(axis=1) <= 1 + 1e-9).all()
     assert (allocation.volatility.dropna() <= 0.05 + 1e-9).all()
+    assert allocation.weights.max(axis=None) <= Rules().asset_cap + 1e-9
+    assert allocation.weights.T.groupby(CLASSES).sum().max(axis=None) <= Rules().class_cap + 1e-9
     if variant == "intersection":
         for date in decisions:
             best = set(scores.loc[date].nlargest(2).index)
@@ -70,15 +84,122 @@ def test_nothing_selected_keeps_the_previous_weights():
     assert ((allocation.steps["date"] == decisions[5]) & (allocation.steps["step"] == "nothing_selected")).any()
 
 
-def test_simple_portfolios_and_placebos():
+def test_caps_that_leave_cash_are_recorded_with_the_sum_that_they_allow():
+    """Of six assets in three classes at most three are selected, of two classes at most: never four."""
     allocator, scores, _ = made()
+    allocation = allocator.allocate(scores, Rules(variant="intersection", target_volatility=None))
+    noted = allocation.steps[allocation.steps["step"] == "caps_leave_cash"].set_index("date")["detail"].astype(float)
+    fresh = allocation.weights.drop(allocation.steps.loc[allocation.steps["step"] == "nothing_selected", "date"])
+    assert len(noted) == len(fresh)
+    np.testing.assert_allclose(fresh.sum(axis=1), noted[fresh.index], atol=1e-6)
+    wide = allocator.allocate(scores, Rules(variant="intersection", asset_cap=1.0, class_cap=1.0))
+    assert "caps_leave_cash" not in set(wide.steps["step"])
+
+
+def test_a_part_of_the_decisions_gets_the_weights_of_the_whole():
+    allocator, scores, _ = made()
+    whole, part = (allocator.allocate(some, Rules()) for some in (scores, scores.iloc[10:]))
+    pd.testing.assert_frame_equal(part.weights, whole.weights.iloc[10:])
+    strange = scores.set_axis(scores.index.shift(1, freq="D"))
+    with pytest.raises(ModelError, match="without a decision"):
+        allocator.allocate(strange, Rules())
+
+
+def test_simple_portfolios():
+    allocator, _, _ = made()
     simple = simple_portfolios(allocator, Rules())
     np.testing.assert_allclose(simple["equal_weight"].sum(axis=1), 1)
     np.testing.assert_allclose(simple["inverse_volatility"].sum(axis=1), 1)
-    less = placebos(allocator, scores, Rules(top_classes=1), draws=2)
-    again = placebos(allocator, scores, Rules(top_classes=1), draws=2)
-    assert list(less) == ["reversed", "momentum_only", "random_01", "random_02"]
-    pd.testing.assert_frame_equal(less["random_02"].weights, again["random_02"].weights)
+
+
+def test_circular_shifts_keep_the_persistence_of_the_scores():
+    months = pd.date_range("2010-01-31", periods=120, freq="ME")
+    scores = pd.DataFrame(np.random.default_rng(3).normal(size=(120, 3)).cumsum(axis=0), months, list("xyz"))
+    scores.iloc[:4, 2] = np.nan
+
+    def dwell(table):
+        return (table.rank(axis=1).diff().iloc[5:] == 0).all(axis=1).mean()
+
+    shifts = circular_shifts(scores, 20)
+    assert len(shifts) == 20 and min(shifts) == 12 and max(shifts) == 116 - 12
+    for shift, moved in shifts.items():
+        # one seam apart the order of the classes lasts as long as it does in the scores themselves
+        assert dwell(moved) == pytest.approx(dwell(scores), abs=2.5 / 115)
+        pd.testing.assert_frame_equal(moved.iloc[:4], scores.iloc[:4])
+        np.testing.assert_array_equal(moved.to_numpy()[4 + shift :], scores.to_numpy()[4 : 120 - shift])
+    shuffled = pd.DataFrame(np.random.default_rng(1).permutation(scores.to_numpy()), months, list("xyz"))
+    assert dwell(shuffled) < dwell(scores) - 0.2
+    assert list(circular_shifts(scores.iloc[:30], 1)) == [12]
+    with pytest.raises(ModelError, match="26 months of scores cannot be shifted in 30 ways"):
+        circular_shifts(scores.iloc[:30], 30)
+
+
+def test_placebos_are_reversed_and_shifted():
+    allocator, scores, _ = made()
+    wrong = placebos(allocator, scores, Rules(), draws=2)
+    again = placebos(allocator, scores, Rules(), draws=2)
+    assert list(wrong) == ["reversed", "shifted_11", "shifted_13"]
+    for name, allocation in wrong.items():
+        pd.testing.assert_frame_equal(allocation.weights, again[name].weights)
+    pd.testing.assert_frame_equal(wrong["reversed"].weights, allocator.allocate(-scores, Rules()).weights)
+
+
+def held_portfolio(growth=0.0, days=900):
+    """Two assets half and half; the first is three times as volatile in the first half of the history."""
+    rng = np.random.default_rng(4)
+    dates = pd.bdate_range("2012-01-02", periods=days)
+    returns = growth + rng.normal(0.0, 1.0, (days, 2)) * [0.004, 0.004]
+    returns[: days // 2, 0] *= 3
+    prices = pd.DataFrame(np.cumprod(1 + returns, axis=0), dates, ["a", "b"])
+    return prices, backtest(prices, pd.DataFrame(0.5, dates[:-1:20], ["a", "b"]))
+
+
+def test_realised_risk_is_that_of_returns_whatever_the_value_has_grown_to():
+    """Profits in units of the starting value would weigh the days after the portfolio has grown most."""
+    prices, run = held_portfolio(growth=0.003)
+    shares = realised_risk(run, pd.Series({"a": "x", "b": "y"}), prices.index[1])
+    assert shares.sum() == pytest.approx(1)
+    # weights at the close before are what a session's return is earned on
+    held = run.weights.shift(1) * prices.pct_change()
+    total = held.sum(axis=1)
+    assert shares["x"] == pytest.approx(held["a"].cov(total) / total.var(), abs=1e-3)
+    profit = run.contributions
+    by_profit = profit["a"].cov(profit.sum(axis=1)) / profit.sum(axis=1).var()
+    assert by_profit < shares["x"] - 0.1
+
+
+def test_the_difference_of_two_portfolios_and_its_error():
+    rng = np.random.default_rng(6)
+    dates = pd.bdate_range("2010-01-01", periods=2500)
+    common = rng.normal(0.0003, 0.004, 2500)
+    nav = pd.Series(np.cumprod(1 + common), dates)
+    better = pd.Series(np.cumprod(1 + common + 0.0002 + rng.normal(0, 0.0005, 2500)), dates)
+    gap = paired_difference(better, nav)
+    figures = performance(pd.DataFrame({"better": better, "nav": nav}))
+    for metric in ("annual_return", "sharpe"):
+        expected = figures.loc[metric, "better"] - figures.loc[metric, "nav"]
+        assert gap.loc[metric, "difference"] == pytest.approx(expected, rel=1e-6)
+    # independent noise of 0.0005 a session is 0.0005 * sqrt(261 / 9.6 years) in log terms, at 1.14 of annual growth
+    assert gap.loc["annual_return", "standard_error"] == pytest.approx(0.0026 * 1.14, rel=0.25)
+    assert (gap["difference"] > 5 * gap["standard_error"]).all()
+    same = paired_difference(nav, nav)
+    assert (same.abs() < 1e-12).all(axis=None)
+    pd.testing.assert_frame_equal(gap, paired_difference(better, nav))
+
+
+def test_the_performance_table_ends_with_the_week_and_knows_its_error():
+    prices, run = held_portfolio()
+    week = Week(prices.index[-15], prices.index[-11], prices.index[-16])
+    row = performance_table({"one": run}, week).loc["one"]
+    assert row["sharpe"] == performance(run.gross.loc[: week.last]).loc["sharpe", "gross"]
+    years = (week.last - prices.index[0]).days / 365.25
+    assert row["sharpe_error"] == pytest.approx(years**-0.5, rel=0.02)
+    rate = pd.Series([0.1], prices.index[:1])
+    idle = {
+        name: backtest(prices, run.weights.iloc[[1]] / 2, cash_rate=r) for name, r in (("paid", rate), ("not", None))
+    }
+    paid = performance_table(idle, week)["annual_return"]
+    assert paid["paid"] > paid["not"] + 0.03
 
 
 def test_bad_settings_are_refused():
@@ -117,3 +238,27 @@ def test_kept_views_are_those_of_the_cycle_and_depend_on_the_settings(tmp_path):
     other = kept_views(allocator, monthly * 1.01 ** np.arange(len(monthly))[:, None] ** 0.5, (42, 100), 10.0, 50)
     wider, shorter = (kept_views(allocator, monthly, (42, 100), *setting) for setting in ((5.0, 50), (10.0, 36)))
     assert not any(one.classes.equals(fresh.classes) for one in (other, wider, shorter))
+
+
+@pytest.mark.real
+def test_the_headline_shows_the_structure_of_the_published_weights(real_market):
+    """Equities held and small, Chinese bonds 35 to 50%, Sharpe ratio above 1.2, no weight above its cap."""
+    assets = read_universe("allocation")
+    closes = real_market.closes(assets.index)
+    values = asset_values(closes, assets)
+    ends = real_market.sessions.month_ends(until=real_market.as_of)
+    early = pd.date_range(values.index[0], ends[0] - pd.offsets.MonthBegin(1), freq="BME")
+    monthly = values_on(values, early.append(ends))
+    decisions = ends[ends >= "2010-05-31"]
+    days = real_market.sessions.between("2006-05-31", real_market.as_of)
+    daily = values_on(values, days)
+    views = cycle_views(monthly, assets["group"], decisions)
+    allocator = Allocator(daily, monthly, momentum(monthly), assets["group"], decisions)
+    allocation = allocator.allocate(views.classes, Rules(target_volatility=0.05))
+    last = allocation.weights.iloc[-1]
+    equities = last[assets.index[assets["group"] == "equity"]]
+    assert (equities[["SPX", "NDX"]] > 0).all() and equities.max() < 0.03
+    assert 0.35 < last[assets.index[(assets["group"] == "bond") & (assets["country"] == "CN")]].sum() < 0.5
+    assert allocation.weights.max(axis=None) <= 0.25 + 1e-9
+    run = backtest(daily.where(closes.reindex(days).notna()), allocation.weights)
+    assert performance(run.gross, real_market.week).loc["sharpe", "gross"] > 1.2

@@ -65,6 +65,7 @@ def test_an_appendix_has_prose_formulas_results_and_code_when_asked(tmp_path, co
     assert "∑" in words and "$" not in words.replace("$5or$6", "")
     assert all(image["alt"] for image in soup.find_all("img"))
     assert "13June2025" in words and "Syntheticsample." in words
+    assert "English" not in soup.get_text(), "an English edition has nothing to explain"
 
 
 def test_an_appendix_follows_its_run_and_its_language(tmp_path):
@@ -73,6 +74,7 @@ def test_an_appendix_follows_its_run_and_its_language(tmp_path):
     soup, words = pieces(made)
     assert soup.html["lang"] == "zh-CN" and "2025年6月13日" in words and "合成样本" in words
     assert not soup.select(".synthetic")
+    assert "英文原文" in soup.select_one("header .banner").get_text() and "英文原文" in words
     assert pieces(export_appendix(executed, tmp_path, code=False, language="zh"))[0].html["lang"] == "zh-CN"
 
 

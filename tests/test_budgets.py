@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from lib.market.errors import ModelError
 from lib.portfolio import budgets as module
@@ -59,19 +60,65 @@ def test_the_target_scales_and_never_borrows():
     assert risk_budget_weights(covariance, even, target_volatility=9.0).weights.sum() == pytest.approx(1)
 
 
-def test_caps_that_cannot_be_met_are_relaxed_and_recorded():
-    covariance = random_covariance(5, 3)
-    made = risk_budget_weights(covariance, pd.Series(1 / 3, covariance.index), asset_cap=0.25)
-    assert made.steps == ("caps_relaxed",) and made.weights.sum() == pytest.approx(1)
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.lists(st.sampled_from("abcd"), min_size=1, max_size=8),
+    st.sampled_from([0.1, 0.25, 0.3, 0.5, 1.0]),
+    st.sampled_from([0.3, 0.5, 0.7, 1.0]),
+)
+def test_no_weight_exceeds_a_cap_and_no_more_cash_is_left_than_the_caps_ask_for(seed, names, asset_cap, class_cap):
+    """The sum of the weights is the optimum of the linear program that asks only how much the caps allow."""
+    covariance = random_covariance(seed, len(names))
+    classes = pd.Series(names, covariance.index)
+    share = np.random.default_rng(seed).dirichlet(np.ones(len(names))) + 0.02
+    budgets = pd.Series(share / share.sum(), covariance.index)
+    made = risk_budget_weights(covariance, budgets, classes=classes, asset_cap=asset_cap, class_cap=class_cap)
+    totals = made.weights.groupby(classes).sum()
+    assert made.weights.max() <= asset_cap + 1e-12 and totals.max() <= class_cap + 1e-12
+    members = [(classes == name).to_numpy(float) for name in totals.index]
+    rows, limits = [*members, np.ones(len(names))], [*([class_cap] * len(members)), 1.0]
+    most = -linprog(-np.ones(len(names)), rows, limits, bounds=(0.0, asset_cap)).fun
+    assert made.weights.sum() == pytest.approx(most, abs=1e-6)
+    assert ("caps_leave_cash" in made.steps) == (most < 1 - 1e-6)
+    assert "inverse_volatility" not in made.steps
 
 
-def test_a_failing_solver_leads_to_inverse_volatility(monkeypatch):
+def test_a_single_asset_gets_its_cap_and_the_remainder_is_cash():
+    covariance = random_covariance(5, 1)
+    made = risk_budget_weights(covariance, pd.Series(1.0, covariance.index), asset_cap=0.25)
+    assert made.steps == ("caps_leave_cash",) and made.weights.tolist() == [pytest.approx(0.25)]
+
+
+def test_a_class_at_its_cap_is_split_by_the_budgets_inside():
+    """Two classes of which one fills its cap: inside it no other split is better, and the lone asset has its cap."""
+    covariance = random_covariance(12, 5)
+    even = pd.Series(0.2, covariance.index)
+    classes = pd.Series(list("aaaab"), covariance.index)
+    made = risk_budget_weights(covariance, even, classes=classes, asset_cap=0.25, class_cap=0.7)
+    assert made.weights.iloc[4] == pytest.approx(0.25, abs=1e-6) and made.weights.sum() == pytest.approx(0.95, abs=1e-6)
+
+    def value(weights):
+        return -(even * np.log(weights)).sum() + 0.5 * np.log(weights @ covariance @ weights)
+
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        near = made.weights * np.exp(np.r_[rng.normal(0, 0.05, 4), 0.0])
+        near[:4] *= 0.7 / near[:4].sum()
+        if near.max() <= 0.25:
+            assert value(near) >= value(made.weights) - 1e-6
+
+
+def test_a_failing_solver_leads_to_inverse_volatility_within_the_caps(monkeypatch):
     covariance = random_covariance(6, 3)
     monkeypatch.setattr(module._Problem, "solve", lambda *_: "failed")
-    made = risk_budget_weights(covariance, pd.Series(1 / 3, covariance.index))
+    even = pd.Series(1 / 3, covariance.index)
+    made = risk_budget_weights(covariance, even)
     inverse = 1 / np.sqrt(np.diag(covariance))
     np.testing.assert_allclose(made.weights, inverse / inverse.sum())
-    assert made.steps == ("caps_relaxed", "inverse_volatility")
+    assert made.steps == ("inverse_volatility",)
+    capped = risk_budget_weights(covariance, even, classes=pd.Series("a", covariance.index), asset_cap=0.4)
+    np.testing.assert_allclose(capped.weights, np.minimum(made.weights, 0.4))
 
 
 def test_without_a_variance_the_previous_weights_stay():
@@ -84,7 +131,7 @@ def test_without_a_variance_the_previous_weights_stay():
         risk_budget_weights(covariance, even)
 
 
-def test_a_budget_of_nought_is_weight_nought():
+def test_a_zero_budget_gives_a_zero_weight():
     covariance = random_covariance(8, 3)
     made = risk_budget_weights(covariance, pd.Series([0.5, 0.0, 0.5], covariance.index))
     assert made.weights.iloc[1] == 0

@@ -2,9 +2,13 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from jinja2 import Environment, meta
 from run_folder import SECTIONS, tables, write_run
 from tracing import NAMES, statements, untraceable
@@ -56,8 +60,8 @@ def test_the_check_itself_finds_a_wrong_number(folder):
 
 def test_the_key_sentences_in_both_languages(folder):
     english, chinese = (commented(folder, language) for language in LANGUAGES)
-    assert english["title"] == "Synthetic sample: AI scores of hot themes are falling"
-    assert chinese["title"] == "【合成样本】AI模型显示热点主题得分下降"
+    assert english["title"] == "Synthetic sample: AI scores of hot themes are falling, 2 of 3 lower"
+    assert chinese["title"] == "【合成样本】AI模型显示热点主题得分下降，3个中2个回落"
     text = " ".join(one["text"] for one in statements(english))
     for part in (
         "ChiNext rose 0.22%, STAR 50 fell 1.89%.",
@@ -67,21 +71,21 @@ def test_the_key_sentences_in_both_languages(folder):
         "of the 3 themes that gained most, 2 score lower than a week ago and 1 higher",
         "Communication Equipment from 0.06 to 0.00 and Innovative Drugs from 0.24 to 0.19",
         "The sector rotation now holds Steel and Electronics.",
-        "New are Electronics; Machinery went.",
+        "New in the week: Electronics. No longer held: Machinery.",
         "1.03 percentage points ahead of its benchmark",
         "Bonds 86.8%, Commodities 9.8% and Equities 3.4%",
-        "did not beat its benchmark for the risk taken: 6.48% a year",
+        "did not beat its benchmark for the risk taken: 6.48% annualised",
         "China 10Y Treasury from 30.0% to 40.0%",
-        "The absolute-return portfolio stands 4.00% below its peak; its largest drawdown was 4.65%.",
-        "Costs take 1.98 percentage points a year off the sector rotation, which leaves 27.00% a year.",
-        "the best of 28 worthless trials is 62.0%",
+        "The absolute-return portfolio is 4.00% below its peak; its largest drawdown was 4.65%.",
+        "Costs take 1.98 percentage points annualised off the sector rotation, which leaves 27.00%.",
+        "its t is 0.31, and the probability that its true Sharpe ratio is above zero is 62.0%",
     ):
         assert part in text, part
     text = "".join(one["text"] for one in statements(chinese))
     for part in (
         "创业板指上涨0.22%，科创50下跌1.89%。",
         "涨幅居前的3个主题中，2个得分环比回落，1个回升。",
-        "本期调入电子，调出机械设备。",
+        "本期调入电子。本期调出机械设备。",
         "跑赢基准1.03个百分点",
         "全球资产配置组合中中国10年期国债一项即占40.0%。",
     ):
@@ -116,7 +120,7 @@ def test_nothing_is_said_about_exhibits_that_are_missing(tmp_path, language):
     assert words[language] in record["sections"]["02_ai_themes"][0]["text"]
     assert all(untraceable(folder, language, one) == [] for one in statements(record))
     assert record["risks"] == []
-    assert record["headline"]["rule"] == "headline.market"
+    assert record["headline"]["rule"] == "headline.market.mixed"
     assert {exhibit for one in record["key_points"] for exhibit in one["exhibits"]} == {"01"}
 
 
@@ -137,6 +141,108 @@ def test_the_headline_follows_the_scores_of_the_hot_themes(tmp_path, changes, ru
     record = commented(write_run(tmp_path / "2025-06-13", made))
     assert record["headline"]["rule"] == f"headline.themes.{rule}"
     assert record["sections"]["02_ai_themes"][0]["rule"] == f"themes.strongest.{rule}"
+
+
+#: the words that say a direction, in the headline and in the key point of its section
+DIRECTIONS = {
+    "en": {
+        "themes": ("falling", "rising", "diverge"),
+        "market": ("hardly", "across the board", "Most A-share indices rise|Most A-share indices rose",
+                   "Most A-share indices f", "mixed"),
+    },
+    "zh": {
+        "themes": ("得分下降", "得分上升", "得分分化"),
+        "market": ("窄幅波动", "普涨", "普跌", "多数上涨", "多数下跌", "涨跌不一"),
+    },
+}  # fmt: skip
+CHANGE = st.one_of(st.floats(-0.03, 0.03).map(lambda value: round(value, 4)), st.just(float("nan")))
+
+
+def written(folder, stem, table, language, **tables_before):
+    """Write the commentary on one table alone; return headline and the first sentence of each section."""
+    shutil.rmtree(folder, ignore_errors=True)
+    record = commented(write_run(folder, {stem: table} | tables_before), language)
+    return record["headline"], {name: said[0] for name, said in record["sections"].items() if said}
+
+
+def directions(text, about, language):
+    return [bool(re.search(words, text)) for words in DIRECTIONS[language][about]]
+
+
+def counts(statement, *places):
+    return {place: statement["quotations"][place]["text"] for place in places}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(CHANGE, min_size=1, max_size=10))
+def test_the_headline_on_themes_never_contradicts_the_key_point(tmp_path, language, changes):
+    like = tables()["fig06_strongest_themes"].iloc[:1]
+    table = pd.concat([like] * len(changes), ignore_index=True)
+    table = table.assign(symbol=[f"S{place}" for place in range(len(changes))], change=changes)
+    headline, first = written(tmp_path / "2025-06-13", "fig06_strongest_themes", table, language)
+    if not any(change == change for change in changes):
+        assert headline["rule"] == "headline.none", "no change is known, so nothing is said of a direction"
+        return
+    said = first["02_ai_themes"]
+    assert directions(headline["text"], "themes", language) == directions(said["text"], "themes", language)
+    assert sum(directions(said["text"], "themes", language)) == 1
+    places = ("all", "falling", "rising")
+    assert counts(headline, *places) == counts(said, *places)
+    assert {place: headline["quotations"][place]["cells"] for place in places} == {
+        place: said["quotations"][place]["cells"] for place in places
+    }
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(CHANGE, min_size=1, max_size=6))
+def test_the_headline_on_shares_never_contradicts_the_key_point(tmp_path, language, changes):
+    like = tables()["fig01_global_assets"].iloc[:1]
+    table = pd.concat([like] * len(changes), ignore_index=True)
+    table = table.assign(symbol=[f"S{place}" for place in range(len(changes))], change=changes)
+    headline, first = written(tmp_path / "2025-06-13", "fig01_global_assets", table, language)
+    if not any(change == change for change in changes):
+        assert headline["rule"] == "headline.none"
+        return
+    said = first["01_market_recap"]
+    assert headline["rule"].split(".")[-1] == said["rule"].split(".")[-1]
+    assert directions(headline["text"], "market", language) == directions(said["text"], "market", language)
+    assert sum(directions(said["text"], "market", language)) == 1
+    places = ("all", "up", "down", "best.name", "worst.name")
+    assert counts(headline, *places) == counts(said, *places)
+
+
+SECTORS = ["钢铁", "电子", "煤炭", "银行", "传媒", "汽车"]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(weeks=st.lists(st.permutations(SECTORS).map(lambda names: names[:5]), min_size=2, max_size=2))
+def test_the_headline_on_sectors_names_those_that_the_section_calls_new(tmp_path, language, weeks):
+    rows = [[week, *held, *held] for week, held in zip(("2025-06-06", "2025-06-13"), weeks, strict=True)]
+    names = [f"rank{place}" for place in range(1, 6)]
+    table = pd.DataFrame(rows, columns=["week", *names, *(f"{name}_en" for name in names)])
+    headline, _ = written(tmp_path / "2025-06-13", "fig10_gp_holdings", table, language)
+    record = json.loads((tmp_path / "2025-06-13" / "facts" / "commentary.json").read_text(encoding="utf-8"))
+    said = {one["rule"]: one for one in record["sections"]["03_gp_rotation"]}
+    new = set(weeks[1]) - set(weeks[0])
+    if not new:
+        assert headline["rule"] == "headline.none" and "rotation.unchanged" in said
+        return
+    assert headline["quotations"] == said["rotation.entered"]["quotations"]
+    assert {quoted["text"] for quoted in headline["quotations"].values()} == new
+    assert {quoted["text"] for quoted in said["rotation.left"]["quotations"].values()} == set(weeks[0]) - set(weeks[1])
+
+
+def test_themes_whose_change_is_not_known_are_counted_apart(tmp_path, language):
+    made = tables()
+    made["fig06_strongest_themes"]["change"] = [float("nan"), -0.06, 0.06]
+    folder = write_run(tmp_path / "2025-06-13", made)
+    record = commented(folder, language)
+    first = record["sections"]["02_ai_themes"][0]
+    words = {"en": "of the 2 themes that gained most (1 more cannot be compared)", "zh": "2个主题中（另有1个不可比）"}
+    assert words[language] in first["text"]
+    assert all(untraceable(folder, language, one) == [] for one in statements(record))
+    assert not any("nan" in one["text"] for one in statements(record))
+    assert not [one for one in record["risks"] if one["rule"] == "risk.hot_theme"], "the first theme has no change"
 
 
 @pytest.mark.parametrize(("low", "rule"), [(-0.03, "unsupported"), (0.01, "supported"), (float("nan"), None)])
@@ -180,7 +286,6 @@ def test_thresholds_decide_what_is_said(folder):
     ("key", "value"),
     [
         ("majority", 0.4),
-        ("hot_themes", 11),
         ("named", 0),
         ("confidence", 1.0),
         ("score_change", -0.1),

@@ -14,7 +14,7 @@ from lib.market import panel as panel_module
 from lib.market.errors import DataError, RevisionError
 from lib.market.fingerprint import file_fingerprint, fingerprint
 from lib.market.panel import Panel
-from lib.market.universe import COLUMNS, FOLDER, universe
+from lib.market.universe import UNIVERSE_COLUMNS, UNIVERSE_FOLDER, read_universe
 
 
 def make_panel(seed=0):
@@ -88,9 +88,9 @@ def test_a_panel_is_cut_at_a_date():
     pd.testing.assert_frame_equal(panel.until("2025-06-11").frame(), panel.frame().iloc[:2])
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(UNIVERSE_FOLDER.glob("*.csv")), ids=lambda path: path.stem)
 def test_every_universe_reads_and_has_names_in_both_languages(path):
-    table = universe(path.stem)
+    table = read_universe(path.stem)
     assert len(table)
     assert (table["name_zh"].str.contains(r"[\u4e00-\u9fff]|^[A-Z0-9&. ]+$")).all()
     assert not table["name_en"].str.contains(r"[\u4e00-\u9fff]").any()
@@ -107,17 +107,17 @@ def test_every_universe_reads_and_has_names_in_both_languages(path):
 def test_a_broken_universe_is_refused_with_its_remedy(tmp_path, text, words):
     (tmp_path / "mine.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        universe("mine", tmp_path)
+        read_universe("mine", tmp_path)
     assert all(word in str(caught.value) for word in [*words, "mine.csv"])
 
 
 def test_an_unknown_universe_names_the_nearest(tmp_path):
-    (tmp_path / "sector_etf.csv").write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+    (tmp_path / "sector_etf.csv").write_text(",".join(UNIVERSE_COLUMNS) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match="did you mean sector_etf"):
-        universe("sector_eft", tmp_path)
+        read_universe("sector_eft", tmp_path)
 
 
 def test_codes_in_a_universe_keep_their_zeros(tmp_path):
     (tmp_path / "a.csv").write_text("symbol,name_zh,name_en,group\n000300,沪深300,CSI 300,NA\n", encoding="utf-8")
-    table = universe("a", tmp_path)
+    table = read_universe("a", tmp_path)
     assert table.index[0] == "000300" and table["group"].iloc[0] == "NA"

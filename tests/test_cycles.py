@@ -4,9 +4,9 @@ import pytest
 
 from lib.market.errors import ModelError
 from lib.market.sample.effects import CYCLE_PHASES
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.models.assets import asset_values, values_on
-from lib.models.cycles import PERIODS, SIZE, chance_of_waves, cycle_factors, decompose, gaussian_window, yearly_change
+from lib.models.cycles import PERIODS, SIZE, cycle_factors, decompose, gaussian_window, harmonic_f_test, yearly_change
 from lib.models.pricing import class_base
 
 
@@ -76,7 +76,7 @@ def test_bad_input_is_refused(change, width, message):
 
 
 def class_levels(market, name):
-    assets = universe("allocation")
+    assets = read_universe("allocation")
     values = asset_values(market.closes(assets.index), assets)
     ends = market.sessions.month_ends(until=market.as_of)
     return class_base(values_on(values, ends)[assets.index[assets["group"] == name]]), ends
@@ -94,21 +94,21 @@ def test_planted_cycles_are_recovered_on_the_sample(sample_market):
         assert np.abs(error).max() < 0.9, name
         # without any cycle the regression reaches half on these data
         assert made.ols.rsquared > 0.6
-        assert chance_of_waves(level) < 1e-4
+        assert harmonic_f_test(level) < 1e-4
 
 
 def test_the_sample_without_effects_shows_no_cycle(sample_null_market):
     for name in ("equity", "bond", "commodity", "fx"):
         level, _ = class_levels(sample_null_market, name)
-        assert chance_of_waves(level) > 0.05, name
+        assert harmonic_f_test(level) > 0.05, name
 
 
-def test_the_chance_of_waves_is_uniform_in_noise_and_small_for_a_wave():
+def test_the_p_value_is_uniform_in_noise_and_small_for_a_wave():
     months = pd.date_range("1990-01-31", periods=400, freq="ME")
     noise = np.random.default_rng(3).normal(0, 0.04, (200, 400)).cumsum(axis=1)
-    chances = np.array([chance_of_waves(pd.Series(np.exp(walk), months)) for walk in noise])
+    chances = np.array([harmonic_f_test(pd.Series(np.exp(walk), months)) for walk in noise])
     assert 0.4 < chances.mean() < 0.6 and (chances < 0.05).mean() < 0.1
     wave = 0.3 * np.sin(2 * np.pi * np.arange(400) / 100)
-    assert chance_of_waves(pd.Series(np.exp(noise[0] + wave), months)) < 0.001
+    assert harmonic_f_test(pd.Series(np.exp(noise[0] + wave), months)) < 0.001
     with pytest.raises(ModelError, match="monthly changes"):
-        chance_of_waves(pd.Series(np.exp(noise[0][:40]), months[:40]))
+        harmonic_f_test(pd.Series(np.exp(noise[0][:40]), months[:40]))

@@ -2,26 +2,28 @@
 
 import numpy as np
 import pytest
+from test_gp_search import SEARCH
 
 from lib.market.ingest import open_market
-from lib.market.universe import universe
+from lib.models.forecast_evaluation import forward_returns, rank_ic
 from lib.models.gp.composite import rotation_scores
-from lib.models.gp.inputs import factor_inputs, forward_returns, week_ends
-from lib.models.gp.objectives import rank_ic
+from lib.models.gp.inputs import factor_inputs, join_panels, week_ends
 from lib.models.gp.settings import Settings
 from lib.models.gp.walkforward import walk_forward
+from lib.models.sector_view import sector_panels
 
-SMALL = Settings(population=60, generations=2, window=735, horizon=10, max_factors=40, max_vif=10.0)
-FIELDS = ("open", "high", "low", "close", "volume")
+SMALL = Settings(**SEARCH | dict(generations=2, window=735, validation=120, horizon=10, max_factors=40, max_vif=10.0))
 
 
 def out_of_sample(market, seeds):
-    """Return each seed's mean weekly rank IC over the five and a half years after the first library."""
-    inputs = factor_inputs(market.panel(universe("sectors_sw").index, FIELDS))
-    libraries = walk_forward(inputs, SMALL, seeds, first="2019-12-20")
-    weeks = week_ends(inputs.dates)
-    labels = forward_returns(inputs.close, 5)[weeks]
-    frames = rotation_scores(inputs, libraries, by_seed=True)
+    """Return each seed's mean weekly rank IC on the scored sectors after the first library."""
+    mined, scored = (
+        factor_inputs(join_panels(*sector_panels(market, name))) for name in ("sectors_citic1", "sectors_sw")
+    )
+    libraries = walk_forward(mined, SMALL, seeds, first="2019-12-20")
+    weeks = week_ends(scored.dates)
+    labels = forward_returns(scored.close, 5)[weeks]
+    frames = rotation_scores(scored, libraries, by_seed=True)
     return [float(np.nanmean(rank_ic(frame.to_numpy()[weeks], labels))) for frame in frames.values()]
 
 

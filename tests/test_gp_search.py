@@ -14,16 +14,28 @@ from lib.market.panel import Panel
 from lib.models.gp import baseline
 from lib.models.gp.admission import admit
 from lib.models.gp.evaluation import Evaluator
-from lib.models.gp.inputs import factor_inputs, forward_returns, quarter_ends, rolled_forward, week_ends
-from lib.models.gp.mining import mine, window_at
-from lib.models.gp.objectives import DISCOUNTS, Target, measure, rank_ic, rank_labels, weekly_measures
+from lib.models.gp.inputs import RECIPES, factor_inputs, quarter_ends, rolled_forward, week_ends
+from lib.models.gp.mining import mine, window_at, window_bounds
+from lib.models.gp.objectives import DISCOUNTS, Target, measure, rank_labels, weekly_measures
 from lib.models.gp.operators import OPERATORS, operator_set
 from lib.models.gp.programs import FUNCTIONS, Grammar, depth, from_text, lookback, to_text
 from lib.models.gp.reading import INPUT_PHRASES, OPERATOR_PHRASES, read_formula
 from lib.models.gp.selection import crowding, fronts, survivors
 from lib.models.gp.settings import Settings
 
-SMALL = Settings(population=60, generations=3, window=300, validation=80, horizon=5)
+SEARCH = dict(
+    population=60,
+    generations=3,
+    window=300,
+    validation=80,
+    horizon=5,
+    min_train_t=1.0,
+    min_validation_t=0.5,
+    max_correlation=0.7,
+    max_vif=5.0,
+    max_factors=20,
+)
+SMALL = Settings(**SEARCH)
 
 
 def told_monthly(panel, every=21):
@@ -156,13 +168,6 @@ def test_calendar_positions():
     assert list(quarter_ends(dates[:5])) == [2]
 
 
-def test_labels_start_at_the_next_close():
-    close = np.arange(1.0, 11.0)[:, None]
-    labels = forward_returns(close, 2)[:, 0]
-    assert labels[0] == close[3, 0] / close[1, 0] - 1
-    assert np.isnan(labels[7:]).all() and np.isfinite(labels[:7]).all()
-
-
 # --- programs -------------------------------------------------------------------------------------------------------
 
 
@@ -170,7 +175,9 @@ def test_labels_start_at_the_next_close():
 @given(st.integers(0, 10**6))
 def test_random_programs_survive_text_and_stay_within_limits(seed):
     random = RandomState(seed)
-    grammar = Grammar(operator_set(), ["returns", "close_z", "volume_z"], Settings(max_depth=4, max_length=15))
+    grammar = Grammar(
+        operator_set(), ["returns", "close_z", "volume_z"], Settings(**SEARCH, max_depth=4, max_length=15)
+    )
     tree, donor = (grammar.program(random).program for _ in range(2))
     assert depth(tree) == grammar.program(random, tree).depth_
     assert from_text(to_text(tree, grammar.names), grammar.names) == tree
@@ -206,7 +213,7 @@ def test_lookback_adds_up():
 
 def test_every_operator_and_input_has_a_reading():
     assert set(OPERATOR_PHRASES) == {operator.family for operator in OPERATORS.values()}
-    assert set(factor_inputs(market()).names) <= set(INPUT_PHRASES)
+    assert set(INPUT_PHRASES) == set(RECIPES)
     formula = "group_diff_sort_avg_20_5(returns, ts_mean_20(volume_z))"
     assert "20 sessions" in read_formula(formula, 1) and "20日" in read_formula(formula, -1, "zh")
 
@@ -228,7 +235,7 @@ def plain(tree, values):
 def test_a_tiny_pool_gives_the_same_values_as_no_pool():
     inputs = factor_inputs(market(300))
     values = list(inputs.values.values())
-    grammar = Grammar(operator_set(), inputs.names, Settings(init_depth=(2, 5), max_depth=5))
+    grammar = Grammar(operator_set(), inputs.names, Settings(**SEARCH, init_depth=(2, 5), max_depth=5))
     random = RandomState(1)
     evaluator = Evaluator(values, pool_bytes=1)
     for tree in [grammar.program(random).program for _ in range(150)] * 2:
@@ -283,11 +290,14 @@ def test_a_factor_that_exists_on_few_weeks_or_days_is_worth_nothing():
     assert measure(np.ones((200, 20)), target).coverage == 0
 
 
-def test_rank_ic_is_missing_where_nothing_can_be_ranked():
-    labels = np.random.default_rng(0).standard_normal((3, 20))
-    scores = labels.copy()
-    scores[1], scores[2] = np.nan, 1.0
-    assert rank_ic(scores, labels)[0] == pytest.approx(1) and np.isnan(rank_ic(scores, labels)[1:]).all()
+def test_the_error_of_a_factor_without_information_is_what_simulation_finds():
+    rng = np.random.default_rng(0)
+    labels = rng.standard_normal((40, 20))
+    labels[::2, 15:] = np.nan
+    target = Target(np.arange(40), labels, np.full(40, 20), 0, 40)
+    means = [measure(rng.standard_normal((40, 20)), target).ic for _ in range(2000)]
+    assert target.null_error == pytest.approx(np.std(means), rel=0.06)
+    assert Target(np.arange(0), labels[:0], np.full(40, 20), 0, 40).null_error == np.inf
 
 
 # --- selection ------------------------------------------------------------------------------------------------------
@@ -353,12 +363,14 @@ def test_mining_finds_a_planted_effect_and_is_repeatable(window):
 
 def test_admission_keeps_its_promises(window):
     chosen = Settings(**{**SMALL.asdict(), "init_depth": (1, 3), "max_factors": 6, "max_vif": 3.0})
-    factors = admit(mine(window, chosen, 1)[0], window, chosen)
+    admission = admit(mine(window, chosen, 1)[0], window, chosen)
+    factors = admission.factors
+    assert len(factors) <= admission.passed <= admission.examined
     assert 1 <= len(factors) <= 6
     for factor in factors:
-        assert abs(factor.training.ic) >= chosen.min_train_ic
+        assert abs(factor.training.ic) >= chosen.min_train_t * window.training.null_error
         assert factor.sign * factor.training.ic > 0
-        assert factor.sign * factor.validation.ic >= chosen.min_validation_ic
+        assert factor.sign * factor.validation.ic >= chosen.min_validation_t * window.validation.null_error
         assert factor.vif <= chosen.max_vif
     rows = np.concatenate([window.training.rows, window.validation.rows])
     evaluator = Evaluator(list(window.inputs.values.values()))
@@ -374,6 +386,15 @@ def test_shuffled_labels_are_the_labels_of_other_symbols():
     true, null = (window_at(inputs, 419, SMALL, shuffle) for shuffle in (None, 3))
     assert not np.array_equal(true.training.labels, null.training.labels)
     np.testing.assert_array_equal(np.sort(true.training.labels, axis=1), np.sort(null.training.labels, axis=1))
+
+
+def test_the_first_250_sessions_are_warm_up_where_half_a_window_is_left():
+    inputs = factor_inputs(market(rows=700))
+    wide = Settings(**SEARCH | {"window": 600})
+    assert window_bounds(inputs, 548, wide) == (0, 59)
+    assert window_bounds(inputs, 549, wide) == (0, 250)
+    assert window_bounds(inputs, 549, SMALL) == (130, 250)
+    assert window_bounds(inputs, 699, SMALL) == (280, 400)
 
 
 def test_bad_windows_are_refused():
@@ -395,11 +416,19 @@ def test_an_input_without_variance_is_dropped_by_name():
 
 
 @pytest.mark.parametrize(
-    "change", [{"window": 100}, {"p_crossover": 0.9}, {"init_depth": (3, 2)}, {"max_correlation": 2}, {"population": 1}]
+    "change",
+    [
+        {"window": 100},
+        {"p_crossover": 0.9},
+        {"init_depth": (3, 2)},
+        {"max_correlation": 2},
+        {"population": 1},
+        {"min_train_t": -1},
+    ],
 )
 def test_settings_out_of_range_are_refused(change):
     with pytest.raises(ParameterError, match="remedy"):
-        Settings(**change)
+        Settings(**SEARCH | change)
 
 
 def test_gplearns_own_search_runs_on_the_same_operators(window):

@@ -6,18 +6,18 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from test_gp_search import market
+from test_gp_search import SEARCH, market
 
 from lib.market.errors import ModelError
 from lib.market.panel import Panel
-from lib.models.gp.composite import average, rotation_scores, top_weights
-from lib.models.gp.inputs import factor_inputs, forward_returns, week_ends
+from lib.models.forecast_evaluation import forward_returns, rank_ic
+from lib.models.gp.composite import average, missing_inputs, rotation_scores, top_weights
+from lib.models.gp.inputs import factor_inputs, week_ends
 from lib.models.gp.library import Entry, Library, load_libraries, load_library
-from lib.models.gp.objectives import rank_ic
 from lib.models.gp.settings import Settings
-from lib.models.gp.walkforward import walk_forward
+from lib.models.gp.walkforward import close_only_quarters, mining_ends, walk_forward
 
-SMALL = Settings(population=40, generations=2, window=300, validation=80, horizon=5, max_factors=5)
+SMALL = Settings(**SEARCH | dict(population=40, generations=2, max_factors=5))
 FIRST = "2021-03-01"
 SEEDS = (0, 1)
 
@@ -123,6 +123,38 @@ def test_a_first_date_after_the_last_quarter_is_refused(panel):
         walk_forward(panel, SMALL, (0,), first="2030-01-01")
 
 
+def test_mining_begins_when_the_window_is_long_enough(panel):
+    inputs = factor_inputs(panel)
+    ends = mining_ends(inputs, SMALL, "2020-06-01")
+    assert inputs.dates[ends[0]] == pd.Timestamp("2021-03-31")
+    with pytest.raises(ModelError, match="sessions"):
+        mining_ends(inputs.rows(0, ends[0]), SMALL, "2020-06-01")
+
+
+def closes_only(panel, since):
+    """Return a panel whose source goes on with closes alone."""
+    late = panel.dates >= pd.Timestamp(since)
+    bars = [name for name in panel.fields if name != "close"]
+    fields = {name: np.where(late[:, None], np.nan, panel.fields[name]) for name in bars}
+    return Panel(panel.dates, panel.symbols, {"close": panel.fields["close"], **fields}, panel.mask)
+
+
+def test_a_quarter_end_with_closes_only_is_not_mined_and_earlier_libraries_remain(panel, libraries):
+    thin = closes_only(panel, "2021-07-01")
+    mined = walk_forward(thin, SMALL, SEEDS, first=FIRST)
+    assert formulas(mined) == formulas(libraries)[:4]
+    inputs = factor_inputs(thin)
+    assert list(close_only_quarters(inputs, FIRST)) == [pd.Timestamp("2021-09-30")]
+    with pytest.raises(ModelError, match="quarter"):
+        walk_forward(thin, SMALL, SEEDS, first="2021-07-01")
+
+
+def test_a_bar_field_that_a_source_adds_later_says_nothing_about_earlier_quarter_ends(panel):
+    late = panel.dates >= pd.Timestamp("2021-05-01")
+    fields = {**panel.fields, "volume": np.where(late[:, None], panel.fields["volume"], np.nan)}
+    assert factor_inputs(Panel(panel.dates, panel.symbols, fields, panel.mask)).full_bars.all()
+
+
 # --- libraries as files ---------------------------------------------------------------------------------------------
 
 
@@ -184,6 +216,29 @@ def test_an_empty_library_has_no_view_and_holds_the_benchmark(panel):
     scores = rotation_scores(panel, [Library(day, 0, ())])
     assert scores.isna().all(axis=None)
     np.testing.assert_allclose(top_weights(scores, panel.dates[[410]]), 1 / 20)
+
+
+def test_all_libraries_so_far_score_with_equal_weight(panel):
+    days = panel.dates[[400, 420]]
+    entries = (Entry("ts_mean_20(returns)", 1),), (Entry("neg(volume_20)", 1), Entry("ts_std_20(returns)", -1))
+    one, other = (Library(day, 0, entry) for day, entry in zip(days, entries, strict=True))
+    both = rotation_scores(panel, [one, other], by_seed=True)[0]
+    first, second = (rotation_scores(panel, [library], by_seed=True)[0] for library in (one, other))
+    pd.testing.assert_frame_equal(both.iloc[:420], first.iloc[:420])
+    pd.testing.assert_frame_equal(both.iloc[420:], (first.iloc[420:] + second.iloc[420:]) / 2)
+    late = rotation_scores(panel, [one, other], by_seed=True, since=panel.dates[430])[0]
+    assert late.iloc[:430].isna().all(axis=None)
+    pd.testing.assert_frame_equal(late.iloc[430:], both.iloc[430:])
+
+
+def test_a_factor_whose_input_the_scored_sectors_lack_is_left_out_and_counted(panel):
+    library = Library(panel.dates[400], 0, (Entry("ts_mean_20(returns)", 1), Entry("neg(volume_20)", 1)))
+    fields = {name: values for name, values in panel.fields.items() if name != "volume"}
+    inputs = factor_inputs(Panel(panel.dates, panel.symbols, fields, panel.mask))
+    assert missing_inputs(inputs, [library]) == (["volume_20"], 1)
+    assert missing_inputs(factor_inputs(panel), [library]) == ([], 0)
+    alone = Library(library.mined_on, 0, library.entries[:1])
+    pd.testing.assert_frame_equal(rotation_scores(inputs, [library]), rotation_scores(inputs, [alone]))
 
 
 def test_seeds_without_a_view_are_left_out_of_the_mean():

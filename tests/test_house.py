@@ -34,6 +34,19 @@ def test_a_floor_imports_only_the_floors_below_it(floor):
     assert not wrong, wrong
 
 
+def test_live_data_do_not_depend_on_the_sample_and_nothing_is_unpickled():
+    """A folder that somebody else wrote must not be able to run code; live data must work without the simulator."""
+    market = ROOT / "lib" / "market"
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sorted(market.rglob("*.py"))
+        for name in imported_modules(path)
+        if name.split(".")[0] in ("pickle", "joblib", "shelve", "marshal")
+        or (path.parent.name == "providers" and name.startswith("lib.market.sample"))
+    ]
+    assert not wrong, wrong
+
+
 def test_modules_stay_readable():
     long = {
         str(path.relative_to(ROOT)): lines

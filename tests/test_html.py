@@ -89,6 +89,18 @@ def test_the_head_tells_language_week_source_and_that_data_are_synthetic(languag
     assert not laid_out("", language, synthetic=False).select(".banner")
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "no session in the week of 14 February 2024"), ("zh", "没有交易日")]
+)
+def test_a_week_without_sessions_is_named_at_the_top(language, words):
+    week = {"first": "2024-02-05", "last": "2024-02-08"}
+    dates = dict(as_of="2024-02-08", week=week)
+    said = laid_out("", language, requested_as_of="2024-02-14", **dates).select_one("header .banner:not(.synthetic)")
+    assert words in said.get_text() and translations(language).date("2024-02-08") in said.get_text()
+    for asked in ("2024-02-08", "2024-02-11"):  # the Sunday of the same week
+        assert not laid_out("", language, requested_as_of=asked, **dates).select("header .banner:not(.synthetic)")
+
+
 def test_stale_data_failed_sections_and_a_failed_report_are_told_at_the_top():
     broken = SectionRecord(name="01_market_recap", status="failed", error="E", fingerprint="")
     report = SectionRecord(

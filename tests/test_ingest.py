@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from market_folder import SESSIONS, tables, write_folder
 
-from lib.market.door import Checked
 from lib.market.errors import DataError, RevisionError, StoreError
 from lib.market.folder import FolderSource
 from lib.market.ingest import ingest, open_market, store_path
 from lib.market.pointintime import Market
 from lib.market.schema import Batch
 from lib.market.store import Store
+from lib.market.validation import ValidationResult
 
 
 @pytest.fixture(scope="module")
@@ -229,18 +229,18 @@ def test_instruments_may_change_without_a_flag_and_bars_are_judged_again(folder,
 
 
 def test_other_checks_judge_unchanged_files_again(folder, store, monkeypatch):
-    from lib.market import door as door_module
     from lib.market import ingest as module
+    from lib.market import validation
 
-    def stricter(batch: Batch, frame, context) -> Checked:
-        checked = door(batch, frame, context)
+    def stricter(batch: Batch, frame, context) -> ValidationResult:
+        checked = validate_batch(batch, frame, context)
         if batch.file != "bars/etf.csv":
             return checked
         kept = checked.rows[checked.rows["date"] != pd.Timestamp("2025-03-05")]
-        return Checked(kept, checked.quarantined, checked.findings, checked.repairs)
+        return ValidationResult(kept, checked.quarantined, checked.findings, checked.repairs)
 
-    door = door_module.check
-    monkeypatch.setattr(door_module, "check", stricter)
+    validate_batch = validation.validate_batch
+    monkeypatch.setattr(validation, "validate_batch", stricter)
     monkeypatch.setattr(module, "_rules", lambda: "other rules")
     with pytest.raises(RevisionError, match=r"the checks of the files, which have changed(.|\n)*2 stored rows of 2"):
         ingest(FolderSource(folder), store)

@@ -117,7 +117,7 @@ def test_the_report_of_the_live_store_is_that_of_the_sample(
     import fake_providers
 
     from lib.market.providers.client import Client
-    from lib.market.providers.routes import read_providers
+    from lib.market.providers.registry import read_providers
     from lib.market.providers.update import update
 
     monkeypatch.delenv("TUSHARE_TOKEN", raising=False)
@@ -132,7 +132,7 @@ def test_the_report_of_the_live_store_is_that_of_the_sample(
     settings = read_providers().model_copy(update={"first_date": start, "folder": str(folder)})
     with fake.listening(monkeypatch):
         report = update(settings, tmp_path / "store", Client(sleep=lambda s: None, today=lambda: FRIDAY), FRIDAY)
-    assert not report.refused and not report.unasked
+    assert not report.rejected and not report.skipped_cross_checks
     monkeypatch.setattr(ingest, "STORES", tmp_path / "store")
     monkeypatch.setenv("WEEKLY_STORE", str(tmp_path / "store"))
     made = weekly_run(Settings(as_of=f"{FRIDAY:%Y-%m-%d}", data="store", out=tmp_path / "out"), params=smaller)

@@ -36,7 +36,7 @@ def market(store):
 
 
 def snapshot(market: Market) -> dict:
-    """Return everything a market tells, through each of its methods."""
+    """Return everything a market gives, through each of its methods."""
     symbols = list(INSTRUMENTS)
     panel = market.panel(symbols, FIELDS)
     valuation = market.valuation(["000300.SH"])
@@ -99,7 +99,7 @@ def test_no_volume_means_not_traded(tmp_path):
     ingest(FolderSource(write_folder(tmp_path / "desk", files)), store)
     panel = Market(store, "2025-05-14").panel(["510300.SH", "US10Y"])
     assert not panel.mask[-1, 0] and np.isfinite(panel.fields["close"][-1, 0])
-    assert panel.mask[-1, 1], "a volume that nobody knows counts as traded"
+    assert panel.mask[-1, 1], "an unknown volume counts as traded"
 
 
 def test_closes_keep_each_symbols_own_dates(market):
@@ -439,6 +439,6 @@ def test_a_notebook_that_keeps_a_market_does_not_lock_the_store(store, tmp_path)
     path = Path(shutil.copy(store.path, tmp_path / "copy.duckdb"))
     market = Market(Store(path), "2025-05-14")
     market.panel(["510300.SH"])
-    with Store(path, patience=0.1).write() as connection:
+    with Store(path, lock_timeout=0.1).write() as connection:
         connection.execute("DELETE FROM macro")
     assert not len(market.macro())

@@ -80,6 +80,24 @@ def test_hedging_and_gaps():
         asset_values(closes[["SPX"]], assets)
 
 
+def test_carry_adds_the_difference_of_short_rates():
+    dates = pd.bdate_range("2024-01-01", periods=262)
+    closes = pd.DataFrame({"SPX": 100.0, "DAX": 100.0, "CSI": 100.0, "USDCNY": 7.0}, dates)
+    columns = {"rule": "price", "maturity": "", "currency": ["USD", "EUR", "CNY"], "quote": ""}
+    assets = pd.DataFrame(columns, ["SPX", "DAX", "CSI"])
+    rates = {"CNY": pd.Series(2.0, dates), "USD": pd.Series(5.0, dates[60:])}
+    carried = asset_values(closes, assets, "hedged_with_carry", rates)
+    assert carried["DAX"].eq(100).all() and carried["CSI"].eq(100).all()
+    assert carried["SPX"].iloc[:61].eq(100).all()
+    years = (dates[-1] - dates[60]).days / 365
+    assert carried["SPX"].iloc[-1] == pytest.approx(100 * np.exp(-0.03 * years), rel=1e-4)
+    # a rate is known a session before it is earned
+    rates["USD"].iloc[-1] = 50.0
+    pd.testing.assert_frame_equal(carried, asset_values(closes, assets, "hedged_with_carry", rates))
+    with pytest.raises(ModelError, match="short rate of CNY"):
+        asset_values(closes, assets, "hedged_with_carry", {"USD": rates["USD"]})
+
+
 def test_values_on_takes_the_last_row_before():
     frame = pd.DataFrame({"a": [1.0, 2.0]}, pd.to_datetime(["2024-01-02", "2024-01-05"]))
     taken = values_on(frame, pd.to_datetime(["2024-01-01", "2024-01-04", "2024-01-06", "2024-01-07"]))["a"]

@@ -1,4 +1,4 @@
-"""The live store, end to end: the real provider libraries against stand-ins for their hosts."""
+"""The live store, end to end: the real provider libraries against simulated hosts."""
 
 import json
 
@@ -11,12 +11,12 @@ pytest.importorskip("baostock", reason="the live clients are not installed: pip 
 
 from fake_providers import Fake, listed
 
+from lib.market.catalogue import read_catalogue
 from lib.market.pointintime import Market
 from lib.market.providers import update as module
 from lib.market.providers.client import Client
-from lib.market.providers.routes import read_providers
+from lib.market.providers.registry import read_providers
 from lib.market.providers.update import update
-from lib.market.sample.catalogue import catalogue
 from lib.market.store import Store
 
 FRIDAY, NEXT = pd.Timestamp("2025-06-06"), pd.Timestamp("2025-06-13")
@@ -52,9 +52,9 @@ def tables(sample_store_dir):
 
 @pytest.fixture
 def fake(tables, monkeypatch):
-    few = catalogue()
+    few = read_catalogue()
     few = few[few["symbol"].isin(SYMBOLS)]
-    monkeypatch.setattr(module, "catalogue", lambda folder: few)
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: few)
     monkeypatch.delenv("TUSHARE_TOKEN", raising=False)
     with Fake(*tables, NEXT).listening(monkeypatch) as fake:
         yield fake
@@ -92,7 +92,7 @@ def same_rows(got, want, keys, values):
 
 def test_a_full_update_gives_the_rows_of_the_sample(fake, settings, tables, tmp_path):
     report = bring(settings, tmp_path, NEXT)
-    assert not report.refused and not report.failures and not report.unasked
+    assert not report.rejected and not report.failures and not report.skipped_cross_checks
     bars, valuation, members, macro = tables
     window = (bars["date"] >= FIRST) & (bars["date"] <= NEXT)
     same_rows(rows_of(tmp_path), bars[window], ["symbol", "date"], ["close"])
@@ -132,7 +132,7 @@ def test_a_week_adds_its_rows_and_a_second_run_asks_nothing(fake, settings, tabl
     bring(settings, tmp_path, FRIDAY)
     first, fake.today = rows_of(tmp_path), NEXT
     report = bring(settings, tmp_path, NEXT)
-    assert not report.refused and not report.failures
+    assert not report.rejected and not report.failures
     assert report.rows["bars", "sector"] == 15  # three sectors, five sessions
     now, bars = rows_of(tmp_path), tables[0]
     window = (bars["date"] >= FIRST) & (bars["date"] <= NEXT)
@@ -169,18 +169,18 @@ def test_a_token_opens_citic_sectors_and_a_third_source_of_indices(sample_store_
     store = Store(sample_store_dir / "sample.duckdb")
     bars = store.query("SELECT * FROM bars WHERE symbol IN (SELECT unnest(?)) AND date >= '2024-01-01'", [symbols])
     nothing = [store.query(f"SELECT * FROM {table} LIMIT 0") for table in ("valuation", "constituents", "macro")]
-    few = catalogue()
+    few = read_catalogue()
     few = few[few["symbol"].isin(symbols)]
-    monkeypatch.setattr(module, "catalogue", lambda folder: few)
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: few)
     quiet = settings.model_copy(update={"macro": {}, "constituents": {}, "cross_checks": []})
     with Fake(bars, *nothing, NEXT).listening(monkeypatch) as fake:
         fake.faults |= {"eastmoney.com": lambda url, content: (403, b""), "baostock.com": lambda url, content: b""}
         monkeypatch.delenv("TUSHARE_TOKEN", raising=False)
         report = bring(quiet, tmp_path / "free", NEXT)
-        assert report.locked == {"TUSHARE_TOKEN": symbols[:2]} and "000300.SH" in report.failures
+        assert report.missing_token == {"TUSHARE_TOKEN": symbols[:2]} and "000300.SH" in report.failures
         monkeypatch.setenv("TUSHARE_TOKEN", "a-secret-token")
         report = bring(quiet, tmp_path / "open", NEXT)
-    assert not report.locked and not report.failures
+    assert not report.missing_token and not report.failures
     assert report.providers["bars", "sector"] == {"tushare.citic_daily": 2}
     assert report.providers["bars", "broad_index"] == {"tushare.index_daily": 1}
     fields = ["open", "high", "low", "close", "volume", "amount"]

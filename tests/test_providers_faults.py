@@ -1,4 +1,4 @@
-"""What goes wrong at a provider is refused whole, said, and leaves the stored rows as they were."""
+"""Faulty responses are rejected whole, reported, and leave the stored rows unchanged."""
 
 import gzip
 import json
@@ -16,13 +16,13 @@ pytest.importorskip("baostock", reason="the live clients are not installed: pip 
 import requests
 from fake_providers import Fake
 
+from lib.market.catalogue import read_catalogue
 from lib.market.providers import update as module
-from lib.market.providers.answers import Want, ask
 from lib.market.providers.client import Client
-from lib.market.providers.routes import ROUTES, read_providers
-from lib.market.providers.told import summary
+from lib.market.providers.contract import FetchRequest, call_provider
+from lib.market.providers.registry import ENDPOINTS, read_providers
+from lib.market.providers.summary import summary
 from lib.market.providers.update import update
-from lib.market.sample.catalogue import catalogue
 from lib.market.store import Store
 
 FRIDAY, NEXT = pd.Timestamp("2025-06-06"), pd.Timestamp("2025-06-13")
@@ -54,9 +54,9 @@ def settings():
 
 @pytest.fixture
 def fake(tables, monkeypatch):
-    few = catalogue()
+    few = read_catalogue()
     few = few[few["symbol"].isin(SYMBOLS)]
-    monkeypatch.setattr(module, "catalogue", lambda folder: few)
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: few)
     monkeypatch.delenv("TUSHARE_TOKEN", raising=False)
     with Fake(*tables, FRIDAY).listening(monkeypatch) as fake:
         yield fake
@@ -153,7 +153,7 @@ def swapped(symbol, rows):
     return rows.assign(open=rows["volume"], volume=rows["open"])
 
 
-SILENCES = {
+FAILURES = {
     "time-out": timeout,
     "connection reset": reset,
     "403": forbidden,
@@ -163,7 +163,7 @@ SILENCES = {
     "missing column": without("maxindex"),
     "renamed column": renamed,
 }
-LIES = {
+FALSIFIED = {
     "half the rows": half,
     "values x 100": times_100,
     "new values x 100": times_100_from_now_on,
@@ -174,10 +174,10 @@ LIES = {
 }
 
 
-@pytest.mark.parametrize("name", SILENCES)
+@pytest.mark.parametrize("name", FAILURES)
 def test_a_provider_that_does_not_answer_leaves_the_stored_rows(filled, settings, tmp_path, name):
     before = sectors_of(tmp_path)
-    filled.faults[HOST] = SILENCES[name]
+    filled.faults[HOST] = FAILURES[name]
     report = bring(settings, tmp_path, NEXT)
     pd.testing.assert_frame_equal(sectors_of(tmp_path), before)
     assert set(SECTORS) <= set(report.failures)
@@ -188,24 +188,24 @@ def test_a_provider_that_does_not_answer_leaves_the_stored_rows(filled, settings
     assert bring(settings, tmp_path, NEXT).rows["bars", "sector"] == 15
 
 
-@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize("name", FALSIFIED)
 def test_an_answer_that_is_wrong_is_set_aside_whole(filled, settings, tmp_path, name):
     before = sectors_of(tmp_path)
-    filled.lies[HOST] = LIES[name]
+    filled.falsified[HOST] = FALSIFIED[name]
     report = bring(settings, tmp_path, NEXT)
     pd.testing.assert_frame_equal(sectors_of(tmp_path), before)
-    refused = {symbol for note in report.refused for symbol in note["symbols"]}
+    refused = {symbol for note in report.rejected for symbol in note["symbols"]}
     assert refused == set(SECTORS)
     aside = list((tmp_path / "live" / "quarantine").glob("*/*/note.json"))
     assert len(aside) == 3 and json.loads(aside[0].read_text(encoding="utf-8"))["reasons"]
-    findings = Store(tmp_path / "live.duckdb").query("SELECT * FROM findings WHERE \"check\" = 'answer refused'")
+    findings = Store(tmp_path / "live.duckdb").query("SELECT * FROM findings WHERE \"check\" = 'response rejected'")
     assert set(findings["symbol"]) == set(SECTORS)
 
 
 def test_one_wrong_answer_among_many_is_refused_alone(filled, settings, tmp_path):
-    filled.lies[HOST] = lambda symbol, rows: times_100(symbol, rows) if symbol == SECTORS[1] else rows
+    filled.falsified[HOST] = lambda symbol, rows: times_100(symbol, rows) if symbol == SECTORS[1] else rows
     report = bring(settings.model_copy(update={"bad_share": 0.4}), tmp_path, NEXT)
-    assert [note["symbols"] for note in report.refused] == [[SECTORS[1]]]
+    assert [note["symbols"] for note in report.rejected] == [[SECTORS[1]]]
     assert report.rows["bars", "sector"] == 10
 
 
@@ -219,10 +219,12 @@ def test_the_next_provider_steps_in(filled, settings, tmp_path, monkeypatch):
 
 
 def test_a_disagreement_of_two_providers_stops_both(filled, settings, tmp_path):
-    filled.lies["baostock.com"] = lambda symbol, rows: rows.assign(close=rows["close"] * np.linspace(1, 1.1, len(rows)))
+    filled.falsified["baostock.com"] = lambda symbol, rows: rows.assign(
+        close=rows["close"] * np.linspace(1, 1.1, len(rows))
+    )
     report = bring(settings, tmp_path, NEXT)
     assert ("bars", "broad_index") not in report.rows
-    assert "apart from baostock.index_bars" in report.refused[0]["reasons"][0]
+    assert "apart from baostock.index_bars" in report.rejected[0]["reasons"][0]
 
 
 def test_a_revision_is_taken_only_on_demand(filled, settings, tmp_path):
@@ -230,10 +232,10 @@ def test_a_revision_is_taken_only_on_demand(filled, settings, tmp_path):
         rows.loc["2025-06-05", "close"] *= 1.01
         return rows
 
-    filled.lies[HOST] = revised
-    assert bring(settings, tmp_path, NEXT).refused
+    filled.falsified[HOST] = revised
+    assert bring(settings, tmp_path, NEXT).rejected
     report = bring(settings, tmp_path, NEXT, accept_revisions=True)
-    assert not report.refused and report.ingest.revised["row_count"].sum() == 3
+    assert not report.rejected and report.ingest.revised["row_count"].sum() == 3
 
 
 def test_a_refusing_host_is_asked_once_and_a_failing_one_three_times(filled, settings, tmp_path):
@@ -264,17 +266,17 @@ def test_requests_to_a_host_keep_their_distance():
 
 
 def test_an_answer_that_is_cut_short_is_asked_for_again():
-    told = []
+    paths = []
 
     class Cut(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self):
-            told.append(self.path)
+            paths.append(self.path)
             self.send_response(200)
             self.send_header("Content-Length", "4")
             self.end_headers()
-            self.wfile.write(b"{}" if len(told) < 3 else b"full")
+            self.wfile.write(b"{}" if len(paths) < 3 else b"full")
             self.close_connection = True
 
         def log_message(self, *arguments):
@@ -286,7 +288,7 @@ def test_an_answer_that_is_cut_short_is_asked_for_again():
         with client.attached():
             assert requests.get(f"http://127.0.0.1:{server.server_port}/bars").content == b"full"
         server.shutdown()
-    assert len(told) == 3 and client.requests["127.0.0.1"] == 3
+    assert len(paths) == 3 and client.requests["127.0.0.1"] == 3
 
 
 @pytest.mark.parametrize("fault", [(404, b"not found"), (502, b"bad gateway"), (429, b"slow down"), (403, b"no")])
@@ -297,10 +299,12 @@ def test_prices_of_yahoo_come_without_its_cookie_and_key(fake, tables, page, fau
     SingletonMeta._instances.clear()  # it keeps cookie and key
     fake.bars["SPX"] = fake.bars["000300.SH"]
     fake.faults[page] = lambda url, content: fault
-    want = Want("global_index", ("SPX",), {"SPX": "^GSPC"}, FRIDAY - pd.Timedelta(days=30), FRIDAY, tables[0].iloc[:0])
+    want = FetchRequest(
+        "global_index", ("SPX",), {"SPX": "^GSPC"}, FRIDAY - pd.Timedelta(days=30), FRIDAY, tables[0].iloc[:0]
+    )
     client = Client(sleep=lambda s: None, clock=lambda: 0.0, timeout=5.0)
     with client.attached():
-        assert len(ask("yfinance.bars", ROUTES["yfinance.bars"].function, want, client)["bars"]) > 15
+        assert len(call_provider("yfinance.bars", ENDPOINTS["yfinance.bars"].function, want, client)["bars"]) > 15
     assert client.requests[page]
 
 
@@ -329,7 +333,7 @@ def test_an_update_goes_on_where_it_was_stopped(filled, settings, tmp_path, how)
     filled.faults.clear()
     filled.hits.clear()
     report = bring(settings, tmp_path, NEXT)
-    assert report.rows["bars", "sector"] == 15 and not report.refused
+    assert report.rows["bars", "sector"] == 15 and not report.rejected
     assert sum("trend" in hit for hit in filled.hits) == 2  # the first sector was not asked for again
 
 

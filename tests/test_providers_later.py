@@ -12,15 +12,15 @@ pytest.importorskip("baostock", reason="the live clients are not installed: pip 
 from fake_providers import Fake
 
 from lib.market.calendar import Sessions
+from lib.market.catalogue import read_catalogue
 from lib.market.providers import update as module
 from lib.market.providers.akshare_macro import jin10_history
-from lib.market.providers.answers import Want, typed
 from lib.market.providers.client import Client
-from lib.market.providers.routes import ROUTES, read_providers
-from lib.market.providers.told import summary
+from lib.market.providers.contract import FetchRequest
+from lib.market.providers.registry import ENDPOINTS, read_providers
+from lib.market.providers.summary import summary
 from lib.market.providers.update import update
-from lib.market.sample.catalogue import catalogue
-from lib.market.schema import PRICES, TABLES
+from lib.market.schema import PRICES, TABLES, cast_to_schema
 from lib.market.store import Store
 
 FIRST, LAST = pd.Timestamp("2025-01-02"), pd.Timestamp("2025-10-31")
@@ -30,7 +30,7 @@ MONTHLY = ["US_CORE_CPI_MOM", "US_CORE_PPI_MOM", "US_CPI_MOM", "US_PPI_MOM"]
 
 
 def nothing(table):
-    return typed(table, pd.DataFrame(columns=list(TABLES[table])))
+    return cast_to_schema(table, pd.DataFrame(columns=list(TABLES[table])))
 
 
 def bars(symbol, level, seed=0):
@@ -43,21 +43,21 @@ def bars(symbol, level, seed=0):
 
 
 class World:
-    """Hosts that tell some rows, and the store that is filled from them."""
+    """Simulated hosts with some rows, and the live store filled from them."""
 
     def __init__(self, home, patch, rows, **more):
         self.home, self.patch, self.settings = home, patch, read_providers()
-        told = {name: more.pop(name, nothing(name)) for name in ("valuation", "constituents", "macro")}
+        served = {name: more.pop(name, nothing(name)) for name in ("valuation", "constituents", "macro")}
         self.settings = self.settings.model_copy(
             update={"first_date": {"": f"{FIRST:%Y-%m-%d}"}, "shares": [], "cross_checks": []}
-            | {name: getattr(self.settings, name) if len(rows) else {} for name, rows in told.items()}
+            | {name: getattr(self.settings, name) if len(rows) else {} for name, rows in served.items()}
             | more
         )
-        known = catalogue()
+        known = read_catalogue()
         known = known[known["symbol"].isin(set(rows["symbol"]))]
-        patch.setattr(module, "catalogue", lambda folder: known)
+        patch.setattr(module, "read_catalogue", lambda folder: known)
         patch.delenv("TUSHARE_TOKEN", raising=False)
-        self.fake = Fake(rows, *told.values(), LAST)
+        self.fake = Fake(rows, *served.values(), LAST)
 
     def run(self, day, now=None, **options):
         day = self.fake.today = pd.Timestamp(day)
@@ -88,10 +88,10 @@ def world(tmp_path, monkeypatch):
 
 def edited(content, change):
     """Return Eastmoney's answer with its lines (date, open, close, high, low...) changed in place; False drops one."""
-    told = json.loads(content)
-    lines = [line.split(",") for line in told["data"]["klines"]]
-    told["data"]["klines"] = [",".join(line) for line in lines if change(line) is not False]
-    return json.dumps(told).encode()
+    served = json.loads(content)
+    lines = [line.split(",") for line in served["data"]["klines"]]
+    served["data"]["klines"] = [",".join(line) for line in lines if change(line) is not False]
+    return json.dumps(served).encode()
 
 
 def split_in_the_adjusted(ratio, until="9999"):
@@ -110,8 +110,8 @@ def split_in_the_adjusted(ratio, until="9999"):
 
 def with_ratios(url, content):
     """Return the CSI's answer with a PE in every row."""
-    told = json.loads(content)
-    return json.dumps(told | {"data": [row | {"peg": 20.0} for row in told["data"]]}).encode()
+    served = json.loads(content)
+    return json.dumps(served | {"data": [row | {"peg": 20.0} for row in served["data"]]}).encode()
 
 
 def stop(*arguments, **options):
@@ -121,51 +121,51 @@ def stop(*arguments, **options):
 @pytest.mark.parametrize("merged", [2.744, 2.0, 0.4905])
 def test_a_fund_whose_units_were_merged_is_continued(world, merged):
     true = bars("512100.SH", 1.0)
-    told = true.copy()
-    told.loc[told["date"] >= SPLIT, [*PRICES, "amount"]] *= merged
-    desk = world(told)
-    desk.fake.faults[EASTMONEY] = split_in_the_adjusted(1 / merged)
+    served = true.copy()
+    served.loc[served["date"] >= SPLIT, [*PRICES, "amount"]] *= merged
+    live = world(served)
+    live.fake.faults[EASTMONEY] = split_in_the_adjusted(1 / merged)
     for day, count in (("2025-06-13", 106), ("2025-06-20", 5), ("2025-06-27", 5)):
-        report = desk.run(day)
-        assert report.rows["bars", "etf"] == count and not report.refused
-    stored = desk.query("SELECT date, close FROM bars ORDER BY date").merge(true, on="date", suffixes=("", "_true"))
+        report = live.run(day)
+        assert report.rows["bars", "etf"] == count and not report.rejected
+    stored = live.query("SELECT date, close FROM bars ORDER BY date").merge(true, on="date", suffixes=("", "_true"))
     growth = stored["close"] / stored["close_true"]
     np.testing.assert_allclose(growth, growth[0], rtol=2e-3)
-    assert not len(desk.query("SELECT * FROM repairs"))
+    assert not len(live.query("SELECT * FROM repairs"))
 
 
 def test_themes_known_by_their_fund_are_total_returns_too(world):
-    theme = catalogue().query("kind == 'theme'")["symbol"]
-    fund = next(symbol for symbol in theme if ROUTES["akshare.fund_bars"].code(symbol))
+    theme = read_catalogue().query("kind == 'theme'")["symbol"]
+    fund = next(symbol for symbol in theme if ENDPOINTS["akshare.fund_bars"].code(symbol))
     for route in ("akshare.eastmoney_bars", "baostock.index_bars", "tushare.index_daily"):
-        assert ROUTES[route].code(fund) is None, route
+        assert ENDPOINTS[route].code(fund) is None, route
     true = bars(fund, 1.0)
-    told = true.copy()
-    told.loc[told["date"] >= SPLIT, [*PRICES, "amount"]] /= 2.0
-    desk = world(told)
-    desk.fake.faults[EASTMONEY] = split_in_the_adjusted(2.0)
+    served = true.copy()
+    served.loc[served["date"] >= SPLIT, [*PRICES, "amount"]] /= 2.0
+    live = world(served)
+    live.fake.faults[EASTMONEY] = split_in_the_adjusted(2.0)
     for day in ("2025-06-13", "2025-06-20"):
-        assert not desk.run(day).refused
-    stored = desk.query("SELECT date, close FROM bars ORDER BY date").merge(true, on="date", suffixes=("", "_true"))
+        assert not live.run(day).rejected
+    stored = live.query("SELECT date, close FROM bars ORDER BY date").merge(true, on="date", suffixes=("", "_true"))
     assert len(stored) == 111
     np.testing.assert_allclose(stored["close"].pct_change()[1:], stored["close_true"].pct_change()[1:], atol=2e-3)
 
 
 def test_a_second_provider_continues_a_fund_only_from_stored_rows(world):
-    told = bars("510300.SH", 4.0)
-    told.loc[told["date"] >= SPLIT, [*PRICES, "amount"]] /= 2.0
-    desk = world(told)
-    desk.fake.faults[EASTMONEY] = split_in_the_adjusted(2.0, until="2025-06-12")
+    served = bars("510300.SH", 4.0)
+    served.loc[served["date"] >= SPLIT, [*PRICES, "amount"]] /= 2.0
+    live = world(served)
+    live.fake.faults[EASTMONEY] = split_in_the_adjusted(2.0, until="2025-06-12")
 
     def split_backwards(symbol, rows):  # Yahoo divides the prices before a split
         rows.loc[rows.index < SPLIT, list(PRICES)] /= 2.0
         return rows
 
-    desk.fake.lies[YAHOO] = split_backwards
-    assert list(desk.run("2025-06-13").providers["bars", "etf"]) == ["akshare.fund_bars"]
-    later = desk.run("2025-06-20")
-    assert list(later.providers["bars", "etf"]) == ["akshare.fund_bars", "yfinance.fund_bars"] and not later.refused
-    stored = desk.query("SELECT date, close FROM bars ORDER BY date").set_index("date")["close"]
+    live.fake.falsified[YAHOO] = split_backwards
+    assert list(live.run("2025-06-13").providers["bars", "etf"]) == ["akshare.fund_bars"]
+    later = live.run("2025-06-20")
+    assert list(later.providers["bars", "etf"]) == ["akshare.fund_bars", "yfinance.fund_bars"] and not later.rejected
+    stored = live.query("SELECT date, close FROM bars ORDER BY date").set_index("date")["close"]
     assert f"{stored.index[-1]:%Y-%m-%d}" == "2025-06-20"
     assert stored.pct_change().abs().max() < 0.03
 
@@ -177,11 +177,11 @@ def a_list(day):
 
 def test_every_month_has_its_list(world):
     days = ["2025-05-30", "2025-06-30", "2025-07-31"]
-    desk = world(bars("000300.SH", 4000.0), constituents=pd.concat([a_list(day) for day in days]))
+    live = world(bars("000300.SH", 4000.0), constituents=pd.concat([a_list(day) for day in days]))
     for day in ("2025-06-13", "2025-07-11", "2025-08-15"):
-        report = desk.run(day)
-        assert report.rows["constituents", "broad_index"] == 2 and not report.refused
-    stored = desk.query("SELECT DISTINCT as_of FROM constituents ORDER BY 1")["as_of"]
+        report = live.run(day)
+        assert report.rows["constituents", "broad_index"] == 2 and not report.rejected
+    stored = live.query("SELECT DISTINCT as_of FROM constituents ORDER BY 1")["as_of"]
     assert [f"{day:%Y-%m-%d}" for day in stored] == days
 
 
@@ -190,7 +190,7 @@ def releases():
     for month in pd.date_range("2024-01-01", "2025-09-01", freq="MS"):
         day = pd.offsets.BDay().rollforward(month + pd.DateOffset(months=1, days=10))
         lines += [(series, month, day, 0.2, 0.2, 0.2) for series in [*MONTHLY, "US_CPI_YOY"]]
-    return typed("macro", pd.DataFrame(lines, columns=list(TABLES["macro"])))
+    return cast_to_schema("macro", pd.DataFrame(lines, columns=list(TABLES["macro"])))
 
 
 @pytest.mark.parametrize(
@@ -204,16 +204,16 @@ def releases():
     ],
 )
 def test_inflation_has_no_gap_whoever_failed_at_first_and_however_long_the_pause(world, silent, days):
-    desk = world(bars("000300.SH", 4000.0), macro=releases())
+    live = world(bars("000300.SH", 4000.0), macro=releases())
     if silent:
-        desk.fake.faults[silent] = lambda url, content: (500, b"")
-    first = desk.run(days[0])
+        live.fake.faults[silent] = lambda url, content: (500, b"")
+    first = live.run(days[0])
     assert bool(first.failures) == bool(silent)
-    desk.fake.faults.clear()
+    live.fake.faults.clear()
     for day in days[1:]:
-        report = desk.run(day)
-        assert not report.refused and not report.failures
-    stored = desk.query("SELECT series, period, release_date FROM macro")
+        report = live.run(day)
+        assert not report.rejected and not report.failures
+    stored = live.query("SELECT series, period, release_date FROM macro")
     due = releases()[lambda table: table["release_date"] <= days[-1]]
     for series in MONTHLY:
         pd.testing.assert_series_equal(
@@ -224,16 +224,16 @@ def test_inflation_has_no_gap_whoever_failed_at_first_and_however_long_the_pause
 
 
 def test_a_changed_release_is_refused_until_the_user_accepts_it(world):
-    desk = world(bars("000300.SH", 4000.0), macro=releases())
-    desk.run("2025-06-13")
-    changed = desk.fake.macro["release_date"] == "2025-06-11"
-    desk.fake.macro.loc[changed, "actual"] = 0.9
-    assert "actual was 0.2 and is 0.9" in desk.run("2025-06-20").refused[0]["reasons"][0]
+    live = world(bars("000300.SH", 4000.0), macro=releases())
+    live.run("2025-06-13")
+    changed = live.fake.macro["release_date"] == "2025-06-11"
+    live.fake.macro.loc[changed, "actual"] = 0.9
+    assert "actual was 0.2 and is 0.9" in live.run("2025-06-20").rejected[0]["reasons"][0]
     stored = "SELECT DISTINCT actual FROM macro WHERE release_date = '2025-06-11'"
-    assert desk.query(stored)["actual"].tolist() == [0.2]
-    assert not desk.run("2025-06-20", accept_revisions=True).refused
-    assert desk.query(stored)["actual"].tolist() == [0.9]
-    assert len(desk.query("SELECT * FROM revisions")) == changed.sum()
+    assert live.query(stored)["actual"].tolist() == [0.2]
+    assert not live.run("2025-06-20", accept_revisions=True).rejected
+    assert live.query(stored)["actual"].tolist() == [0.9]
+    assert len(live.query("SELECT * FROM revisions")) == changed.sum()
 
 
 def test_of_two_releases_in_a_month_the_first_is_of_the_month_before_the_last(monkeypatch):
@@ -242,7 +242,7 @@ def test_of_two_releases_in_a_month_the_first_is_of_the_month_before_the_last(mo
     days = ["2025-11-25", "2026-01-14", "2026-01-30", "2026-02-27"]
     table = pd.DataFrame({"日期": days, "今值": 0.2, "预测值": 0.2, "前值": 0.1})
     monkeypatch.setattr(akshare, "macro_usa_ppi", lambda: table)
-    want = Want("macro", ("US_PPI_MOM",), {"US_PPI_MOM": "macro_usa_ppi"}, FIRST, LAST, nothing("macro"))
+    want = FetchRequest("macro", ("US_PPI_MOM",), {"US_PPI_MOM": "macro_usa_ppi"}, FIRST, LAST, nothing("macro"))
     periods = jin10_history(want, Client())["macro"]["period"]
     assert [f"{period:%Y-%m}" for period in periods] == ["2025-10", "2025-11", "2025-12", "2026-01"]
 
@@ -251,29 +251,29 @@ def test_sector_valuation_goes_on_after_a_long_pause(world):
     sectors = ["801010.SI", "801050.SI"]
     rows = pd.concat([bars(symbol, 3000.0, seed) for seed, symbol in enumerate(sectors)])
     valuation = rows[["symbol", "date"]].assign(pe_ttm=20.0, pb=2.0)
-    desk = world(rows, valuation=valuation)
+    live = world(rows, valuation=valuation)
     for day in ("2025-06-13", "2025-08-22", "2025-08-29"):
-        report = desk.run(day)
-        assert not report.refused and report.rows["valuation", "sector"] >= 10
+        report = live.run(day)
+        assert not report.rejected and report.rows["valuation", "sector"] >= 10
 
 
 def test_a_market_that_is_still_trading_has_no_close_of_today(world):
     abroad = ["SPX", "NDX", "DJI", "FTSE", "DAX"]
-    desk = world(pd.concat([bars(symbol, 100.0, seed) for seed, symbol in enumerate(abroad)]))
+    live = world(pd.concat([bars(symbol, 100.0, seed) for seed, symbol in enumerate(abroad)]))
 
     def trading(symbol, rows):
         rows.loc[rows.index == "2025-06-13", "close"] *= 1.004
         return rows
 
-    desk.fake.lies[YAHOO] = trading
-    report = desk.run("2025-06-13", now="2025-06-13T18:00+08:00")
-    assert not report.refused and report.trading == set(abroad)
+    live.fake.falsified[YAHOO] = trading
+    report = live.run("2025-06-13", now="2025-06-13T18:00+08:00")
+    assert not report.rejected and report.still_open == set(abroad)
     assert "a day that is not over was left out: 5 series (DAX, DJI, FTSE...)" in summary(report)
     last = "SELECT max(date) AS last FROM bars"
-    assert f"{desk.query(last)['last'][0]:%Y-%m-%d}" == "2025-06-12"
-    desk.fake.lies.clear()
-    report = desk.run("2025-06-13", now="2025-06-14T09:00+08:00")
-    assert report.rows["bars", "global_index"] == 5 and not report.refused
+    assert f"{live.query(last)['last'][0]:%Y-%m-%d}" == "2025-06-12"
+    live.fake.falsified.clear()
+    report = live.run("2025-06-13", now="2025-06-14T09:00+08:00")
+    assert report.rows["bars", "global_index"] == 5 and not report.rejected
 
 
 def test_one_bad_series_does_not_take_the_others_with_it(world):
@@ -281,20 +281,22 @@ def test_one_bad_series_does_not_take_the_others_with_it(world):
     odd = (rows["symbol"] == "CL") & (rows["date"] == "2025-04-21")
     rows.loc[odd, list(PRICES)] = -37.63  # as oil closed on 2020-04-20
     rows.loc[(rows["symbol"] == "BRENT") & (rows["date"] >= "2025-05-06"), list(PRICES)] *= 100.0
-    desk = world(rows)
-    report = desk.run("2025-06-13")
-    assert {note["symbols"][0] for note in report.refused} == {"BRENT"}
-    counts = desk.query("SELECT symbol, count(*) AS n FROM bars GROUP BY 1 ORDER BY 1").set_index("symbol")["n"]
+    live = world(rows)
+    report = live.run("2025-06-13")
+    assert {note["symbols"][0] for note in report.rejected} == {"BRENT"}
+    counts = live.query("SELECT symbol, count(*) AS n FROM bars GROUP BY 1 ORDER BY 1").set_index("symbol")["n"]
     assert counts.to_dict() == {"CL": 105, "GC": 106}
-    assert desk.query("SELECT symbol FROM quarantine")["symbol"].tolist() == ["CL"]
+    assert live.query("SELECT symbol FROM quarantine")["symbol"].tolist() == ["CL"]
 
 
 def test_a_second_opinion_that_is_odd_is_no_opinion(world):
-    desk = world(bars("000300.SH", 4000.0), cross_checks=read_providers().cross_checks)
-    desk.fake.lies["baostock.com"] = lambda symbol, rows: pd.concat([rows, rows.iloc[[-1]]])
-    report = desk.run("2025-06-13")
+    live = world(bars("000300.SH", 4000.0), cross_checks=read_providers().cross_checks)
+    live.fake.falsified["baostock.com"] = lambda symbol, rows: pd.concat([rows, rows.iloc[[-1]]])
+    report = live.run("2025-06-13")
     assert report.rows["bars", "broad_index"] == 106
-    assert "000300.SH against baostock.index_bars: its answer is no measure: 1 rows twice" in report.unasked[0]
+    assert (
+        "000300.SH against baostock.index_bars: its response is faulty: 1 rows twice" in report.skipped_cross_checks[0]
+    )
 
 
 def corrected(symbol, rows):
@@ -303,210 +305,210 @@ def corrected(symbol, rows):
 
 
 def test_an_update_that_was_stopped_does_not_hinder_that_of_a_later_day(world):
-    desk = world(pd.concat([bars("801010.SI", 3000.0), bars("000300.SH", 4000.0)]))
-    desk.run("2025-06-06")
+    live = world(pd.concat([bars("801010.SI", 3000.0), bars("000300.SH", 4000.0)]))
+    live.run("2025-06-06")
 
-    desk.fake.faults[EASTMONEY] = stop
+    live.fake.faults[EASTMONEY] = stop
     with pytest.raises(KeyboardInterrupt):
-        desk.run("2025-06-13")
-    desk.fake.faults.clear()
-    desk.fake.lies["swsresearch.com"] = corrected
-    assert desk.run("2025-06-16").rows == {("bars", "sector"): 6, ("bars", "broad_index"): 6}
+        live.run("2025-06-13")
+    live.fake.faults.clear()
+    live.fake.falsified["swsresearch.com"] = corrected
+    assert live.run("2025-06-16").rows == {("bars", "sector"): 6, ("bars", "broad_index"): 6}
 
 
 def test_what_landed_and_was_not_stored_is_stored_first(world, monkeypatch):
-    desk = world(pd.concat([bars("801010.SI", 3000.0), bars("000300.SH", 4000.0)]))
-    desk.run("2025-06-06")
+    live = world(pd.concat([bars("801010.SI", 3000.0), bars("000300.SH", 4000.0)]))
+    live.run("2025-06-06")
     full = module.ingest
 
     monkeypatch.setattr(module, "ingest", stop)
     with pytest.raises(KeyboardInterrupt):
-        desk.run("2025-06-13")
+        live.run("2025-06-13")
     monkeypatch.setattr(module, "ingest", full)
-    desk.fake.lies["swsresearch.com"] = corrected
-    assert desk.run("2025-06-16").rows == {("bars", "sector"): 1, ("bars", "broad_index"): 1}
-    stored = desk.query("SELECT * FROM bars ORDER BY ALL")
-    (desk.home / "live.duckdb").unlink()
-    desk.fake.hits.clear()
-    assert desk.run("2025-06-16").rows == {} and not desk.fake.hits
-    pd.testing.assert_frame_equal(desk.query("SELECT * FROM bars ORDER BY ALL"), stored)
+    live.fake.falsified["swsresearch.com"] = corrected
+    assert live.run("2025-06-16").rows == {("bars", "sector"): 1, ("bars", "broad_index"): 1}
+    stored = live.query("SELECT * FROM bars ORDER BY ALL")
+    (live.home / "live.duckdb").unlink()
+    live.fake.hits.clear()
+    assert live.run("2025-06-16").rows == {} and not live.fake.hits
+    pd.testing.assert_frame_equal(live.query("SELECT * FROM bars ORDER BY ALL"), stored)
 
 
 def test_an_accepted_revision_is_not_taken_back_when_the_universe_grows(world, monkeypatch):
     funds = ["510300.SH", "510500.SH", "512100.SH"]
-    desk = world(pd.concat([bars(symbol, 4.0, seed) for seed, symbol in enumerate(funds)]))
-    known = catalogue().set_index("symbol").loc[funds].reset_index()
-    monkeypatch.setattr(module, "catalogue", lambda folder: known[:2])
-    desk.run("2025-06-13")
+    live = world(pd.concat([bars(symbol, 4.0, seed) for seed, symbol in enumerate(funds)]))
+    known = read_catalogue().set_index("symbol").loc[funds].reset_index()
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: known[:2])
+    live.run("2025-06-13")
 
     def twice_the_volume(symbol, rows):
         rows.loc[rows.index == "2025-06-12", "volume"] *= 1.0 + (symbol == "510300.SH")
         return rows
 
-    desk.fake.lies[EASTMONEY] = desk.fake.lies[YAHOO] = twice_the_volume
-    assert desk.run("2025-06-20").refused
-    assert not desk.run("2025-06-20", accept_revisions=True).refused
-    monkeypatch.setattr(module, "catalogue", lambda folder: known)
-    assert desk.run("2025-06-27").rows["bars", "etf"] == 5 + 5 + 116
-    told = desk.query("SELECT volume FROM bars WHERE symbol = '510300.SH' AND date = '2025-06-12'")
-    assert told["volume"].tolist() == [2e8]
+    live.fake.falsified[EASTMONEY] = live.fake.falsified[YAHOO] = twice_the_volume
+    assert live.run("2025-06-20").rejected
+    assert not live.run("2025-06-20", accept_revisions=True).rejected
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: known)
+    assert live.run("2025-06-27").rows["bars", "etf"] == 5 + 5 + 116
+    served = live.query("SELECT volume FROM bars WHERE symbol = '510300.SH' AND date = '2025-06-12'")
+    assert served["volume"].tolist() == [2e8]
 
 
 def test_a_theme_that_lags_or_is_new_takes_no_other_with_it(world, monkeypatch):
-    themes = [symbol for symbol in catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI")][:6]
-    desk = world(pd.concat([bars(symbol, 3000.0, seed) for seed, symbol in enumerate(themes)]))
-    known = catalogue().set_index("symbol").loc[themes].reset_index()
-    monkeypatch.setattr(module, "catalogue", lambda folder: known[:5])
-    late = ROUTES["akshare.csi_bars"].code(themes[0])
+    themes = [symbol for symbol in read_catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI")][:6]
+    live = world(pd.concat([bars(symbol, 3000.0, seed) for seed, symbol in enumerate(themes)]))
+    known = read_catalogue().set_index("symbol").loc[themes].reset_index()
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: known[:5])
+    late = ENDPOINTS["akshare.csi_bars"].code(themes[0])
 
     def without_one(url, content):
         return (500, b"") if late in url else with_ratios(url, content)
 
-    desk.fake.faults[EASTMONEY] = lambda url, content: (500, b"")
+    live.fake.faults[EASTMONEY] = lambda url, content: (500, b"")
     for day, answer in (("2025-06-06", with_ratios), ("2025-06-13", without_one), ("2025-06-20", with_ratios)):
-        desk.fake.faults["csindex.com.cn"] = answer
-        assert not desk.run(day).refused
-    monkeypatch.setattr(module, "catalogue", lambda folder: known)
-    assert not desk.run("2025-06-27").refused
-    last = desk.query("SELECT symbol, max(date) AS last, count(*) AS n FROM valuation GROUP BY 1")
+        live.fake.faults["csindex.com.cn"] = answer
+        assert not live.run(day).rejected
+    monkeypatch.setattr(module, "read_catalogue", lambda folder: known)
+    assert not live.run("2025-06-27").rejected
+    last = live.query("SELECT symbol, max(date) AS last, count(*) AS n FROM valuation GROUP BY 1")
     assert len(last) == 6 and set(last["n"]) == {116} and (last["last"] == "2025-06-27").all()
 
 
 def test_a_dividend_that_one_provider_lacks_stops_one_fund_until_the_user_decides(world):
     checks = [check for check in read_providers().cross_checks if check.symbol == "510300.SH"]
-    desk = world(pd.concat([bars("510300.SH", 4.0), bars("510500.SH", 6.0, 1)]), cross_checks=checks)
-    desk.run("2025-06-13")
+    live = world(pd.concat([bars("510300.SH", 4.0), bars("510500.SH", 6.0, 1)]), cross_checks=checks)
+    live.run("2025-06-13")
 
     def paid(line):
         if line[0] >= "2025-06-18":
             line[1:5] = [f"{float(price) + 0.08:.3f}" for price in line[1:5]]
 
-    desk.fake.faults[EASTMONEY] = lambda url, content: (
+    live.fake.faults[EASTMONEY] = lambda url, content: (
         edited(content, paid) if "fqt=2" in url and "510300" in url else content
     )
-    report = desk.run("2025-06-20")
-    assert [note["symbols"] for note in report.refused] == [["510300.SH"]]
-    assert "apart from yfinance.fund_bars on 2025-06-18" in report.refused[0]["reasons"][0]
+    report = live.run("2025-06-20")
+    assert [note["symbols"] for note in report.rejected] == [["510300.SH"]]
+    assert "apart from yfinance.fund_bars on 2025-06-18" in report.rejected[0]["reasons"][0]
     assert report.rows["bars", "etf"] == 5
-    listed = "SELECT symbol FROM findings WHERE \"check\" = 'answer refused'"
-    assert len(desk.run("2025-06-20").refused) == 1 and desk.query(listed)["symbol"].tolist() == ["510300.SH"]
-    assert not desk.run("2025-06-20", accept_revisions=True).refused
-    assert not len(desk.query(listed)), "what is settled is listed no more"
-    last = desk.query("SELECT symbol, max(date) AS last FROM bars GROUP BY 1")["last"]
+    listed = "SELECT symbol FROM findings WHERE \"check\" = 'response rejected'"
+    assert len(live.run("2025-06-20").rejected) == 1 and live.query(listed)["symbol"].tolist() == ["510300.SH"]
+    assert not live.run("2025-06-20", accept_revisions=True).rejected
+    assert not len(live.query(listed)), "a settled dispute is no longer listed"
+    last = live.query("SELECT symbol, max(date) AS last FROM bars GROUP BY 1")["last"]
     assert (last == "2025-06-20").all()
 
 
 def test_a_month_of_high_inflation_is_taken(world):
     macro = releases()
     macro.loc[macro["period"] == "2025-06-01", "actual"] = 1.3
-    desk = world(bars("000300.SH", 4000.0), macro=macro)
+    live = world(bars("000300.SH", 4000.0), macro=macro)
     for day in ("2025-06-20", "2025-07-18"):
-        assert not desk.run(day).refused
-    assert len(desk.query("SELECT * FROM macro WHERE actual = 1.3")) == 5
+        assert not live.run(day).rejected
+    assert len(live.query("SELECT * FROM macro WHERE actual = 1.3")) == 5
 
 
 def test_an_index_that_was_rebased_is_accepted_from_its_beginning(world):
-    desk = world(bars("000300.SH", 4000.0))
-    desk.run("2025-06-13")
-    desk.fake.bars["000300.SH"].loc[:, list(PRICES)] /= 2.5
-    assert "close was" in desk.run("2025-06-20").refused[0]["reasons"][0]
-    assert not desk.run("2025-06-20", accept_revisions=True).refused
-    stored = desk.query("SELECT date, close FROM bars ORDER BY date")["close"]
+    live = world(bars("000300.SH", 4000.0))
+    live.run("2025-06-13")
+    live.fake.bars["000300.SH"].loc[:, list(PRICES)] /= 2.5
+    assert "close was" in live.run("2025-06-20").rejected[0]["reasons"][0]
+    assert not live.run("2025-06-20", accept_revisions=True).rejected
+    stored = live.query("SELECT date, close FROM bars ORDER BY date")["close"]
     assert len(stored) == 111 and stored.pct_change().abs().max() < 0.03
-    assert len(desk.query("SELECT * FROM revisions")) == 106, "the old rows are kept aside"
+    assert len(live.query("SELECT * FROM revisions")) == 106, "the old rows are archived"
 
 
 def test_what_was_asked_for_on_friday_evening_is_asked_for_again_on_saturday(world):
-    desk = world(pd.concat([bars("SPX", 100.0), bars("USDJPY", 100.0, 1)]))
-    first = desk.fake.answer
+    live = world(pd.concat([bars("SPX", 100.0), bars("USDJPY", 100.0, 1)]))
+    first = live.fake.answer
 
     def stop_at_the_currency(url, body=None):
         if "JPY" in url:
             raise KeyboardInterrupt
         return first(url, body)
 
-    desk.fake.answer = stop_at_the_currency
+    live.fake.answer = stop_at_the_currency
     with pytest.raises(KeyboardInterrupt):
-        desk.run("2025-06-13", now="2025-06-13T18:00+08:00")
-    desk.fake.answer = first
-    assert not desk.run("2025-06-13", now="2025-06-14T09:00+08:00").trading
-    last = desk.query("SELECT symbol, max(date) AS last FROM bars GROUP BY 1")
+        live.run("2025-06-13", now="2025-06-13T18:00+08:00")
+    live.fake.answer = first
+    assert not live.run("2025-06-13", now="2025-06-14T09:00+08:00").still_open
+    last = live.query("SELECT symbol, max(date) AS last FROM bars GROUP BY 1")
     assert len(last) == 2 and (last["last"] == "2025-06-13").all()
 
 
 def test_a_second_opinion_that_ends_too_early_is_no_opinion(world):
     checks = [check for check in read_providers().cross_checks if check.symbol == "000300.SH"]
-    desk = world(bars("000300.SH", 4000.0), cross_checks=checks)
-    desk.run("2025-06-13")
-    desk.fake.lies["baostock.com"] = lambda symbol, rows: rows[rows.index < "2025-05-01"]
+    live = world(bars("000300.SH", 4000.0), cross_checks=checks)
+    live.run("2025-06-13")
+    live.fake.falsified["baostock.com"] = lambda symbol, rows: rows[rows.index < "2025-05-01"]
     for options in ({}, {"accept_revisions": True}):
-        assert desk.run("2025-06-20", **options).requests is not None
-    assert f"{desk.query('SELECT max(date) AS last FROM bars')['last'][0]:%Y-%m-%d}" == "2025-06-20"
+        assert live.run("2025-06-20", **options).requests is not None
+    assert f"{live.query('SELECT max(date) AS last FROM bars')['last'][0]:%Y-%m-%d}" == "2025-06-20"
 
 
 def test_a_fund_without_an_adjusted_price_is_asked_of_the_next_provider(world):
-    desk = world(bars("510500.SH", 4.0))
-    desk.run("2025-06-13")
+    live = world(bars("510500.SH", 4.0))
+    live.run("2025-06-13")
 
     def without(line):
         if line[0] == "2025-06-18":
             line[2] = "-"
 
-    desk.fake.faults[EASTMONEY] = lambda url, content: edited(content, without) if "fqt=2" in url else content
-    assert list(desk.run("2025-06-20").providers["bars", "etf"]) == ["yfinance.fund_bars"]
+    live.fake.faults[EASTMONEY] = lambda url, content: edited(content, without) if "fqt=2" in url else content
+    assert list(live.run("2025-06-20").providers["bars", "etf"]) == ["yfinance.fund_bars"]
 
 
 def test_accepting_looks_further_back_than_the_update_that_was_stopped(world, monkeypatch):
-    desk = world(bars("000300.SH", 4000.0))
-    desk.run("2025-06-13")
-    desk.fake.bars["000300.SH"].loc[:, list(PRICES)] /= 2.5
+    live = world(bars("000300.SH", 4000.0))
+    live.run("2025-06-13")
+    live.fake.bars["000300.SH"].loc[:, list(PRICES)] /= 2.5
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(module, "ingest", stop)
-        desk.run("2025-06-20")
-    assert not desk.run("2025-06-20", accept_revisions=True).refused
-    stored = desk.query("SELECT close FROM bars ORDER BY date")["close"]
+        live.run("2025-06-20")
+    assert not live.run("2025-06-20", accept_revisions=True).rejected
+    stored = live.query("SELECT close FROM bars ORDER BY date")["close"]
     assert len(stored) == 111 and stored.pct_change().abs().max() < 0.03
 
 
 def test_ratios_of_themes_have_no_hole_after_weeks_without_their_source(world):
-    theme = next(symbol for symbol in catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI"))
-    desk = world(bars(theme, 3000.0))
+    theme = next(symbol for symbol in read_catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI"))
+    live = world(bars(theme, 3000.0))
 
     for day in ("2025-06-06", "2025-06-13", "2025-06-20", "2025-06-27", "2025-07-04"):
         silent = "2025-06-06" < day < "2025-07-04"
-        desk.fake.faults["csindex.com.cn"] = (lambda url, content: (500, b"")) if silent else with_ratios
-        assert desk.run(day).rows["bars", "theme"]
-    count = desk.query("SELECT (SELECT count(*) FROM valuation) AS ratios, (SELECT count(*) FROM bars) AS bars")
+        live.fake.faults["csindex.com.cn"] = (lambda url, content: (500, b"")) if silent else with_ratios
+        assert live.run(day).rows["bars", "theme"]
+    count = live.query("SELECT (SELECT count(*) FROM valuation) AS ratios, (SELECT count(*) FROM bars) AS bars")
     assert count["ratios"][0] == count["bars"][0] == 121
 
 
 def test_days_that_an_answer_lacked_are_taken_from_the_next(world):
     symbols = {"GC": 60.0, "USDJPY": 100.0, "510500.SH": 4.0, "CN10Y": 2.5}
-    desk = world(pd.concat([bars(symbol, level, seed) for seed, (symbol, level) in enumerate(symbols.items())]))
-    desk.run("2025-06-13")
+    live = world(pd.concat([bars(symbol, level, seed) for seed, (symbol, level) in enumerate(symbols.items())]))
+    live.run("2025-06-13")
     gone = pd.to_datetime(["2025-06-17", "2025-06-18"])
-    desk.fake.lies[""] = lambda symbol, rows: rows[~rows.index.isin(gone)]
-    desk.run("2025-06-20")
-    desk.fake.lies.clear()
-    desk.run("2025-06-27")
-    counts = desk.query("SELECT symbol, count(*) AS n FROM bars GROUP BY 1")
+    live.fake.falsified[""] = lambda symbol, rows: rows[~rows.index.isin(gone)]
+    live.run("2025-06-20")
+    live.fake.falsified.clear()
+    live.run("2025-06-27")
+    counts = live.query("SELECT symbol, count(*) AS n FROM bars GROUP BY 1")
     assert len(counts) == 4 and set(counts["n"]) == {116}
 
 
 def test_one_yield_that_was_corrected_does_not_stop_the_others(world):
     yields = ["CN2Y", "CN5Y", "CN10Y", "CN30Y", "US2Y", "US5Y", "US10Y", "US30Y"]
-    known = set(catalogue()["symbol"])
+    known = set(read_catalogue()["symbol"])
     yields = [symbol for symbol in yields if symbol in known]
-    desk = world(pd.concat([bars(symbol, 2.5, seed) for seed, symbol in enumerate(yields)]))
-    desk.run("2025-06-13")
-    desk.fake.bars["CN10Y"].loc["2025-06-12", "close"] += 0.05
-    report = desk.run("2025-06-20")
-    assert [note["symbols"] for note in report.refused] == [["CN10Y"]]
+    live = world(pd.concat([bars(symbol, 2.5, seed) for seed, symbol in enumerate(yields)]))
+    live.run("2025-06-13")
+    live.fake.bars["CN10Y"].loc["2025-06-12", "close"] += 0.05
+    report = live.run("2025-06-20")
+    assert [note["symbols"] for note in report.rejected] == [["CN10Y"]]
     assert report.rows["bars", "yield"] == 5 * (len(yields) - 1)
 
 
-#: the hosts that change the unit: all, or the one whose answer tells of it
+#: the hosts that change the unit: all, or the one whose response reveals it
 HOSTS = {"CN10Y": "", "000905.SH": "", "510500.SH": EASTMONEY}
 
 
@@ -519,27 +521,27 @@ HOSTS = {"CN10Y": "", "000905.SH": "", "510500.SH": EASTMONEY}
     ],
 )
 def test_a_unit_that_changes_with_the_new_rows_is_refused(world, symbol, level, fields, said):
-    desk = world(bars(symbol, level))
-    desk.run("2025-06-13")
+    live = world(bars(symbol, level))
+    live.run("2025-06-13")
 
     def hundredfold(symbol, rows):
         rows.loc[rows.index >= "2025-06-16", fields] *= 100.0
         return rows
 
-    desk.fake.lies[HOSTS[symbol]] = hundredfold
-    report = desk.run("2025-06-20")
-    assert report.refused and all(said in note["reasons"][0] for note in report.refused)
-    new = desk.query("SELECT close, volume FROM bars WHERE date > '2025-06-13'")
+    live.fake.falsified[HOSTS[symbol]] = hundredfold
+    report = live.run("2025-06-20")
+    assert report.rejected and all(said in note["reasons"][0] for note in report.rejected)
+    new = live.query("SELECT close, volume FROM bars WHERE date > '2025-06-13'")
     assert (new["close"] < 2 * level).all() and (new["volume"] < 1e9).all()
 
 
 def test_an_empty_page_on_the_day_of_a_release_is_asked_for_again(world):
-    desk = world(bars("000300.SH", 4000.0), macro=releases())
-    desk.run("2025-07-04")
-    told = desk.fake.macro
-    desk.fake.macro = told[told["release_date"] != "2025-07-11"]
-    desk.run("2025-07-18")
-    desk.fake.macro = told
-    desk.run("2025-07-25")
-    found = desk.query("SELECT period FROM macro WHERE series = 'US_CPI_YOY' AND release_date = '2025-07-11'")
+    live = world(bars("000300.SH", 4000.0), macro=releases())
+    live.run("2025-07-04")
+    served = live.fake.macro
+    live.fake.macro = served[served["release_date"] != "2025-07-11"]
+    live.run("2025-07-18")
+    live.fake.macro = served
+    live.run("2025-07-25")
+    found = live.query("SELECT period FROM macro WHERE series = 'US_CPI_YOY' AND release_date = '2025-07-11'")
     assert len(found) == 1

@@ -1,4 +1,4 @@
-"""Parts of the live store: chained prices, parameters, the self-test, the command, the market it opens."""
+"""Parts of the live store: total-return prices, parameters, self-test, command, opened market."""
 
 import datetime
 
@@ -15,19 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.market.calendar import Sessions
+from lib.market.catalogue import read_catalogue
 from lib.market.errors import ParameterError, StaleDataError, StoreError
 from lib.market.ingest import open_market
 from lib.market.providers import __main__ as command
 from lib.market.providers import update as module
 from lib.market.providers.akshare_indices import exchange_symbol
 from lib.market.providers.akshare_macro import TITLE
-from lib.market.providers.answers import days
-from lib.market.providers.audit import faults
-from lib.market.providers.chain import chained
 from lib.market.providers.client import ProviderError
-from lib.market.providers.routes import ROUTES, read_providers
-from lib.market.providers.selftest import CALLS
-from lib.market.sample.catalogue import catalogue
+from lib.market.providers.contract import parse_days
+from lib.market.providers.registry import ENDPOINTS, read_providers
+from lib.market.providers.response_checks import find_faults
+from lib.market.providers.selftest import TEST_CALLS
+from lib.market.providers.staging import Staging
+from lib.market.providers.total_return import to_total_return
 from lib.market.store import Store
 
 FRIDAY = pd.Timestamp("2025-06-06")
@@ -52,22 +53,22 @@ def test_a_dividend_is_found_in_either_kind_of_adjustment(moves, day, paid, how)
     raw = true.copy()
     raw[day:] *= (true[day] - dividend) / true[day]
     back = raw + np.where(np.arange(len(raw)) >= day, dividend, 0.0) if how == "sum" else true
-    total = chained(bars(np.round(raw, 6)), pd.Series(np.round(back, 6)), NONE, "X")["close"]
+    total = to_total_return(bars(np.round(raw, 6)), pd.Series(np.round(back, 6)), NONE, "X")["close"]
     np.testing.assert_allclose(total / total[0], true / true[0], rtol=2e-3)
 
 
 def test_a_later_payment_rewrites_no_earlier_price():
     raw = np.array([1.0, 1.1, 1.2, 1.0, 1.05])
     back = raw + np.array([0.0, 0.0, 0.0, 0.2, 0.2])
-    first = chained(bars(raw[:3]), pd.Series(back[:3]), NONE, "X")
-    later = chained(bars(raw).iloc[1:], pd.Series(back[1:]), first, "X")
+    first = to_total_return(bars(raw[:3]), pd.Series(back[:3]), NONE, "X")
+    later = to_total_return(bars(raw).iloc[1:], pd.Series(back[1:]), first, "X")
     np.testing.assert_allclose(later["close"][:2], first["close"][1:])
     np.testing.assert_allclose(later["close"].iloc[2], 1.2)
 
 
 def test_a_split_left_out_of_the_adjustment_is_refused():
     with pytest.raises(ProviderError, match="split"):
-        chained(bars([100.0, 101.0, 10.1]), pd.Series([100.0, 101.0, 10.1]), NONE, "X")
+        to_total_return(bars([100.0, 101.0, 10.1]), pd.Series([100.0, 101.0, 10.1]), NONE, "X")
 
 
 @pytest.mark.parametrize(
@@ -78,20 +79,22 @@ def test_a_split_left_out_of_the_adjustment_is_refused():
 def test_one_event_is_told_within_a_short_window_however_the_provider_adjusts(price, paid, day, level):
     close = price * np.exp(np.cumsum(np.random.default_rng(day).normal(0, 0.01, 10)))
     raw = np.where(np.arange(10) < day, close, close * (1 - paid))
-    total = chained(bars(np.round(raw, 3)), pd.Series(np.round(close * level, 4)), NONE, "X")["close"].to_numpy()
+    total = to_total_return(bars(np.round(raw, 3)), pd.Series(np.round(close * level, 4)), NONE, "X")[
+        "close"
+    ].to_numpy()
     np.testing.assert_allclose(total / total[0], close / close[0], rtol=3e-3)
 
 
 def test_every_function_has_a_self_test_and_every_universe_a_provider():
-    assert set(CALLS) == set(ROUTES)
-    parameters, table = read_providers(), catalogue()
-    for name, (_, _, symbol) in CALLS.items():
+    assert set(TEST_CALLS) == set(ENDPOINTS)
+    parameters, table = read_providers(), read_catalogue()
+    for name, (_, _, symbol) in TEST_CALLS.items():
         assert parameters.code(name, symbol), name
-    unserved = [row.symbol for row in table.itertuples() if not parameters.asked("bars", row.kind, row.symbol)]
-    # the three-month bill is nobody's exhibit
+    unserved = [row.symbol for row in table.itertuples() if not parameters.endpoints("bars", row.kind, row.symbol)]
+    # the three-month bill is in no exhibit
     assert unserved == ["US3M"]
     # CITIC sectors have no free source
-    citic = {row.symbol: parameters.asked("bars", row.kind, row.symbol) for row in table.itertuples()}
+    citic = {row.symbol: parameters.endpoints("bars", row.kind, row.symbol) for row in table.itertuples()}
     assert all(routes == ("tushare.citic_daily",) for symbol, routes in citic.items() if symbol.endswith(".WI"))
 
 
@@ -107,9 +110,9 @@ HEADS = "symbol,name_zh,name_en,group,providers\n"
 )
 def test_a_wrong_provider_in_a_universe_is_named(tmp_path, cell, words):
     (tmp_path / "mine.csv").write_text(f"{HEADS}SPX,标普500,S&P 500,equity,{cell}\n", encoding="utf-8")
-    with pytest.raises(ParameterError, match=words) as told:
+    with pytest.raises(ParameterError, match=words) as caught:
         read_providers(universes=tmp_path)
-    assert "mine.csv" in str(told.value)
+    assert "mine.csv" in str(caught.value)
 
 
 def test_two_lists_may_not_disagree_on_the_providers(tmp_path):
@@ -123,10 +126,10 @@ def test_the_order_of_a_universe_goes_before_that_of_the_kind(tmp_path):
     rows = "931152.CSI,创新药,Innovative Drugs,health,akshare.eastmoney_bars akshare.csi_bars:931152\n"
     (tmp_path / "themes.csv").write_text(HEADS + rows, encoding="utf-8")
     parameters = read_providers(universes=tmp_path)
-    assert parameters.asked("bars", "theme", "931152.CSI") == ("akshare.eastmoney_bars", "akshare.csi_bars")
-    assert parameters.asked("bars", "theme", "930713.CSI")[0] == "akshare.csi_bars"
+    assert parameters.endpoints("bars", "theme", "931152.CSI") == ("akshare.eastmoney_bars", "akshare.csi_bars")
+    assert parameters.endpoints("bars", "theme", "930713.CSI")[0] == "akshare.csi_bars"
     # what is said of bars says nothing of other tables
-    assert parameters.asked("constituents", "theme", "931152.CSI") == ("akshare.csi_weights",)
+    assert parameters.endpoints("constituents", "theme", "931152.CSI") == ("akshare.csi_weights",)
 
 
 def test_a_unit_that_is_a_hundredfold_is_seen_without_any_stored_row():
@@ -135,32 +138,48 @@ def test_a_unit_that_is_a_hundredfold_is_seen_without_any_stored_row():
     rows = pd.DataFrame({"symbol": "931152.CSI", "date": dates, "volume": 1e9, "amount": 2e10})
     rows = rows.assign(**dict.fromkeys(("open", "high", "low", "close"), 1000.0))
     for factor in (1.0, 0.01, 100.0):
-        found = faults("bars", "theme", rows.assign(volume=rows["volume"] * factor), rows.iloc[:0], sessions)
+        found = find_faults("bars", "theme", rows.assign(volume=rows["volume"] * factor), rows.iloc[:0], sessions)
         assert bool(found) == (factor != 1.0)
     # a theme known by its fund costs what a unit of the fund costs
     fund = rows.assign(symbol="159805.SZ", volume=3e10)
-    assert not faults("bars", "theme", fund, fund.iloc[:0], sessions)
+    assert not find_faults("bars", "theme", fund, fund.iloc[:0], sessions)
 
 
 def test_a_report_that_has_lost_a_page_is_refused_for_the_symbols_on_it():
     days = pd.bdate_range("2025-06-02", "2025-06-13")
     rows = pd.DataFrame([(s, d) for d in days for s in ("801010.SI", "801030.SI")], columns=["symbol", "date"])
     rows = rows.assign(pe_ttm=20.0, pb=2.0)
-    assert not faults("valuation", "sector", rows, rows.iloc[:0], Sessions.load(), report=True)
-    found = faults("valuation", "sector", rows.iloc[:-1], rows.iloc[:0], Sessions.load(), report=True)
+    assert not find_faults("valuation", "sector", rows, rows.iloc[:0], Sessions.load(), is_report=True)
+    found = find_faults("valuation", "sector", rows.iloc[:-1], rows.iloc[:0], Sessions.load(), is_report=True)
     assert found == {"801030.SI": ["not in the report on 1 of its last 10 days"]}
-    # a sector that was made later is none that is missing
+    # a sector that starts later is not missing
     old = pd.DataFrame({"symbol": "801010.SI", "date": pd.bdate_range("2021-01-04", periods=40), "pe_ttm": 1, "pb": 1})
-    assert not faults("valuation", "sector", pd.concat([old, rows]), rows.iloc[:0], Sessions.load(), report=True)
+    assert not find_faults(
+        "valuation", "sector", pd.concat([old, rows]), rows.iloc[:0], Sessions.load(), is_report=True
+    )
 
 
 def test_yearly_changes_are_not_taken_for_monthly_ones():
     months = pd.date_range("2020-01-01", periods=24, freq="MS")
     rows = pd.DataFrame({"series": "US_PPI_MOM", "period": months, "release_date": months + pd.Timedelta(days=42)})
     rows = rows.assign(actual=0.3, consensus=0.2, previous=0.3)
-    assert not faults("macro", "macro", rows, rows.iloc[:0], Sessions.load())
-    found = faults("macro", "macro", rows.assign(actual=2.5), rows.iloc[:0], Sessions.load())
+    assert not find_faults("macro", "macro", rows, rows.iloc[:0], Sessions.load())
+    found = find_faults("macro", "macro", rows.assign(actual=2.5), rows.iloc[:0], Sessions.load())
     assert "yearly" in found["US_PPI_MOM"][0]
+
+
+def test_a_staged_response_comes_back_as_it_was(tmp_path):
+    staging = Staging(tmp_path, FRIDAY)
+    rows = bars([1.0, np.nan, 0.1 + 0.2])
+    response = {"bars": rows, "valuation": rows[["symbol", "date"]].assign(pe_ttm=[20.5, np.nan, -3.0])}
+    staging.append_response("bars-etf-x", ("X", "Y"), response)
+    stored = Staging(tmp_path, FRIDAY).response("bars-etf-x", ("X", "Y"))
+    assert set(stored) == set(response)
+    for table, frame in response.items():
+        pd.testing.assert_frame_equal(stored[table], frame, check_exact=True, check_dtype=False)
+    assert staging.response("bars-etf-x", ("X",)) is None and staging.response("bars-etf-z", ("X", "Y")) is None
+    staging.clear()
+    assert staging.response("bars-etf-x", ("X", "Y")) is None
 
 
 @pytest.mark.parametrize(
@@ -180,7 +199,7 @@ def test_titles_of_the_calendar(title, series):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "column",
     [
         ["2025-06-12", "2025-06-13"],
         ["2025-06-12 00:00:00", "2025-06-13"],
@@ -189,13 +208,13 @@ def test_titles_of_the_calendar(title, series):
         list(pd.to_datetime(["2025-06-12", "2025-06-13"])),
     ],
 )
-def test_days_are_read_as_they_come(told):
+def test_days_are_read_as_they_come(column):
     for kind in (object, None):
-        got = days(pd.Series(told, dtype=kind))
+        got = parse_days(pd.Series(column, dtype=kind))
         assert got.dtype == "datetime64[ns]" and list(got.astype(str)) == [
             f"2025-06-1{n}T00:00:00.000000000" for n in "23"
         ]
-    assert np.isnat(days(pd.Series(["2025-06-12", None], dtype=object))[1])
+    assert np.isnat(parse_days(pd.Series(["2025-06-12", None], dtype=object))[1])
 
 
 @pytest.mark.parametrize("code, symbol", [("600519", "600519.SH"), ("000001", "000001.SZ"), ("301236", "301236.SZ")])
@@ -205,7 +224,7 @@ def test_the_exchange_of_a_share(code, symbol):
 
 
 def test_a_wrong_parameter_is_named(tmp_path):
-    text = module.FOLDER.parent.joinpath("providers.yaml").read_text(encoding="utf-8")
+    text = module.UNIVERSE_FOLDER.parent.joinpath("providers.yaml").read_text(encoding="utf-8")
     for old, new, words in (
         ("overlap: 5", "overlap: 0", "overlap"),
         ("akshare.yield_bars", "akshare.yields", "akshare.yields"),
@@ -220,7 +239,7 @@ def test_a_wrong_parameter_is_named(tmp_path):
 @pytest.fixture
 def fake(sample_store_dir, monkeypatch):
     store = Store(sample_store_dir / "sample.duckdb")
-    symbols = sorted({symbol for _, _, symbol in CALLS.values()} | {"801010.SI"})
+    symbols = sorted({symbol for _, _, symbol in TEST_CALLS.values()} | {"801010.SI"})
     held = store.query("SELECT * FROM bars WHERE symbol IN (SELECT unnest(?)) AND date >= '2025-01-01'", [symbols])
     share = store.query("SELECT * FROM bars WHERE symbol = '000300.SH' AND date >= '2025-01-01'")
     held = pd.concat([held, share.assign(symbol="600519.SH")])
@@ -228,7 +247,9 @@ def fake(sample_store_dir, monkeypatch):
     weights = pd.DataFrame({"index_symbol": ["000300.SH", "801050.SI"], "symbol": "600519.SH", "weight": 100.0})
     weights = weights.assign(as_of=FRIDAY)
     macro = store.query("SELECT * FROM macro")
-    monkeypatch.setattr(module, "catalogue", lambda folder: catalogue().query("symbol in ('801010.SI', '000300.SH')"))
+    monkeypatch.setattr(
+        module, "read_catalogue", lambda folder: read_catalogue().query("symbol in ('801010.SI', '000300.SH')")
+    )
     with Fake(held, valuation, weights, macro, FRIDAY).listening(monkeypatch) as fake:
         yield fake
 
@@ -252,18 +273,18 @@ def test_the_self_test_tells_who_answers(fake, hurried, monkeypatch, tmp_path, c
     status = command.main(asked)
     said = capsys.readouterr().out
     assert status == 0, said
-    assert said.count(" answers ") == len(ROUTES)
-    assert f"{len(ROUTES)} of {len(ROUTES)} provider functions answer" in said
+    assert said.count(" responds ") == len(ENDPOINTS)
+    assert f"{len(ENDPOINTS)} of {len(ENDPOINTS)} provider functions respond" in said
     # a past day is not asked of pages that know only today or the last month end
     assert command.main(["--check", "--until", "2025-04-30", "--store", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert said.splitlines()[-1].endswith("akshare.csi_weights, akshare.sector_members")
     fake.faults["finance.sina.com.cn"] = lambda url, content: b"<html>"
-    fake.lies["csindex.com.cn"] = lambda symbol, rows: rows.assign(close=-1.0)
+    fake.falsified["csindex.com.cn"] = lambda symbol, rows: rows.assign(close=-1.0)
     assert command.main(asked) == 1
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert "fails" in lines["akshare.foreign_futures_bars"] and "refused" in lines["akshare.csi_bars"]
-    assert " answers " in lines["yfinance.bars"]
+    assert "fails" in lines["akshare.foreign_futures_bars"] and "rejected" in lines["akshare.csi_bars"]
+    assert " responds " in lines["yfinance.bars"]
 
 
 def test_the_command_fills_the_store_that_a_run_opens(fake, hurried, tmp_path, capsys):
@@ -287,10 +308,13 @@ def test_a_first_update_without_a_network_says_so_and_fails(fake, hurried, tmp_p
     def dead(url, content):
         raise requests.ConnectionError("no route")
 
-    fake.faults |= {"": dead, "baostock.com": lambda url, content: b""}  # every host; no answer hangs up
+    fake.faults |= {
+        "": dead,
+        "baostock.com": lambda url, content: b"",
+    }  # every host; an empty response closes the connection
     assert command.main(["--until", "2025-06-06", "--store", str(tmp_path)]) == 1
     said = capsys.readouterr()
-    assert "no host answers" in said.err and "www.swsresearch.com" in said.err
+    assert "no host responds" in said.err and "www.swsresearch.com" in said.err
     # hosts that are there and refuse are something else
     fake.faults[""] = lambda url, content: (403, b"")
     assert command.main(["--until", "2025-06-06", "--store", str(tmp_path)]) == 1

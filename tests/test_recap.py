@@ -99,9 +99,9 @@ def test_the_latest_release_counts_and_its_surprise():
 
 @pytest.mark.real
 def test_the_published_week_comes_out_of_the_real_folder(real_market):
-    from lib.market.universe import universe
+    from lib.market.universe import read_universe
 
-    change = week_changes(real_market, universe("recap_assets")).set_index("symbol")["change"]
+    change = week_changes(real_market, read_universe("recap_assets")).set_index("symbol")["change"]
     published = {"399006.SZ": 0.0022, "000688.SH": -0.0189, "000001.SH": -0.0025, "000300.SH": -0.0025, "DAX": -0.0324}
     for symbol, value in published.items():
         # the data give +0.21% for ChiNext where the report printed +0.22%
@@ -113,10 +113,10 @@ def test_the_published_week_comes_out_of_the_real_folder(real_market):
 
 @pytest.mark.real
 def test_the_published_etfs_lead_and_lag(real_market):
-    from lib.market.universe import universe
+    from lib.market.universe import read_universe
 
     def ranked(name):
-        table = week_changes(real_market, universe(name)).sort_values("change").set_index("name_en")["change"]
+        table = week_changes(real_market, read_universe(name)).sort_values("change").set_index("name_en")["change"]
         assert table.notna().all()
         return table
 

@@ -10,10 +10,10 @@ from scipy.stats import kurtosis
 
 from lib.market.fingerprint import fingerprint
 from lib.market.sample import SampleSource
+from lib.market.sample.dates import SHOCK, exchange_sessions, sessions
 from lib.market.sample.effects import CYCLE_MONTHS
-from lib.market.sample.grid import SHOCK, exchange_sessions, sessions
 from lib.market.schema import KEYS, TABLES
-from lib.market.universe import FOLDER, universe
+from lib.market.universe import UNIVERSE_FOLDER, read_universe
 
 PRICES = ["open", "high", "low", "close"]
 
@@ -113,9 +113,9 @@ def test_the_breadth_is_that_of_the_suite(planted):
     assert planted.tables["bars"]["date"].max() == pd.Timestamp("2026-12-31")
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(UNIVERSE_FOLDER.glob("*.csv")), ids=lambda path: path.stem)
 def test_every_symbol_of_every_universe_is_there(planted, path):
-    table = universe(path.stem)
+    table = read_universe(path.stem)
     wanted = set(table.index) | (set(table["etf"]) if "etf" in table else set())
     assert wanted - {""} <= set(planted.kinds.index)
 

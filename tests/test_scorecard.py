@@ -1,6 +1,7 @@
 """The scorecard and the changes: verdicts, reasons, and what is said where there is nothing to compare."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ from lib.exhibits.parameters import load
 from lib.exhibits.published import published, published_week
 from lib.exhibits.tables import table_html
 from lib.exhibits.translations import LANGUAGES, translations
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.report.assemble import Assembly
 from lib.report.changes import changes, previous_run
 from lib.report.scorecard import VERDICTS, counts, scorecard
@@ -22,7 +23,7 @@ from lib.report.scorecard import VERDICTS, counts, scorecard
 TEXT = translations("en")
 WEEK = published_week("2025-06-13")
 SETTINGS = load("06_weekly_report")
-ASSETS = universe("allocation")
+ASSETS = read_universe("allocation")
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_every_published_number_has_a_row_and_a_verdict(folder):
     assert len(printed) == len(published("2025-06-13")) + len(WEEK.elsewhere)
     assert sum(counts(table).values()) == len(table)
     differs = table[table["verdict"] == "differs"]
-    assert differs["reason"].isin(["other_data", "other_universe", "our_choice"]).all()
+    assert differs["reason"].isin(["other_data", "other_universe", "our_choice", "not_held"]).all()
     assert differs[["why", "why_en"]].notna().all(axis=None)
 
 
@@ -82,13 +83,41 @@ def test_a_rank_that_is_not_the_first_differs(tmp_path):
 
 
 def test_a_value_just_inside_and_just_outside_the_tolerance(tmp_path):
-    for name, value, verdict in (("in", 1.67, "reproduced"), ("out", 1.68, "differs")):
+    cases = [("sharpe", 1.67, "reproduced"), ("sharpe", 1.68, "differs"), ("max_drawdown", -0.2014, "differs")]
+    for metric, value, verdict in cases:
         made = tables()
         measured = made["fig09_gp_performance"].set_index("metric")
-        measured.loc["sharpe", "strategy"] = value
+        measured.loc[metric, "strategy"] = value
         made["fig09_gp_performance"] = measured.reset_index()
-        table = judged(write_run(tmp_path / name / "2025-06-13", made))
-        assert row(table, "09", "sharpe", "strategy")["verdict"] == verdict
+        table = judged(write_run(tmp_path / f"{value}" / "2025-06-13", made))
+        assert row(table, "09", metric, "strategy")["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("exhibit", "name", "measure", "tolerance"),
+    [
+        ("13", "Health care", "weight", 0.0017),  # a tenth of 1.70%, not a point
+        ("13", "Long bonds", "weight", 0.01),  # a tenth would be four points: the exhibit's is the widest
+        ("13", "Dividend", "previous_weight", 0.00005),  # printed as 0.00%
+        ("12", "annual_volatility", "strategy", 0.00384),
+        ("12", "week_return", "strategy", 0.00036),
+        ("09", "calmar", "benchmark", 0.018),
+        ("06", "Communication Equipment", "latest_score", 0.005),  # printed as 0.00
+        ("01", "CSI 300", "change", 0.0001),
+        ("02", "US CPI year on year", "actual", 0.001),
+    ],
+)
+def test_a_tolerance_scales_with_the_number_down_to_its_last_digit(folder, exhibit, name, measure, tolerance):
+    assert row(judged(folder), exhibit, name, measure)["tolerance"] == pytest.approx(tolerance)
+
+
+def test_no_tolerance_is_wider_than_its_exhibit_allows():
+    for part in WEEK.exhibits.values():
+        for fact in part.facts:
+            widest = part.tolerance if fact.tolerance is None else fact.tolerance
+            assert part.tolerance_of(fact) <= widest
+            if fact.relation == "equal" and fact.value:
+                assert part.tolerance_of(fact) <= max(0.1 * abs(fact.value), 0.005)
 
 
 def test_holdings_weights_and_rows_that_are_not_listed(folder):
@@ -98,11 +127,94 @@ def test_holdings_weights_and_rows_that_are_not_listed(folder):
     chemicals = row(table, "10", "Chemicals", "holdings", "held")
     assert np.isnan(chemicals["value"]) and chemicals["reason"] == "other_universe"
     assert row(table, "13", "bond", "weight")["value"] == pytest.approx(0.8682)
-    assert row(table, "13", "Health care", "weight")["value"] == 0  # not held
-    assert row(table, "13", "Health care", "previous_weight")["verdict"] == "reproduced"
     mining = row(table, "06", "Non-ferrous Mining", "latest_score")
-    assert np.isnan(mining["value"]) and (mining["verdict"], mining["reason"]) == ("differs", "other_universe")
+    assert np.isnan(mining["value"]) and (mining["verdict"], mining["reason"]) == ("absent", "other_universe")
+    assert "pool" in mining["why_en"]
+    tools = row(table, "06", "Machine Tools", "gain_peak")
+    assert np.isnan(tools["value"]) and (tools["verdict"], tools["reason"]) == ("absent", "not_listed")
     assert row(table, "16", "S&P 500", "weight", "below")["value"] == pytest.approx(0.005)
+
+
+def test_an_asset_that_is_not_held_reproduces_nothing(tmp_path):
+    made = tables()
+    made["fig16_global_weights"]["SPX"] = 0.0
+    made["fig16_global_weights"]["NDX"] = 1e-6  # what a solver leaves
+    table = judged(write_run(tmp_path / "2025-06-13", made))
+    for name in ("S&P 500", "Nasdaq 100"):
+        below = row(table, "16", name, "weight", "below")
+        assert (below["verdict"], below["reason"]) == ("differs", "not_held")
+    health = row(table, "13", "Health care", "weight")
+    assert np.isnan(health["value"]) and (health["verdict"], health["reason"]) == ("differs", "not_held")
+    assert "rotation" in health["why_en"]
+    for name in ("Health care", "Dividend"):  # one is not listed, one was not held before, as published
+        before = row(table, "13", name, "previous_weight")
+        assert (before["verdict"], before["reason"]) == ("absent", "not_held")
+    counted = table[table["verdict"].eq("reproduced") & table["exhibit"].isin(["13", "16"])]
+    assert len(counted) and (counted["value"] > 0).all()
+
+
+def test_the_long_bond_is_found_whichever_fund_the_leg_is(tmp_path):
+    made = tables()
+    weights = made["fig13_absolute_weights"]
+    weights["symbol"] = weights["symbol"].replace("511260.SH", "511090.SH")
+    table = judged(write_run(tmp_path / "2025-06-13", made))
+    assert row(table, "13", "Long bonds", "weight")["verdict"] == "reproduced"
+    assert row(table, "13", "Long bonds", "previous_weight")["value"] == pytest.approx(0.4345)
+
+
+def test_a_theme_beyond_the_ten_is_looked_up_in_the_whole_pool(tmp_path):
+    made = tables()
+    pool = made["fig06_strongest_themes"].iloc[:1].assign(symbol="931866.CSI", gain_peak=0.2219, latest_score=-0.2)
+    made["s17_pool"] = pool
+    table = judged(write_run(tmp_path / "2025-06-13", made))
+    assert row(table, "06", "Machine Tools", "gain_peak")["verdict"] == "reproduced"
+    score = row(table, "06", "Machine Tools", "latest_score")
+    assert (score["value"], score["verdict"], score["reason"]) == (-0.2, "differs", "other_data")
+
+
+def test_themes_that_were_printed_are_looked_for_among_the_ten(folder):
+    table = judged(folder)
+    metals = row(table, "06", "Non-ferrous Metals", "rank", "listed")
+    assert (metals["value"], metals["verdict"]) == (3, "reproduced")
+    tools = row(table, "06", "Machine Tools", "rank", "listed")
+    assert np.isnan(tools["value"]) and (tools["verdict"], tools["reason"]) == ("differs", "other_data")
+    mining = row(table, "06", "Non-ferrous Mining", "rank", "listed")
+    assert (mining["verdict"], mining["reason"]) == ("differs", "other_universe")
+    assert row(table, "07", "SZSE Dividend", "rank", "listed")["verdict"] == "reproduced"
+
+
+#: what a reason has to speak of, and what it may not, by exhibit and measure
+REASONS = [
+    ("01", ("change",), "vendor|futures|closing times", "minute|sector"),
+    ("02", ("actual", "consensus"), "vendor", "minute|sector"),
+    ("0[345]", ("week_return",), "fund", "minute"),
+    ("0[67]", ("gain_peak",), "index", "minute|ticks|daily bars"),
+    ("0[67]", ("previous_score", "latest_score", "change"), "score|index is not in", "fund"),
+    ("09", ("benchmark",), "equal weights", "formula"),
+    ("09", ("strategy",), "sectors", "minute"),
+    ("12", ("strategy",), "trend", "minute|sector"),
+    ("13", ("weight", "previous_weight"), "trend|rotation|timing", "minute|momentum window"),
+    ("15", ("strategy",), "momentum", "minute|sector"),
+    ("16", ("weight",), "momentum|budget", "minute|sector"),
+]
+
+
+def test_the_reason_of_every_fact_is_a_reason_for_its_number():
+    seen = 0
+    for number, part in WEEK.exhibits.items():
+        for fact in part.facts:
+            said = (fact.why or part.why).en
+            for place, measures, needed, forbidden in REASONS:
+                if re.fullmatch(place, number) and fact.columns[0] in measures:
+                    assert re.search(needed, said), (number, fact.row, fact.columns[0], said)
+                    assert not re.search(forbidden, said), (number, fact.row, fact.columns[0], said)
+                    seen += 1
+    assert seen >= sum(len(part.facts) for part in WEEK.exhibits.values()) - 10, "all but holdings and excess returns"
+    dividend, health, long = (
+        next(fact for fact in WEEK.exhibits["13"].facts if fact.row == row)
+        for row in ("515080.SH", "512010.SH", "511260.SH")
+    )
+    assert "timing" in dividend.why.en and "rotation" in health.why.en and long.why is None
 
 
 def test_what_this_run_or_the_published_report_lacks_is_named(tmp_path):
@@ -186,6 +298,16 @@ def test_changes_against_the_previous_run(folder, tmp_path):
     assert missing == []
 
 
+def test_scores_of_two_sources_are_not_compared(folder, tmp_path):
+    new = later(tmp_path)
+    path = new / "tables" / "fig06_strongest_themes.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("constituents", "bars"), encoding="utf-8")
+    table, _ = changes(new, folder, TEXT, SETTINGS, ASSETS)
+    assert "score" not in set(table["what"]) and "new" in set(table["what"])
+    pd.read_csv(path).drop(columns="score_source").to_csv(path, index=False)
+    assert "score" not in set(changes(new, folder, TEXT, SETTINGS, ASSETS)[0]["what"]), "an earlier run had no source"
+
+
 def test_exhibits_that_one_run_lacks_are_not_compared(folder, tmp_path):
     new = later(tmp_path)
     next(new.glob("tables/fig16_*")).unlink()
@@ -221,4 +343,4 @@ def test_columns_that_a_run_does_not_have_count_as_missing(tmp_path):
     made["fig16_global_weights"] = made["fig16_global_weights"].drop(columns=["SPX", "CN10Y"])
     table = judged(write_run(tmp_path / "2025-06-13", made))
     bonds = row(table, "16", "Chinese government bonds", "weight", "about")
-    assert np.isnan(bonds["value"]) and bonds["verdict"] == "differs"
+    assert np.isnan(bonds["value"]) and (bonds["verdict"], bonds["reason"]) == ("differs", "not_held")

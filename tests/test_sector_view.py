@@ -4,28 +4,38 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.exhibits.parameters import checked, load, model_of
 from lib.market.calendar import Sessions
+from lib.market.errors import ParameterError
 from lib.market.panel import Panel
+from lib.market.universe import read_universe
 from lib.models import sector_view as module
-from lib.models.sector_view import sector_view
+from lib.models.gp.inputs import factor_inputs, join_panels
+from lib.models.gp.mining import window_at
+from lib.models.gp.settings import Settings
+from lib.models.gp.walkforward import close_only_quarters, mining_ends
+from lib.models.sector_view import sector_panels, sector_view
 
 DATES = Sessions.load().between("2020-01-02", "2022-03-31")
 SECTORS = 15
 SEARCH = {
-    "first_quarter": "2021-09-01",
+    "first_mined": "2021-09-01",
     "seeds": 1,
     "population": 20,
     "generations": 1,
     "window": 300,
     "validation": 60,
     "horizon": 5,
-    "min_train_ic": 0.0,
-    "min_validation_ic": 0.0,
+    "min_train_t": 0.0,
+    "min_validation_t": 0.0,
+    "max_correlation": 0.7,
+    "max_vif": 5.0,
+    "max_factors": 20,
 }
 
 
-def panels(until=DATES[-1], spoil_after=None):
-    rng = np.random.default_rng(4)
+def panels(until=DATES[-1], spoil_after=None, seed=4):
+    rng = np.random.default_rng(seed)
     shape = (len(DATES), SECTORS)
     close = 100 * np.exp(rng.normal(0, 0.015, shape).cumsum(axis=0))
     fields = {"close": close, "volume": rng.uniform(1e6, 2e6, shape)}
@@ -61,6 +71,53 @@ def test_kept_scores_are_the_same_and_depend_on_data_and_search(tmp_path, monkey
     sector_view(*panels(), SEARCH | {"horizon": 6}, cache_dir=tmp_path)
     sector_view(*panels(until="2022-03-30"), SEARCH, cache_dir=tmp_path)
     assert len(list((tmp_path / "sector_view").iterdir())) == 3
+    sector_view(*panels(), SEARCH, mining=panels(seed=5), cache_dir=tmp_path)
+    assert len(list((tmp_path / "sector_view").iterdir())) == 4
     monkeypatch.setattr(module, "walk_forward", lambda *_, **__: pytest.fail("mined again"))
     again = sector_view(*panels(), SEARCH, cache_dir=tmp_path)
     pd.testing.assert_frame_equal(made, again, check_freq=False)
+
+
+def test_formulas_may_be_mined_on_other_sectors_and_know_nothing_later():
+    cut = pd.Timestamp("2022-01-31")
+    scored, mined = panels(), panels(seed=5)
+    scores = sector_view(*scored, SEARCH, mining=mined)
+    assert not scores.equals(sector_view(*scored, SEARCH))
+    later = sector_view(*scored, SEARCH, mining=panels(seed=5, spoil_after=cut))
+    pd.testing.assert_frame_equal(scores.loc[:cut], later.loc[:cut])
+    assert not scores.equals(later)
+
+
+def test_sector_panels_hold_the_sectors_that_the_data_have(sample_market, monkeypatch):
+    prices, valuations = sector_panels(sample_market, "sectors_citic1")
+    assert prices.symbols.equals(read_universe("sectors_citic1").index) and valuations.symbols.equals(prices.symbols)
+    few = read_universe("sectors_citic1").rename(
+        index=lambda symbol: f"x{symbol}" if symbol > "CI005014.WI" else symbol
+    )
+    monkeypatch.setattr(module, "read_universe", lambda _: few)
+    assert sector_panels(sample_market, "sectors_citic1") is None
+    monkeypatch.setattr(module, "read_universe", lambda _: few.iloc[:14])
+    with pytest.raises(ParameterError, match="14 sectors"):
+        sector_panels(sample_market, "sectors_citic1")
+
+
+def test_a_list_that_does_not_exist_or_is_too_short_is_a_wrong_parameter(tmp_path):
+    values = load("03_gp_rotation").model_dump()
+    with pytest.raises(ParameterError, match="did you mean sectors_citic1"):
+        checked(model_of("03_gp_rotation"), values | {"mined_on": "sectors_citic"}, tmp_path)
+    with pytest.raises(ParameterError, match="at least 15"):
+        checked(model_of("03_gp_rotation"), values | {"mined_on": "reference"}, tmp_path)
+
+
+@pytest.mark.real
+def test_the_real_sectors_are_mined_to_the_last_quarter_end_with_full_bars(real_market):
+    values = load("03_gp_rotation").model_dump()
+    settings = Settings(**{name: values[name] for name in values if name in Settings.__dataclass_fields__})
+    inputs = factor_inputs(join_panels(*sector_panels(real_market, values["mined_on"])))
+    ends = mining_ends(inputs, settings, values["first_mined"])
+    assert [f"{day:%Y-%m-%d}" for day in inputs.dates[ends[[0, -1]]]] == ["2018-12-28", "2024-12-31"]
+    assert list(close_only_quarters(inputs, values["first_mined"])) == [pd.Timestamp("2025-03-31")]
+    # the bars that the trials were made with, 0.03 and 0.02, at a full window
+    window = window_at(inputs, ends[-1], settings)
+    assert settings.min_train_t * window.training.null_error == pytest.approx(0.03, rel=0.02)
+    assert settings.min_validation_t * window.validation.null_error == pytest.approx(0.02, rel=0.03)

@@ -13,7 +13,7 @@ import pytest
 
 from lib.market.errors import StoreError
 from lib.market.schema import SCHEMA_VERSION, TABLES
-from lib.market.store import LEDGERS, Store
+from lib.market.store import BOOKKEEPING_TABLES, Store
 
 
 def fill(store, *symbols):
@@ -46,7 +46,7 @@ def child():
 
 @pytest.fixture
 def store(tmp_path):
-    store = Store(tmp_path / "deep" / "market.duckdb", patience=0.2)
+    store = Store(tmp_path / "deep" / "market.duckdb", lock_timeout=0.2)
     fill(store, "510300")
     return store
 
@@ -55,7 +55,7 @@ def test_the_first_write_creates_every_table_of_the_schema(store):
     with store.read() as connection:
         tables = {row[0] for row in connection.execute("SHOW TABLES").fetchall()}
         columns = [row[0] for row in connection.execute("DESCRIBE bars").fetchall()]
-    assert tables == {*TABLES, *LEDGERS}
+    assert tables == {*TABLES, *BOOKKEEPING_TABLES}
     assert columns == list(TABLES["bars"])
     assert store.meta() == {"schema_version": SCHEMA_VERSION}
     assert [path.name for path in store.path.parent.iterdir() if path.suffix != ".lock"] == ["market.duckdb"]
@@ -82,7 +82,7 @@ def test_a_write_that_raises_leaves_every_byte_as_it_was(store, error):
         connection.execute("DELETE FROM instruments")
         raise error
     assert store.path.read_bytes() == before
-    assert not store.path.with_suffix(".building").exists()
+    assert not list(store.path.parent.glob("*.building*"))
 
 
 def test_an_interrupt_that_duckdb_reports_as_an_error_is_ctrl_c(store):
@@ -114,6 +114,7 @@ def test_a_killed_write_leaves_the_store_and_does_not_hinder_the_next(store, chi
     assert store.path.read_bytes() == before
     fill(store, "159915")
     assert symbols(store) == ["159915", "510300"]
+    assert not list(store.path.parent.glob("*.building*")), "what the killed process left is removed"
 
 
 BETWEEN_QUERIES = "while True: connection.execute(\"INSERT INTO bars (symbol, close) VALUES ('x', random())\")"
@@ -187,7 +188,7 @@ def test_a_store_that_another_process_holds_is_named_with_the_remedy(store, chil
 
 
 def test_a_reader_waits_for_a_short_lock(store, child):
-    patient = Store(store.path, patience=30)
+    patient = Store(store.path, lock_timeout=30)
     process = child(
         """
         import duckdb, time
@@ -243,12 +244,12 @@ def test_a_writer_that_waits_too_long_says_for_whom(store, child):
     )
     assert process.stdout.readline() == "writing\n"
     with pytest.raises(StoreError, match=r"has been filling the store(.|\n)*let it finish"):
-        fill(Store(store.path, queue=0.1), "159915")
+        fill(Store(store.path, writer_timeout=0.1), "159915")
     process.communicate("")
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "store").write_text("a file stands where the folder should be", encoding="utf-8")
+    (tmp_path / "store").write_text("a file in place of the folder", encoding="utf-8")
     with pytest.raises(StoreError, match=r"folder of the store cannot be written(.|\n)*market.duckdb(.|\n)*writable"):
         fill(Store(tmp_path / "store" / "market.duckdb"), "159915")
 

@@ -131,16 +131,16 @@ def test_a_theme_is_the_weighted_mean_with_weights_known_then():
     own = pd.DataFrame({"I": [7.0, 8.0]}, DATES)
     got = scores.theme_scores(z, lists([40.0, 30, 10, 10, 10]), own, pd.Index(["I"]), DATES)
     assert got.scores["I"].tolist() == [7.0, pytest.approx(2.2)]
-    assert got.basis["I"].tolist() == ["bars", "constituents"]
+    assert got.source["I"].tolist() == ["bars", "constituents"]
 
 
 def test_few_members_fall_back_and_thin_coverage_is_marked():
     z = pd.DataFrame(1.0, DATES, [f"S{i}" for i in range(5)])
     own = pd.DataFrame({"I": [7.0, 8.0]}, DATES)
     few = scores.theme_scores(z, lists([50.0, 50.0]), own, pd.Index(["I"]), DATES)
-    assert few.basis["I"].tolist() == ["bars", "bars"]
+    assert few.source["I"].tolist() == ["bars", "bars"]
     thin = scores.theme_scores(z, lists([10.0] * 5 + [50.0]), own, pd.Index(["I"]), DATES)
-    assert thin.thin["I"].tolist() == [False, True]
+    assert thin.low_coverage["I"].tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,80 @@ def test_constituents_with_faults_are_named():
     assert found.set_index("issue")["value"].to_dict() == {"weights": 60.0, "members": 2, "few": 1}
 
 
+def test_scores_of_own_bars_get_the_dispersion_of_means_over_members():
+    rng = np.random.default_rng(3)
+    dates, themes = pd.bdate_range("2025-01-03", periods=60, freq="W-FRI"), pd.Index([f"T{i}" for i in range(30)])
+    own = pd.DataFrame(rng.standard_normal((60, 30)), dates, themes)
+    means = 0.4 * pd.DataFrame(rng.standard_normal((60, 30)), dates, themes)
+    means.loc[:, themes[20:]] = np.nan
+    scale = scores.own_bars_scale(means, own)
+    assert scale.iloc[-1] == pytest.approx(0.4, rel=0.1)
+    ratio = (own.mul(scale, axis=0)[themes[20:]]).to_numpy().std() / means.to_numpy()[:, :20].std()
+    assert ratio == pytest.approx(1.0, rel=0.1), "both kinds of scores spread alike"
+    later = means.copy()
+    later.iloc[40:] *= 7
+    pd.testing.assert_series_equal(scale[:40], scores.own_bars_scale(later, own)[:40])
+    assert scores.own_bars_scale(means[themes[:9]], own[themes[:9]]).isna().all(), "nine themes give no ratio"
+
+
+def test_without_themes_that_have_both_scores_the_correlation_of_members_gives_the_scale():
+    rng = np.random.default_rng(4)
+    rho, dates = 0.2, pd.bdate_range("2025-01-03", periods=80, freq="W-FRI")
+    groups = np.repeat(np.arange(20), 40)
+    common, single = rng.standard_normal((80, 20)), rng.standard_normal((80, 800))
+    z = np.sqrt(rho) * common[:, groups] + np.sqrt(1 - rho) * single
+    z = pd.DataFrame((z - z.mean(1, keepdims=True)) / z.std(1, keepdims=True), dates)
+    z.iloc[:, 5] = np.nan
+    correlation = scores.member_correlation(z, groups)
+    assert correlation.mean() == pytest.approx(rho, abs=0.02)
+    assert scores.member_correlation(z, np.full(800, -1)).isna().all()
+    themes = pd.Index(["T"])
+    none, own = (pd.DataFrame(value, dates, themes) for value in (np.nan, 1.0))
+    scale = scores.own_bars_scale(none, own, correlation[:60])
+    assert scale.iloc[-1] == scale.iloc[59] == pytest.approx(np.sqrt(rho + (1 - rho) / 50), abs=0.02)
+    simulated = z.to_numpy().reshape(80, 20, 40)
+    assert np.nanmean(simulated, axis=2).std() == pytest.approx(np.sqrt(rho + (1 - rho) / 40), abs=0.02)
+    got = scores.theme_scores(pd.DataFrame(index=dates), lists([]), own, themes, dates, correlation)
+    np.testing.assert_allclose(got.scores["T"], scores.own_bars_scale(none, own, correlation))
+    unscaled = scores.theme_scores(pd.DataFrame(index=dates), lists([]), own, themes, dates)
+    assert unscaled.scale.isna().all() and unscaled.scores["T"].eq(1.0).all()
+
+
+def test_a_change_is_one_between_scores_of_one_source():
+    z = pd.DataFrame(1.0, DATES, [f"S{i}" for i in range(5)])
+    own = pd.DataFrame({"I": [7.0, 8.0], "J": [1.0, 3.0]}, DATES)
+    got = scores.theme_scores(z, lists([20.0] * 5), own, pd.Index(["I", "J"]), DATES)
+    change = evidence.same_source_change(got.scores, got.source).iloc[-1]
+    assert np.isnan(change["I"]) and change["J"] == 2.0
+    gain = pd.DataFrame({"gain_peak": [0.2, 0.1], "gain_cumulative": [0.1, 0.1]}, ["I", "J"])
+    hot, cold = ranking.strongest_and_weakest(gain, got.scores, change, 1)
+    assert hot.loc["I", ["previous_score", "latest_score"]].tolist() == [7.0, 1.0] and np.isnan(hot.loc["I", "change"])
+    assert cold.index.tolist() == ["J"]
+
+
+def claim_of(scores_, source, closes):
+    sizes = dict(gain_sessions=5, horizon=3, top=12, draws=20, seed=1)
+    return evidence.falling_after_gain(scores_, source, closes, **sizes).set_index("score")
+
+
+def test_the_claim_counts_pairs_of_one_source_and_returns_that_can_be_traded():
+    dates = pd.bdate_range("2024-01-01", periods=60)
+    rng = np.random.default_rng(6)
+    closes = pd.DataFrame(np.exp(rng.normal(0, 0.02, (60, 12)).cumsum(axis=0)), dates)
+    decisions = dates[9:50:5]
+    z = pd.DataFrame(rng.standard_normal((len(decisions), 12)), decisions)
+    source = pd.DataFrame("bars", decisions, z.columns)
+    every = claim_of(z, source, closes)
+    assert every.loc["difference", "cases"] == 12 * (len(decisions) - 1)
+    switched = source.copy()
+    switched.iloc[4:, :3] = "constituents"
+    assert claim_of(z, switched, closes).loc["difference", "cases"] == 12 * (len(decisions) - 1) - 3
+    moved = closes.copy()
+    moved.loc[decisions] = moved.shift(1).loc[decisions]
+    # the close that the score rests on is in the gain alone: with every theme among the gains it changes nothing
+    pd.testing.assert_frame_equal(every, claim_of(z, source, moved))
+
+
 def test_labels_and_learners_that_cannot_work_are_refused():
     with pytest.raises(ModelError, match="every label"):
         learners.check_labels(np.ones(10))
@@ -168,11 +242,9 @@ def test_labels_and_learners_that_cannot_work_are_refused():
         learners.learner("forest", [])
 
 
-def test_rank_ic_is_spearman_and_deciles_climb():
+def test_deciles_climb():
     rng = np.random.default_rng(0)
     z = pd.DataFrame(rng.standard_normal((30, 50)))
-    assert evidence.rank_ic(z.to_numpy(), z.to_numpy() ** 3) == pytest.approx(1.0)
-    assert evidence.rank_ic(z.to_numpy(), -z.to_numpy()) == pytest.approx(-1.0)
     deciles = evidence.decile_returns(z, z)
     assert deciles["excess_return"].is_monotonic_increasing and len(deciles) == 10
 
@@ -182,8 +254,12 @@ def test_gains_count_from_the_low():
     closes = pd.DataFrame({"A": level, "B": level}, pd.bdate_range("2025-01-01", periods=51))
     anchor = ranking.anchor_date(closes, 120, 10)
     assert anchor == closes.index[29]
-    gain = ranking.gains(closes, anchor).loc["A"]
-    assert gain["gain_peak"] == pytest.approx(0.5) and gain["gain_cumulative"] == pytest.approx(0.35)
+    lows = closes * 0.9
+    lows.loc[closes.index[35], "B"] = np.nan
+    lows.loc[closes.index[25], "A"] = 0.1
+    gain = ranking.gains(closes, lows, anchor)
+    assert gain["gain_cumulative"].tolist() == pytest.approx([0.35, 0.35])
+    assert gain["gain_peak"].tolist() == pytest.approx([0.5, 0.5]), "from the low of the anchor's day, not one before"
     with pytest.raises(ModelError, match="too few"):
         ranking.anchor_date(closes.iloc[:5], 120, 10)
 
@@ -209,7 +285,9 @@ def test_the_future_changes_no_theme_score(walked):
     later = changed.frame()
     anchor = ranking.anchor_date(closes.loc[:at], 120, 10)
     assert anchor == ranking.anchor_date(later.loc[:at], 120, 10)
-    pd.testing.assert_frame_equal(ranking.gains(closes.loc[:at], anchor), ranking.gains(later.loc[:at], anchor))
+    pd.testing.assert_frame_equal(
+        *(ranking.gains(prices.loc[:at], prices.loc[:at], anchor) for prices in (closes, later))
+    )
 
 
 def test_members_without_bars_and_a_suspended_share_leave_the_mean_of_the_rest():
@@ -217,7 +295,7 @@ def test_members_without_bars_and_a_suspended_share_leave_the_mean_of_the_rest()
     z = pd.DataFrame([[1.0, 2, 3, 4, 5, np.nan]] * 2, DATES, names[:6])
     got = scores.theme_scores(z, lists([10.0] * 5 + [20.0, 30.0]), pd.DataFrame(index=DATES), pd.Index(["I"]), DATES)
     assert got.scores["I"].iloc[1] == pytest.approx(3.0)
-    assert got.coverage["I"].iloc[1] == pytest.approx(0.5) and got.thin["I"].iloc[1]
+    assert got.coverage["I"].iloc[1] == pytest.approx(0.5) and got.low_coverage["I"].iloc[1]
 
 
 def test_a_market_that_stands_still_and_a_short_history_are_refused():
@@ -251,3 +329,10 @@ def test_every_feature_has_a_name_of_its_own_in_both_languages():
     assert feature_name("return_250_skip_21", translations("en")) == "Return, 250 days without the last 21"
     with pytest.raises(ParameterError, match=r"feature\.unheard"):
         feature_name("unheard_5", translations("zh"))
+
+
+@pytest.mark.real
+def test_the_published_peak_gain_comes_out_of_the_real_folder(real_market):
+    panel = real_market.panel(["931160.CSI"], ("close", "low"), start="2025-03-03")
+    gain = ranking.gains(panel.frame(), panel.frame("low"), pd.Timestamp("2025-04-07"))
+    assert gain.loc["931160.CSI", "gain_peak"] == pytest.approx(0.3276, abs=5e-5)

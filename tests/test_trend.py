@@ -54,9 +54,21 @@ def test_trend_is_missing_where_it_cannot_be_known():
     closes.iloc[320, 1] = np.nan
     closes["c"] = 1.0
     trend = trend_strength(closes)
-    assert trend["a"].first_valid_index() == closes.index[350]
+    # the sixty daily returns of the volatility fill after the shortest window
+    assert trend["a"].first_valid_index() == closes.index[160]
     assert np.isnan(trend["b"].iloc[320]) and not np.isnan(trend["b"].iloc[321])
     assert trend["c"].isna().all(), "a price that never moves has no trend"
+
+
+def test_a_young_asset_uses_the_windows_that_its_history_fills():
+    closes = walk()
+    closes.iloc[:100, 0] = np.nan
+    trend = trend_strength(closes, (20, 60, 120, 250))
+    for row, windows in ((165, (20, 60)), (230, (20, 60, 120)), (349, (20, 60, 120)), (350, (20, 60, 120, 250))):
+        expected = trend_strength(closes, windows).iloc[row]["a"]
+        assert trend.iloc[row]["a"] == pytest.approx(expected, rel=1e-12)
+    long_only = trend_strength(closes, (250,))["a"]
+    assert long_only.first_valid_index() == closes.index[350], "a longer window is never shortened"
 
 
 @given(

@@ -7,9 +7,9 @@ from calendar import month_name
 import pandas as pd
 
 from lib.exhibits.translations import translations
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 
-NAMES = {"en": universe("allocation")["name_en"].to_dict(), "zh": universe("allocation")["name_zh"].to_dict()}
+NAMES = {"en": read_universe("allocation")["name_en"].to_dict(), "zh": read_universe("allocation")["name_zh"].to_dict()}
 KEYS = ["symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score"]
 
 

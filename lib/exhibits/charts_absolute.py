@@ -19,7 +19,7 @@ HATCHES = ("", "////", "....")
 def weights_by_class(
     table: pd.DataFrame, labels: Sequence[str], titles: Mapping[str, str], words: tuple[str, str]
 ) -> Figure:
-    """Draw weights now as bars and before as rings, one panel per class on its own scale.
+    """Draw weights now as bars and before as rings, one panel per class, all on one scale.
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ def weights_by_class(
         height_ratios=sizes + 0.7, squeeze=False,
     )  # fmt: skip
     names = np.asarray(labels, dtype=object)
+    reach = max(table[["weight", "previous_weight"]].to_numpy().max(), 1e-6)
     for place, (axes, kind) in enumerate(zip(rows[:, 0], sizes.index, strict=True)):
         chosen = np.flatnonzero((table["asset_class"] == kind).to_numpy())[::-1]
         now, before = (table[column].to_numpy()[chosen] for column in ("weight", "previous_weight"))
         lines = np.arange(len(chosen))
         axes.barh(lines, now, height=0.6, color=PALETTE[place], label=words[0])
         axes.scatter(before, lines, s=34, facecolor="white", edgecolor="#333333", zorder=3, label=words[1])
-        reach = max(now.max(), before.max(), 1e-6)
         for line, value, old in zip(lines, now, before, strict=True):
             axes.text(max(value, old) + 0.025 * reach, line, f"{value:.2%} ({old:.2%})", va="center", fontsize=7.5)
         axes.set_yticks(lines, names[chosen])

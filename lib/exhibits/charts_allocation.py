@@ -40,6 +40,7 @@ def stacked_weights(
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})  # fmt: skip
         floor = floor + height
     axes.set_xticks(places, [f"{date:%Y-%m}" for date in weights.index], rotation=45)
+    axes.set_ylim(0.0, 1.0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     handles, texts = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], texts[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
@@ -84,11 +85,23 @@ def edge_lines(full: pd.Series, real_time: pd.Series, words: tuple[str, str]) ->
 
 
 def sharpe_strip(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Figure:
-    """Draw the Sharpe ratio of each line of a table as a dot, in the table's order."""
-    figure, axes = plt.subplots(figsize=(7.6, 0.26 * len(table) + 0.9), layout="constrained")
-    places = np.arange(len(table))[::-1]
-    axes.hlines(places, 0, table["sharpe"], color="#BBBBBB", linewidth=1.2)
-    axes.scatter(table["sharpe"], places, s=30, zorder=3)
-    axes.set_yticks(places, labels)
+    """Draw Sharpe ratios as dots, one line per label in the table's order.
+
+    A label of one row gets a bar of one standard error, ``sharpe_error``, each way; several rows of one label are a
+    distribution and get none. The first row is drawn as a dashed line across all others.
+    """
+    names = list(dict.fromkeys(labels))
+    places = {name: len(names) - 1 - order for order, name in enumerate(names)}
+    figure, axes = plt.subplots(figsize=(7.6, 0.34 * len(names) + 1.0), layout="constrained")
+    heights = np.array([places[name] for name in labels])
+    counts = pd.Series(labels).value_counts()
+    single = np.array([counts[name] == 1 for name in labels])
+    alone = table[single]
+    axes.errorbar(alone["sharpe"], heights[single], xerr=alone["sharpe_error"], fmt="o", markersize=6, capsize=3,
+                  linewidth=1.2, color=PALETTE[0])  # fmt: skip
+    axes.scatter(table.loc[~single, "sharpe"], heights[~single], s=30, facecolor="none", edgecolor=PALETTE[1])
+    axes.axvline(table["sharpe"].iloc[0], color="#444444", linestyle="--", linewidth=0.8)
+    axes.set_yticks(list(places.values()), names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel(xlabel)
     return figure

@@ -43,22 +43,25 @@ def quarter_bars(table: pd.DataFrame, words: dict[str, str]) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns ``quarter``, ``rank_ic``, ``standard_error``, ``running_mean``.
+        Columns ``quarter``, ``rank_ic``, ``standard_error``, ``running_mean``, and ``textbook_mean``, the running mean
+        of the baseline.
     words : dict
-        ``rank_ic``, ``running_mean``.
+        ``rank_ic``, ``running_mean``, ``textbook_mean``.
     """
     figure, axes = plt.subplots(layout="constrained")
     axes.bar(table["quarter"], table["rank_ic"], yerr=table["standard_error"], label=words["rank_ic"], capsize=2)
     axes.plot(table["quarter"], table["running_mean"], "o-", color="black", markersize=3, label=words["running_mean"])
+    style = dict(color="grey", markersize=3, label=words["textbook_mean"])
+    axes.plot(table["quarter"], table["textbook_mean"], "s--", **style)
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set_ylabel(words["rank_ic"])
     axes.tick_params(axis="x", rotation=60)
-    legend_above(axes, 2)
+    legend_above(axes, 3)
     return figure
 
 
 def cost_line(table: pd.DataFrame, break_even: float, chosen: float, words: dict[str, str]) -> Figure:
-    """Draw the yearly excess return against the one-way cost.
+    """Draw the annualised excess return against the one-way cost.
 
     Parameters
     ----------
@@ -85,8 +88,8 @@ def cost_line(table: pd.DataFrame, break_even: float, chosen: float, words: dict
     return figure
 
 
-def null_points(table: pd.DataFrame, words: dict[str, str]) -> Figure:
-    """Draw weekly rank IC and yearly excess of each seed, mined on true and on shuffled labels.
+def null_points(table: pd.DataFrame, words: dict[str, str], scatter: pd.Series | None = None) -> Figure:
+    """Draw weekly rank IC and annualised excess of each seed, mined on true and on shuffled labels.
 
     Parameters
     ----------
@@ -94,11 +97,16 @@ def null_points(table: pd.DataFrame, words: dict[str, str]) -> Figure:
         Columns ``labels`` (``own`` or ``shuffled``), ``rank_ic``, ``excess``.
     words : dict
         ``own``, ``shuffled``, ``rank_ic``, ``excess``.
+    scatter : Series, optional
+        Standard deviations of one null seed, ``rank_ic`` and ``excess``: the error bars of the shuffled points.
     """
     figure, axes = plt.subplots(layout="constrained")
     for labels, marker in (("own", "o"), ("shuffled", "x")):
         part = table[table["labels"] == labels]
-        axes.scatter(part["rank_ic"], part["excess"], marker=marker, s=50, label=words[labels])
+        dots = axes.scatter(part["rank_ic"], part["excess"], marker=marker, s=50, label=words[labels])
+        if labels == "shuffled" and scatter is not None:
+            bars = dict(xerr=scatter["rank_ic"], yerr=scatter["excess"], fmt="none", capsize=2, linewidth=0.8)
+            axes.errorbar(part["rank_ic"], part["excess"], ecolor=dots.get_facecolor(), **bars)
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.axvline(0, color="grey", linewidth=0.8)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -18,18 +18,22 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
     Parameters
     ----------
     table : DataFrame, (N, ...)
-        ``previous_score``, ``latest_score``, ``gain_peak``; the first row on top.
+        ``previous_score``, ``latest_score``, ``change``, ``gain_peak``; the first row on top. Scores without a change
+        are not comparable and not joined.
     words : dict
         ``now``, ``before``, ``score``, ``gain``.
     """
     places = np.arange(len(table))[::-1]
     figure, axes = plt.subplots(figsize=(7.8, 0.36 * len(table) + 1.3), layout="constrained")
     axes.axvline(0, color="#888888", linewidth=0.8)
-    axes.hlines(places, table["previous_score"], table["latest_score"], color="#777777", linewidth=1.6)
-    axes.scatter(table["previous_score"], places, s=44, facecolor="white", edgecolor="#555555", zorder=3,
-                 label=words["before"])  # fmt: skip
+    joined = table["change"].notna().to_numpy()
+    scores = table.loc[joined, ["previous_score", "latest_score"]]
+    axes.hlines(places[joined], scores["previous_score"], scores["latest_score"], color="#777777", linewidth=1.6)
+    rings = axes.scatter(table["previous_score"], places, s=44, facecolor="white", edgecolor="#555555", zorder=3)
     dots = axes.scatter(table["latest_score"], places, s=64, c=table["gain_peak"], cmap="cividis", edgecolor="#333333",
-                        linewidth=0.6, zorder=4, label=words["now"])  # fmt: skip
+                        linewidth=0.6, zorder=4)  # fmt: skip
+    # the dots have a colour each, so the legend shows one of none of them
+    dot = axes.scatter([], [], s=64, color="#888888", edgecolor="#333333", linewidth=0.6)
     bar = figure.colorbar(dots, ax=axes, pad=0.02)
     bar.set_label(words["gain"])
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -37,7 +41,7 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
     axes.set_ylim(-0.7, len(table) - 0.3)
     axes.set_xlabel(words["score"])
     axes.grid(axis="y", visible=False)
-    figure.legend(loc="outside upper left", ncols=2, frameon=False)
+    figure.legend([rings, dot], [words["before"], words["now"]], loc="outside upper left", ncols=2, frameon=False)
     return figure
 
 

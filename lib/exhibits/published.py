@@ -17,8 +17,21 @@ from lib.market.pointintime import Market
 FOLDER = PARAMS / "published"
 COLUMNS = ["exhibit", "row", "name", "name_en", "column", "minus", "value", "relation", "format"]
 
+#: half a unit of the last digit that a format prints
+HALF_UNITS = {
+    "percent": 0.00005,
+    "share": 0.00005,
+    "points": 0.05,
+    "score": 0.005,
+    "change": 0.005,
+    "number": 0.05,
+    "count": 0.5,
+}
+#: share of the printed number by which a result of other data may miss it and still count as reproduced
+TOLERATED_SHARE = 0.1
+
 Text = Annotated[str, Field(min_length=1)]
-Relation = Literal["equal", "about", "above", "below", "first", "last", "held"]
+Relation = Literal["equal", "about", "above", "below", "first", "last", "held", "listed"]
 Reason = Literal["other_data", "other_universe", "our_choice"]
 Tolerance = Annotated[float, Field(ge=0)]
 Format = Literal[tuple(FORMATS)]
@@ -47,10 +60,13 @@ class Fact(_Strict):
     minus : str or None
         A column to be taken off.
     value : float, str or None
-        As printed: a fraction for returns and weights, a name for ``held``, nothing for ``first`` and ``last``.
+        As printed: a fraction for returns and weights, a name for ``held``, nothing for ``first``, ``last`` and
+        ``listed``.
+    alternatives : list of str
+        Other rows that may hold the same thing, such as another fund of the same role; what is listed is added up.
     relation : str
         How it was said: ``equal``, ``about``, ``above``, ``below``; ``first`` and ``last`` in the order of the
-        column; ``held`` among the columns' names.
+        column; ``held`` among the columns' names; ``listed`` among the exhibit's rows.
     tolerance, reason, why, format : optional
         In place of the exhibit's.
     """
@@ -58,6 +74,7 @@ class Fact(_Strict):
     row: Text
     column: Text | Annotated[list[Text], Field(min_length=1)]
     minus: Text | None = None
+    alternatives: list[Text] = []
     value: float | str | None = None
     relation: Relation = "equal"
     name: Text | None = None
@@ -74,7 +91,7 @@ class Fact(_Strict):
 
     @model_validator(mode="after")
     def _value_fits_relation(self):
-        kind = {"first": type(None), "last": type(None), "held": str}.get(self.relation, float)
+        kind = {"first": type(None), "last": type(None), "listed": type(None), "held": str}.get(self.relation, float)
         if not isinstance(self.value, kind):
             needed = {"NoneType": "no value", "str": "a name as its value", "float": "a number as its value"}
             raise ValueError(f"the relation {self.relation} of {self.row} takes {needed[kind.__name__]}")
@@ -87,9 +104,11 @@ class Exhibit(_Strict):
     Attributes
     ----------
     tolerance, reason, why, format
-        For every fact that does not set its own.
-    unlisted : float or None
-        What a row that the run's table does not list counts as, such as a weight of 0; None: as missing.
+        For every fact that does not set its own; the tolerance is the widest that a fact can have, ``tolerance_of``.
+    supplement : str or None
+        Number of the supplement that lists the rows which the exhibit leaves out, such as ``s17``.
+    weights : bool
+        The numbers are weights: one of zero, and a row that the run's table does not list, is not held.
     facts : list of Fact
     """
 
@@ -97,12 +116,28 @@ class Exhibit(_Strict):
     reason: Reason
     why: Words
     format: Format | None = None
-    unlisted: float | None = None
+    supplement: Annotated[str, Field(pattern=r"s\d{2}")] | None = None
+    weights: bool = False
     facts: Annotated[list[Fact], Field(min_length=1)]
 
     def format_of(self, fact: Fact) -> str:
         """Return how a fact's number is written."""
         return fact.format or self.format or ROW_FORMATS.get(fact.row, "percent")
+
+    def tolerance_of(self, fact: Fact) -> float:
+        r"""Return the largest difference that counts as reproduced.
+
+        With the printed number :math:`x`, half a unit :math:`u` of its last printed digit and the widest tolerance
+        :math:`w`,
+
+        .. math:: \min(w, \max(u, |x| / 10)).
+
+        A number that was said with "about" has one digit: its tolerance is :math:`w`, half a unit of that digit.
+        """
+        widest = self.tolerance if fact.tolerance is None else fact.tolerance
+        if fact.relation != "equal":
+            return widest
+        return min(widest, max(HALF_UNITS[self.format_of(fact)], TOLERATED_SHARE * abs(fact.value)))
 
 
 class Elsewhere(_Strict):

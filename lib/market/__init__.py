@@ -1,1 +1,1 @@
-"""Ground floor: the store, point-in-time reads, sessions and weeks, universes, sources."""
+"""Ground floor: store, point-in-time reads, sessions and weeks, universes, validation, sources."""

@@ -17,6 +17,7 @@ raw price, so that later rows never rewrite earlier ones.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numba
@@ -41,6 +42,8 @@ BLIND = 60
 SNAP = 0.03
 #: a slope that close to the scale in use does not replace it; one that close to the ratio of the prices means no offset
 KEEP, SAME = 0.08, 0.05
+#: noise in the adjusted price and dividends inside a move make a slope smaller, by up to this share of it
+ATTENUATION = 0.1
 #: a first ratio of raw to adjusted price below this is an offset, not a split
 NO_SPLIT = 1.3
 #: ratios that splits have
@@ -59,6 +62,26 @@ class Adjustment(NamedTuple):
     offset: np.ndarray
     factor: np.ndarray
     verdict: np.ndarray
+
+
+class _Scale(NamedTuple):
+    """How raw prices follow from adjusted ones.
+
+    ``ratio`` is NaN while it is not known, ``scale_only`` says that no offset was subtracted, ``provisional`` that the
+    ratio rests on the first row alone.
+    """
+
+    ratio: float
+    scale_only: bool
+    provisional: bool
+
+
+class _LastRead(NamedTuple):
+    """First row since the last split, last row with a raw price (-1: none so far), outliers since then."""
+
+    segment: int
+    raw_row: int
+    outliers: int
 
 
 def find_adjustment(first: np.ndarray, prices: np.ndarray, average: np.ndarray) -> Adjustment:
@@ -80,7 +103,10 @@ def find_adjustment(first: np.ndarray, prices: np.ndarray, average: np.ndarray) 
     starts = np.append(np.flatnonzero(first), len(first))
     offset, factor = np.zeros(len(close)), np.ones(len(close))
     verdict = np.zeros(len(close), dtype=np.int8)
-    _walk(starts, typical, width, close, np.ascontiguousarray(average, dtype=float), offset, factor, verdict)
+    average = np.ascontiguousarray(average, dtype=float)
+    raw = np.full(len(close), np.nan)
+    for begin, stop in pairwise(starts):
+        _repair_symbol(begin, stop, typical, width, close, average, raw, offset, factor, verdict)
     return Adjustment(offset, factor, verdict)
 
 
@@ -90,6 +116,19 @@ def _snap(ratio, slack):
         if abs(ratio / nice - 1) < slack:
             return nice
     return np.nan
+
+
+@numba.njit(cache=True)
+def _split_ratio(slope):
+    """Return the ratio of splits that a slope shows, the next one above it when none is near; NaN for none."""
+    nearest = _snap(slope, SNAP)
+    if not np.isnan(nearest):
+        return nearest
+    above = np.inf
+    for ratio in RATIOS:
+        if slope < ratio < above:
+            above = ratio
+    return above if above < slope * (1 + ATTENUATION) else np.nan
 
 
 @numba.njit(cache=True)
@@ -126,123 +165,167 @@ def _slope(raw, typical, begin, t):
 
 
 @numba.njit(cache=True)
-def _walk(starts, typical, width, close, average, offset, factor, verdict):
-    raw = np.full(len(close), np.nan)
-    for s in range(len(starts) - 1):
-        begin, stop = starts[s], starts[s + 1]
-        segment = begin  # rows since the last split
-        scale = np.nan  # a; NaN while it cannot be told
-        plain = False  # a series that is only scaled: no offset
-        guess = False  # the scale rests on the first row alone
-        seen = -1  # last row with a raw price
-        pending = 0  # outliers in sequence
-        d, chain, previous = 0.0, np.nan, -1
-        for t in range(begin, stop):
-            changed, split = False, False
-            v = average[t]
-            if not np.isnan(v) and typical[t] != 0:
-                if seen < 0:
-                    ratio = v / typical[t]
-                    if ratio <= 0:
-                        scale = np.nan
-                    elif ratio < NO_SPLIT:
-                        scale, plain = (1.0, False) if ratio > 0.98 else (ratio, True)
-                    else:
-                        scale, guess = _snap(ratio, 0.01), True
-                    raw[t], seen = v, t
-                else:
-                    if guess and abs(v / (scale * typical[t]) - 1) > 0.04:
-                        # the ratio of raw to adjusted prices moves with them: it was an offset
-                        scale, guess, changed = np.nan, False, True
-                    expected = raw[seen] if np.isnan(scale) else scale * (typical[t] + d)
-                    if expected > 0 and abs(np.log(v / expected)) <= SPLIT:
-                        raw[t], seen, pending = v, t, 0
-                    else:
-                        pending += 1
-                        now = abs(v / typical[t] - 1) < 0.01
-                        agree = pending >= 3 and expected > 0
-                        if agree:
-                            for k in range(t - 2, t):
-                                agree = agree and abs(np.log(average[k] / v)) < 0.15
-                        if now or agree:
-                            back = t if now else t - 2
-                            raw[back : t + 1] = average[back : t + 1]
-                            if now:
-                                scale, plain = 1.0, False
-                            elif not np.isnan(scale):
-                                scale *= v / expected
-                                nice = _snap(scale, SNAP)
-                                scale = scale if np.isnan(nice) else nice
-                            segment, seen, pending, changed, split = back, t, 0, True, True
-            if seen >= 0 and (t - segment) % RENEW == 0 and t - segment >= ENOUGH:
-                ratio, _ = _median_offset(raw, typical, 1.0, segment, t, SMOOTH)
-                ratio = 1 + ratio / typical[t] if typical[t] > 0 else np.inf
-                if abs(ratio - 1) < 0.02:
-                    changed = changed or scale != 1.0
-                    scale, plain, guess = 1.0, False, False
-                else:
-                    slope = _slope(raw, typical, segment, t)
-                    if not np.isnan(slope):
-                        nice = _snap(slope, SNAP)
-                        near = raw[seen] / typical[seen] if typical[seen] > 0 else np.inf
-                        believed, slack = (near, SAME) if plain else (scale, KEEP)
-                        if not guess and abs(slope / believed - 1) < slack:
-                            new, bare = scale, plain
-                        elif not np.isnan(nice) and near >= nice * (1 - MATERIAL):
-                            new, bare = nice, False
-                        elif abs(slope / near - 1) < SAME or near < slope:
-                            new, bare = near, True
-                        else:
-                            new, bare = slope, False
-                        changed = changed or not (new == scale or (bare and plain))
-                        scale, plain, guess = new, bare, False
-            was = d
-            if seen < 0:
-                d = 0.0
-            elif np.isnan(scale):
-                if not np.isnan(raw[t]):
-                    d = max(raw[t] - typical[t], 0.0)
-            elif plain:
-                d = 0.0
-            else:
-                measured, count = _median_offset(raw, typical, scale, segment, t, SMOOTH)
-                recent, latest = _median_offset(raw, typical, scale, segment, t, 3)
-                if d > 0 and latest == 3 and abs(recent - measured) > FRESH * (typical[t] + measured):
-                    measured = recent  # a dividend was paid
-                floor = MATERIAL * (typical[t] + measured)
-                if count < 10:
-                    # the average lies within the bar, wherever the bar is
-                    floor = max(2 * floor, width[t])
-                if count and not measured > floor:
-                    d = 0.0
-                elif count and (d == 0.0 or abs(measured - d) > STEP * (typical[t] + measured)):
-                    d = measured
-            level = close[t] + d
-            if not level > 0 or (d > 0 and t - seen > BLIND):
+def _repair_symbol(begin, stop, typical, width, close, average, raw, offset, factor, verdict):
+    """Repair rows [begin, stop) in order: read the raw price, renew the scale, measure the offset, chain the close.
+
+    ``raw``, ``offset``, ``factor`` and ``verdict`` are filled in.
+    """
+    scale = _Scale(np.nan, False, False)
+    last = _LastRead(begin, -1, 0)
+    current_offset, chain, previous_row = 0.0, np.nan, -1
+    for t in range(begin, stop):
+        previous_offset = current_offset
+        scale, last, rescaled, split = _read_raw(scale, last, previous_offset, typical, average, raw, t)
+        if last.raw_row >= 0 and (t - last.segment) % RENEW == 0 and t - last.segment >= ENOUGH:
+            scale, renewed = _renew_scale(scale, last, typical, raw, t)
+            rescaled = rescaled or renewed
+        current_offset = _measure_offset(scale, last, previous_offset, typical, width, raw, t)
+        level = close[t] + current_offset
+        if not level > 0 or (current_offset > 0 and t - last.raw_row > BLIND):
+            verdict[t] = LOST
+            continue
+        if previous_row < 0:
+            chain = level
+        else:
+            known = not np.isnan(scale.ratio) or last.raw_row < 0
+            growth = _growth(close[previous_row], close[t], previous_offset, current_offset, rescaled, split, known)
+            if not growth > 0:
                 verdict[t] = LOST
+                current_offset = previous_offset
                 continue
-            if previous < 0:
-                chain = level
+            if current_offset == previous_offset and not rescaled:
+                factor[t] = factor[previous_row]
+                chain = level * factor[t]
             else:
-                before = close[previous] + (d if changed and not split else was)
-                if changed and not before > 0:
-                    before = close[previous] + was
-                growth = 1 + (close[t] - close[previous]) / before
-                if np.isnan(scale) and seen >= 0 and close[previous] > 0:
-                    # between no move and the move of the adjusted price, raw prices say where
-                    bound = close[t] / close[previous]
-                    growth = min(max(level / (close[previous] + was), min(1.0, bound)), max(1.0, bound))
-                if not growth > 0:
-                    verdict[t] = LOST
-                    d = was
-                    continue
-                if d == was and not changed:
-                    factor[t] = factor[previous]
-                    chain = level * factor[t]
-                else:
-                    chain = chain * growth
-                    factor[t] = chain / level
-            offset[t] = d
-            if d != 0 or factor[t] != 1:
-                verdict[t] = REPAIRED
-            previous = t
+                chain = chain * growth
+                factor[t] = chain / level
+        offset[t] = current_offset
+        if current_offset != 0 or factor[t] != 1:
+            verdict[t] = REPAIRED
+        previous_row = t
+
+
+@numba.njit(cache=True)
+def _read_raw(scale, last, offset, typical, average, raw, t):
+    """Take the average of row t as its raw price, unless it is an outlier.
+
+    An outlier that equals the adjusted price, or the third in sequence of three that agree, shows a split. Returned are
+    the scale, what was read last, and whether the scale changed at all and by a split.
+    """
+    price = average[t]
+    if np.isnan(price) or typical[t] == 0:
+        return scale, last, False, False
+    if last.raw_row < 0:
+        raw[t] = price
+        return _first_scale(price / typical[t]), _LastRead(last.segment, t, last.outliers), False, False
+    rescaled = False
+    if scale.provisional and abs(price / (scale.ratio * typical[t]) - 1) > 0.04:
+        # the ratio of raw to adjusted prices moves with them: it was an offset
+        scale, rescaled = _Scale(np.nan, scale.scale_only, False), True
+    expected = raw[last.raw_row] if np.isnan(scale.ratio) else scale.ratio * (typical[t] + offset)
+    if expected > 0 and abs(np.log(price / expected)) <= SPLIT:
+        raw[t] = price
+        return scale, _LastRead(last.segment, t, 0), rescaled, False
+    outliers = last.outliers + 1
+    unadjusted = abs(price / typical[t] - 1) < 0.01
+    if not unadjusted and not (outliers >= 3 and expected > 0 and _agree(average, t)):
+        return scale, _LastRead(last.segment, last.raw_row, outliers), rescaled, False
+    first_row = t if unadjusted else t - 2
+    raw[first_row : t + 1] = average[first_row : t + 1]
+    if unadjusted:
+        scale = _Scale(1.0, False, scale.provisional)
+    elif not np.isnan(scale.ratio):
+        scale = _after_split(scale, price / expected)
+    return scale, _LastRead(first_row, t, 0), True, True
+
+
+@numba.njit(cache=True)
+def _first_scale(ratio):
+    """Return the scale that the first ratio of raw to adjusted price suggests."""
+    if ratio <= 0:
+        return _Scale(np.nan, False, False)
+    if ratio > NO_SPLIT:
+        return _Scale(_snap(ratio, 0.01), False, True)
+    # the adjusted price is raw, or a provider's scale without an offset
+    return _Scale(1.0, False, False) if ratio > 0.98 else _Scale(ratio, True, False)
+
+
+@numba.njit(cache=True)
+def _agree(average, t):
+    """Tell whether the averages of the two rows before t are near that of t."""
+    return abs(np.log(average[t - 2] / average[t])) < 0.15 and abs(np.log(average[t - 1] / average[t])) < 0.15
+
+
+@numba.njit(cache=True)
+def _after_split(scale, ratio):
+    """Return the scale after raw prices changed by a ratio that adjusted prices do not show."""
+    changed = scale.ratio * ratio
+    split_ratio = _snap(changed, SNAP)
+    return _Scale(changed if np.isnan(split_ratio) else split_ratio, scale.scale_only, scale.provisional)
+
+
+@numba.njit(cache=True)
+def _renew_scale(scale, last, typical, raw, t):
+    """Return the scale that the rows since the last split show, and whether it differs from the one in use."""
+    ratio, _ = _median_offset(raw, typical, 1.0, last.segment, t, SMOOTH)
+    ratio = 1 + ratio / typical[t] if typical[t] > 0 else np.inf
+    if abs(ratio - 1) < 0.02:
+        return _Scale(1.0, False, False), scale.ratio != 1.0
+    slope = _slope(raw, typical, last.segment, t)
+    if np.isnan(slope):
+        return scale, False
+    split_ratio = _split_ratio(slope)
+    level = raw[last.raw_row] / typical[last.raw_row] if typical[last.raw_row] > 0 else np.inf
+    in_use, slack = (level, SAME) if scale.scale_only else (scale.ratio, KEEP)
+    attenuated = not scale.scale_only and slope < in_use < slope * (1 + ATTENUATION) and _snap(in_use, 1e-9) == in_use
+    if not scale.provisional and (abs(slope / in_use - 1) < slack or attenuated):
+        candidate = _Scale(scale.ratio, scale.scale_only, False)
+    elif not np.isnan(split_ratio) and level >= split_ratio * (1 - MATERIAL):
+        candidate = _Scale(split_ratio, False, False)
+    elif abs(slope / level - 1) < SAME or level < slope:
+        candidate = _Scale(level, True, False)
+    else:
+        candidate = _Scale(slope, False, False)
+    same = candidate.ratio == scale.ratio or (candidate.scale_only and scale.scale_only)
+    return candidate, not same
+
+
+@numba.njit(cache=True)
+def _measure_offset(scale, last, previous_offset, typical, width, raw, t):
+    """Return the offset at row t: the one in use until the measured one has left it."""
+    if last.raw_row < 0 or (scale.scale_only and not np.isnan(scale.ratio)):
+        return 0.0
+    if np.isnan(scale.ratio):
+        return previous_offset if np.isnan(raw[t]) else max(raw[t] - typical[t], 0.0)
+    measured, count = _median_offset(raw, typical, scale.ratio, last.segment, t, SMOOTH)
+    if not count:
+        return previous_offset
+    recent, recent_count = _median_offset(raw, typical, scale.ratio, last.segment, t, 3)
+    if previous_offset > 0 and recent_count == 3 and abs(recent - measured) > FRESH * (typical[t] + measured):
+        measured = recent  # a dividend was paid
+    smallest = MATERIAL * (typical[t] + measured)
+    if count < 10:
+        # the average lies within the bar, wherever the bar is
+        smallest = max(2 * smallest, width[t])
+    if not measured > smallest:
+        return 0.0
+    moved = abs(measured - previous_offset) > STEP * (typical[t] + measured)
+    return measured if previous_offset == 0.0 or moved else previous_offset
+
+
+@numba.njit(cache=True)
+def _growth(previous_close, close, previous_offset, offset, rescaled, split, known):
+    """Return the total return of a row, 1 for none.
+
+    Parameters are the adjusted closes and the offsets of the previous and this row, whether the scale changed, whether
+    by a split, and whether the scale is known.
+    """
+    before = previous_close + (offset if rescaled and not split else previous_offset)
+    if rescaled and not before > 0:
+        before = previous_close + previous_offset
+    if known or not previous_close > 0:
+        return 1 + (close - previous_close) / before
+    # between no move and the move of the adjusted price, raw prices say where
+    bound = close / previous_close
+    raw_growth = (close + offset) / (previous_close + previous_offset)
+    return min(max(raw_growth, min(1.0, bound)), max(1.0, bound))

@@ -1,4 +1,4 @@
-"""The errors of the suite: each names what is wrong, where, and what to do about it."""
+"""Errors of the suite: each says what is wrong, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ class SuiteError(Exception):
     remedy : str
         What the reader can do about it.
     file, symbol, date : optional
-        Where it is wrong, as far as it is known.
+        Where it is wrong, as far as known.
     """
 
     def __init__(self, message: str, *, remedy: str, file=None, symbol=None, date=None):
-        self.message, self.remedy = message, remedy
-        self.file, self.symbol, self.date = file, symbol, date
+        self.message = message
+        self.remedy = remedy
+        self.file = file
+        self.symbol = symbol
+        self.date = date
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        where = [
-            f"{label}: {value}"
-            for label, value in (("file", self.file), ("symbol", self.symbol), ("date", self.date))
-            if value is not None
-        ]
-        return "\n  ".join([self.message, *where, f"remedy: {self.remedy}"])
+        where = {"file": self.file, "symbol": self.symbol, "date": self.date}
+        lines = [f"{label}: {value}" for label, value in where.items() if value is not None]
+        return "\n  ".join([self.message, *lines, f"remedy: {self.remedy}"])
 
     def __reduce__(self):
-        # keyword-only arguments survive a trip between processes
+        # keyword-only arguments survive pickling between processes
         state = dict(remedy=self.remedy, file=self.file, symbol=self.symbol, date=self.date)
         return (_rebuild, (type(self), self.message, state))
 
 
-def _rebuild(kind, message, state):
-    return kind(message, **state)
+def _rebuild(error_class, message, state):
+    return error_class(message, **state)
 
 
 class DataError(SuiteError):
@@ -44,7 +44,7 @@ class DataError(SuiteError):
 
 
 class StaleDataError(DataError):
-    """The data end too long before the date asked for."""
+    """The data end too many sessions before the requested date."""
 
 
 class StoreError(SuiteError):
@@ -64,4 +64,4 @@ class ModelError(SuiteError):
 
 
 class RunError(SuiteError):
-    """A run, a section or an export cannot be carried out."""
+    """A run, a section or an export failed."""

@@ -1,4 +1,4 @@
-"""Fingerprints of data, parameters and code: what a cached result rests on."""
+"""Fingerprints of data, parameters and code, as keys of cached results."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def fingerprint(*parts) -> str:
     Parameters
     ----------
     *parts
-        Arrays, frames, series, indices, panels, modules (their source text), paths, and whatever JSON can write,
-        dictionaries in any order. NaN equals NaN. The result is the same in every process and on every day.
+        Arrays, frames, series, indices, panels, modules (their source text), paths (their content),
+        and whatever JSON can write; the order of dictionaries is ignored. NaN equals NaN. The
+        result is the same in every process and on every day.
     """
     digest = hashlib.sha256()
     for part in parts:
@@ -36,6 +37,7 @@ def fingerprint(*parts) -> str:
 
 
 def _feed(digest, part) -> None:
+    """Add a part to a hash; returns nothing."""
     digest.update(f"<{type(part).__name__}>".encode())
     match part:
         case np.ndarray():
@@ -45,8 +47,8 @@ def _feed(digest, part) -> None:
             else:
                 digest.update(np.ascontiguousarray(part).tobytes())
         case pd.DataFrame():
-            for piece in (part.index, part.columns):
-                _feed(digest, piece)
+            _feed(digest, part.index)
+            _feed(digest, part.columns)
             for _, column in part.items():
                 _feed(digest, column.to_numpy())
         case pd.Series():
@@ -67,9 +69,12 @@ def _feed(digest, part) -> None:
             digest.update(inspect.getsource(part).encode())
         case Path():
             digest.update(file_fingerprint(part).encode())
-        case dict() | list() | tuple():
-            items = sorted(part.items(), key=lambda item: str(item[0])) if isinstance(part, dict) else part
-            for item in items:
+        case dict():
+            for item in sorted(part.items(), key=lambda item: str(item[0])):
+                _feed(digest, item)
+        case list() | tuple():
+            for item in part:
                 _feed(digest, item)
         case _:
-            digest.update(json.dumps(part, sort_keys=True, default=str, ensure_ascii=False).encode())
+            text = json.dumps(part, sort_keys=True, default=str, ensure_ascii=False)
+            digest.update(text.encode())

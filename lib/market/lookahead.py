@@ -1,4 +1,4 @@
-"""The one door to what was not known at the time; whoever uses it must say so on the exhibit."""
+"""Look-ahead reads, kept in one place: an exhibit that uses one must say so."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from lib.market.store import columns_of
 
 
 def constituents_from_later(market: Market, index_symbols: Iterable[str]) -> pd.DataFrame:
-    """Return each index's earliest list, also when it is dated after the market's date: look-ahead.
+    """Return each index's earliest list, even one dated after the market's date: look-ahead.
 
-    For sources with a single list. Members that left before it and weights that changed since are wrong in the past,
-    so it may group symbols, and never be shown as known.
+    For sources with a single list. Members that left before it are missing and weights that changed
+    since are wrong, so the list may group symbols, and must not be shown as known.
 
     Returns
     -------
     DataFrame with columns ``index_symbol``, ``as_of``, ``symbol``, ``weight``.
     """
-    sql = f"""SELECT {columns_of("constituents")} FROM constituents WHERE index_symbol IN (SELECT unnest(?))
+    sql = f"""SELECT {columns_of("constituents")} FROM constituents
+        WHERE index_symbol IN (SELECT unnest(?))
         QUALIFY as_of = min(as_of) OVER (PARTITION BY index_symbol) ORDER BY index_symbol, symbol"""
     return market.store.query(sql, [list(index_symbols)])
 
@@ -43,9 +44,11 @@ def sector_members(market: Market, groups: Iterable[str]) -> tuple[pd.DataFrame,
     """
     indices = [market.instruments("sector", group).index for group in groups]
     for symbols in indices:
-        if len(known := market.constituents(symbols)):
-            return known, False
+        members = market.constituents(symbols)
+        if len(members):
+            return members, False
     for symbols in indices:
-        if len(later := constituents_from_later(market, symbols)):
-            return later, True
+        members = constituents_from_later(market, symbols)
+        if len(members):
+            return members, True
     return constituents_from_later(market, []), False

@@ -1,4 +1,4 @@
-"""Wide panels: what models see of the market."""
+"""Wide panels: the form in which models get market data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Panel:
     fields : mapping of str to float64 array, (T, N), C-contiguous
         NaN where the symbol has no bar on the date, or the source lacks the field.
     mask : bool array, (T, N)
-        True where the symbol traded: it has a close, and its volume is not zero (unknown volume counts as traded).
+        True where the symbol traded: it has a close, and its volume is not zero (an unknown volume
+        counts as traded).
     """
 
     dates: pd.DatetimeIndex

@@ -1,4 +1,4 @@
-"""Point-in-time reads: a market that knows nothing dated or released after its date."""
+"""Point-in-time reads: a market without any row dated or released after its date."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from lib.market.panel import Panel
 from lib.market.schema import KNOWN_ON, TABLES
 from lib.market.store import Store, columns_of
 
-#: when the Shanghai close is in the books, China time
-CLOSE_IS_KNOWN = pd.Timedelta(hours=15, minutes=30)
+#: time of day at which the Shanghai close is final, China time
+CLOSE_PUBLISHED_AT = pd.Timedelta(hours=15, minutes=30)
 
 
 @dataclass(frozen=True)
 class SourceLabel:
-    """Where a store's data come from: ``name``, ``label`` by language, ``synthetic``."""
+    """Source of a store's data: ``name``, ``label`` by language, ``synthetic``."""
 
     name: str
     label: dict[str, str]
@@ -39,18 +39,19 @@ class Market:
     as_of : date, text or "latest"
         The market is seen at the last stored session on or before it.
     allow_stale : bool
-        Take data that end more than ``max_stale_sessions`` sessions before ``as_of``.
+        Accept data that end more than ``max_stale_sessions`` sessions before ``as_of``.
+    max_stale_sessions : int
 
     Attributes
     ----------
     as_of : Timestamp
         The session; no method returns a row dated or released after it.
     requested : Timestamp
-        The date asked for.
+        The requested date.
     stale_sessions : int
-        Sessions between the last stored one and the one asked for; 0 when the data are up to date.
+        Sessions between the last stored one and the requested one; 0 when the data are up to date.
     sessions : Sessions
-        The exchange calendar; it is published in advance, so it also holds later sessions.
+        The exchange calendar; it is published in advance, so it also has later sessions.
     week : Week
         The last completed week.
     source : SourceLabel
@@ -58,9 +59,9 @@ class Market:
     Raises
     ------
     DataError
-        ``as_of`` is not a date or lies before the data.
+        ``as_of`` is not a date or is before the data.
     StaleDataError
-        The data end too early.
+        The data end too many sessions before ``as_of``.
     """
 
     def __init__(self, store: Store, as_of="latest", *, allow_stale: bool = False, max_stale_sessions: int = 5):
@@ -69,14 +70,14 @@ class Market:
         stored = stored.intersection(Sessions.load(stored).all)
         if not len(stored):
             raise DataError(
-                "the store holds no session",
+                "the store has no session",
                 file=store.path,
                 remedy="ingest bars of Chinese indices, sectors, ETFs or stocks",
             )
         self.requested = self._parse(as_of, stored)
         if self.requested < stored[0]:
             raise DataError(
-                "the date lies before the data",
+                "the date is before the data",
                 date=f"{self.requested:%Y-%m-%d}",
                 file=store.path,
                 remedy=f"take a date from {stored[0]:%Y-%m-%d} to {stored[-1]:%Y-%m-%d}",
@@ -87,7 +88,7 @@ class Market:
         self.stale_sessions = self.sessions.count_between(self.as_of, self.requested)
         if self.stale_sessions > max_stale_sessions and not allow_stale:
             raise StaleDataError(
-                f"the data end on {self.as_of:%Y-%m-%d}, {self.stale_sessions} sessions before the date asked for",
+                f"the data end on {self.as_of:%Y-%m-%d}, {self.stale_sessions} sessions before the requested date",
                 date=f"{self.requested:%Y-%m-%d}",
                 file=store.path,
                 remedy="bring newer data, take an earlier date, or allow stale data with --allow-stale",
@@ -97,11 +98,12 @@ class Market:
         self.source = SourceLabel(meta["source"], meta["label"], meta["synthetic"])
 
     def _parse(self, as_of, stored: pd.DatetimeIndex) -> pd.Timestamp:
+        """Return the requested date; raise a DataError for what is not a date."""
         if isinstance(as_of, str) and as_of == "latest":
-            return min(last_day_that_is_over(), stored[-1])
+            return min(last_closed_day(), stored[-1])
         try:
             if isinstance(as_of, int | float):
-                raise ValueError("a number is no date")
+                raise ValueError("a number is not a date")
             date = pd.Timestamp(as_of)
             if date is pd.NaT:
                 raise ValueError("empty")
@@ -112,12 +114,13 @@ class Market:
             ) from error
 
     def instruments(self, kind: str | None = None, group: str | None = None) -> pd.DataFrame:
-        """Return the instruments that have a bar by now, indexed by symbol.
+        """Return the instruments with a bar up to ``as_of``, indexed by symbol.
 
-        Columns ``name``, ``name_en``, ``kind``, ``group``, ``note``, and ``first_date`` and ``last_date`` of the bars
-        seen so far.
+        Columns ``name``, ``name_en``, ``kind``, ``group``, ``note``, and ``first_date`` and
+        ``last_date`` of those bars.
         """
-        sql = """SELECT symbol, name, name_en, kind, "group", note, min(date) AS first_date, max(date) AS last_date
+        sql = """SELECT symbol, name, name_en, kind, "group", note,
+            min(date) AS first_date, max(date) AS last_date
             FROM instruments JOIN bars USING (symbol) WHERE date <= ?"""
         parameters = [self.as_of.date()]
         for column, value in (("kind", kind), ('"group"', group)):
@@ -133,7 +136,7 @@ class Market:
         Parameters
         ----------
         symbols : iterable of str, (N,)
-            In the order wanted; each must be in the store.
+            In this order in the panel; each must be in the store.
         fields : sequence of str
             Of open, high, low, close, volume, amount.
         start : date, optional
@@ -145,27 +148,38 @@ class Market:
             Sessions from ``start`` to ``as_of``; NaN where a symbol has no bar.
         """
         self._check_fields("bars", fields)
-        wanted = dict.fromkeys([*fields, "close", "volume"])
-        symbols, rows = self._rows("bars", symbols, list(wanted), start)
-        dates = self._grid(rows["day"], start)
-        arrays = _scatter(rows, dates, len(symbols), list(wanted))
+        needed = list(dict.fromkeys([*fields, "close", "volume"]))
+        symbols, rows = self._rows("bars", symbols, needed, start)
+        dates = self._dates(rows["day"], start)
+        arrays = _scatter(rows, dates, len(symbols), needed)
         mask = ~np.isnan(arrays["close"]) & ~(arrays["volume"] == 0)
         return Panel(dates, symbols, {name: arrays[name] for name in fields}, mask)
 
     def valuation(self, symbols: Iterable[str], fields: Sequence[str] = ("pe_ttm", "pb"), start=None) -> Panel:
-        """Return valuations on the exchange's sessions, (T, N); the mask is True where any field is known.
+        """Return valuations on the exchange's sessions.
 
-        Symbols without a valuation are all NaN.
+        Parameters
+        ----------
+        symbols : iterable of str, (N,)
+        fields : sequence of str
+            Of pe_ttm and pb.
+        start : date, optional
+            First session; by default that of the earliest valuation.
+
+        Returns
+        -------
+        Panel, (T, N)
+            NaN where a symbol has no valuation; the mask is True where any field is known.
         """
         self._check_fields("valuation", fields)
         symbols, rows = self._rows("valuation", symbols, list(fields), start)
-        dates = self._grid(rows["day"], start)
+        dates = self._dates(rows["day"], start)
         arrays = _scatter(rows, dates, len(symbols), list(fields))
         mask = ~np.all([np.isnan(values) for values in arrays.values()], axis=0)
         return Panel(dates, symbols, arrays, mask)
 
     def closes(self, symbols: Iterable[str], start=None) -> pd.DataFrame:
-        """Return closes on the symbols' own dates, (T, N): what global assets need.
+        """Return closes on the symbols' own dates, (T, N), for global assets.
 
         T are the dates on which any of the symbols has a close; NaN where a symbol has none.
         """
@@ -176,21 +190,21 @@ class Market:
         return closes.dropna(how="all")
 
     def with_minute_bars(self, symbols: Iterable[str]) -> pd.Index:
-        """Return those of the symbols that have minute bars by now, in the order given."""
-        symbols = self._known(symbols)
-        found = self.store.query(
+        """Return those of the symbols that have minute bars up to ``as_of``, in the given order."""
+        symbols = self._checked(symbols)
+        present = self.store.query(
             "SELECT DISTINCT symbol FROM minute_bars WHERE time < ? AND symbol IN (SELECT unnest(?))",
             [self.as_of + pd.Timedelta(days=1), list(symbols)],
         )
-        return symbols[symbols.isin(found["symbol"])]
+        return symbols[symbols.isin(present["symbol"])]
 
     def minute_bars(self, symbol: str, start=None) -> pd.DataFrame:
         """Return one symbol's minute bars up to the close of ``as_of``, in the order of time.
 
-        Columns ``time`` (the minute's end, exchange local), open, high, low, close, volume, amount. One symbol at a
-        time: a year of one share is 58,000 rows.
+        Columns ``time`` (the minute's end, exchange local), open, high, low, close, volume, amount.
+        One symbol at a time, because a year of one share is 58,000 rows.
         """
-        (symbol,) = self._known([symbol])
+        (symbol,) = self._checked([symbol])
         first = pd.Timestamp(start) if start is not None else pd.Timestamp("1900-01-01")
         return self.store.query(
             """SELECT time, open, high, low, close, volume, amount FROM minute_bars
@@ -199,7 +213,7 @@ class Market:
         )
 
     def constituents(self, index_symbols: Iterable[str] | None = None, on=None) -> pd.DataFrame:
-        """Return each index's latest list known on ``on`` (default and at most ``as_of``).
+        """Return each index's latest list as of ``on`` (default and at most ``as_of``).
 
         Returns
         -------
@@ -219,12 +233,13 @@ class Market:
         """Return every list dated up to ``as_of``, columns as in ``constituents``."""
         return self.store.query(
             f"""SELECT {columns_of("constituents")} FROM constituents
-            WHERE as_of <= ? AND index_symbol IN (SELECT unnest(?)) ORDER BY index_symbol, as_of, symbol""",
+            WHERE as_of <= ? AND index_symbol IN (SELECT unnest(?))
+            ORDER BY index_symbol, as_of, symbol""",
             [self.as_of.date(), list(index_symbols)],
         )
 
     def macro(self, series: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return the macro releases published by now, sorted by series, period and release."""
+        """Return the macro releases up to ``as_of``, sorted by series, period and release."""
         sql = f"SELECT {columns_of('macro')} FROM macro WHERE release_date <= ?"
         parameters: list = [self.as_of.date()]
         if series is not None:
@@ -233,26 +248,29 @@ class Market:
         return self.store.query(sql + " ORDER BY series, period, release_date", parameters)
 
     def last_dates(self, symbols: Iterable[str]) -> pd.Series:
-        """Return the date of each symbol's last bar, NaT where there is none yet."""
-        symbols = self._known(symbols)
+        """Return the date of each symbol's last bar up to ``as_of``, NaT where there is none."""
+        symbols = self._checked(symbols)
         last = self.store.query(
             """SELECT symbol, max(date) AS date FROM bars
-            WHERE date <= ? AND close IS NOT NULL AND symbol IN (SELECT unnest(?)) GROUP BY symbol""",
+            WHERE date <= ? AND close IS NOT NULL AND symbol IN (SELECT unnest(?))
+            GROUP BY symbol""",
             [self.as_of.date(), list(symbols)],
         )
         return last.set_index("symbol")["date"].reindex(symbols)
 
     def quality(self) -> pd.DataFrame:
-        """Return what the checks at the door found, up to now, one row per level, check and file, gravest first.
+        """Return the findings of the data-quality checks up to ``as_of``, the gravest first.
 
-        Columns ``level``, ``check``, ``file``, ``symbols`` (how many), ``example``, ``first_date``, ``last_date``,
-        ``row_count``, ``detail`` and ``remedy`` (of the example).
+        One row per level, check and file, with columns ``level``, ``check``, ``file``, ``symbols``
+        (how many), ``example``, ``first_date``, ``last_date``, ``row_count``, ``detail`` and
+        ``remedy`` (of the example).
         """
         return self.store.query(
             """SELECT level, "check", file, count(DISTINCT symbol) AS symbols,
             first(symbol ORDER BY first_date, symbol) AS example, min(first_date) AS first_date,
             max(last_date) AS last_date, sum(row_count)::BIGINT AS row_count,
-            first(detail ORDER BY first_date, symbol) AS detail, first(remedy ORDER BY first_date, symbol) AS remedy
+            first(detail ORDER BY first_date, symbol) AS detail,
+            first(remedy ORDER BY first_date, symbol) AS remedy
             FROM findings WHERE last_date IS NULL OR last_date <= ?
             GROUP BY level, "check", file
             ORDER BY list_position(['refuse', 'quarantine', 'repair', 'warn'], level), "check", file""",
@@ -260,13 +278,13 @@ class Market:
         )
 
     def fingerprint(self, symbols: Iterable[str] | None = None) -> str:
-        """Return a hash of every row that can be seen, or of the bars and valuations of some symbols.
+        """Return a hash of all rows up to ``as_of``, or of the bars and valuations of some symbols.
 
-        It depends on content alone: not on the order of rows, the day or the machine.
+        It depends only on the content, not on the order of rows, the day or the machine.
         """
         if symbols is None:
             return self._everything
-        symbols = sorted(self._known(symbols))
+        symbols = sorted(self._checked(symbols))
         return fingerprint(f"{self.as_of:%Y-%m-%d}", symbols, self._hashes(("bars", "valuation"), symbols))
 
     @cached_property
@@ -274,37 +292,39 @@ class Market:
         return fingerprint(f"{self.as_of:%Y-%m-%d}", self._hashes(tuple(KNOWN_ON), None))
 
     def _hashes(self, tables: tuple[str, ...], symbols: list[str] | None) -> list:
-        seen = {table: f"SELECT * FROM {table} WHERE {KNOWN_ON[table]}::DATE <= $as_of" for table in tables}
-        # the stated first and last dates of an instrument may speak of later bars
-        seen["instruments"] = """SELECT * EXCLUDE (first_date, last_date) FROM instruments
+        """Return table, number of rows and order-free hash of the rows up to ``as_of``."""
+        queries = {table: f"SELECT * FROM {table} WHERE {KNOWN_ON[table]}::DATE <= $as_of" for table in tables}
+        # the stated first and last dates of an instrument may refer to later bars
+        queries["instruments"] = """SELECT * EXCLUDE (first_date, last_date) FROM instruments
             SEMI JOIN (SELECT symbol FROM bars WHERE date <= $as_of) USING (symbol)"""
         values: dict = {"as_of": self.as_of.date()}
+        condition = ""
         if symbols is not None:
             values["symbols"] = symbols
-            seen = {
-                table: f"SELECT * FROM ({rows}) WHERE symbol IN (SELECT unnest($symbols))"
-                for table, rows in seen.items()
-            }
+            condition = "WHERE symbol IN (SELECT unnest($symbols))"
+        hashes = []
         with self.store.read() as connection:
-            return [
-                (table, *connection.execute(f"SELECT count(*), bit_xor(hash(r)) FROM ({rows}) r", values).fetchall()[0])
-                for table, rows in seen.items()
-            ]
+            for table, query in queries.items():
+                sql = f"SELECT count(*), bit_xor(hash(r)) FROM (FROM ({query}) {condition}) r"
+                hashes.append((table, *connection.execute(sql, values).fetchall()[0]))
+        return hashes
 
     @cached_property
     def _symbols(self) -> pd.Index:
         return pd.Index(self.store.query("SELECT symbol FROM instruments ORDER BY symbol")["symbol"])
 
-    def _known(self, symbols: Iterable[str]) -> pd.Index:
+    def _checked(self, symbols: Iterable[str]) -> pd.Index:
+        """Return the symbols as an index; raise a DataError for unknown ones."""
         symbols = pd.Index(list(symbols), dtype=object, name="symbol")
         unknown = symbols.difference(self._symbols)
         if len(unknown):
             near = difflib.get_close_matches(str(unknown[0]), list(self._symbols), n=1)
+            remedy = "take the symbol out of the universe, or bring its data"
             raise DataError(
                 f"{len(unknown)} of {len(symbols)} symbols are not in the store",
                 symbol=", ".join(map(str, unknown[:5])),
                 file=self.store.path,
-                remedy=f"did you mean {near[0]}?" if near else "take the symbol out of the universe, or bring its data",
+                remedy=f"did you mean {near[0]}?" if near else remedy,
             )
         return symbols
 
@@ -313,48 +333,51 @@ class Market:
         allowed = [column for column, kind in TABLES[table].items() if kind == "number"]
         unknown = [name for name in fields if name not in allowed]
         if unknown:
-            raise DataError(f"{table} have no field {unknown[0]}", remedy=f"choose from {', '.join(allowed)}")
+            remedy = f"choose from {', '.join(allowed)}"
+            raise DataError(f"{table} have no field {unknown[0]}", remedy=remedy)
 
     def _rows(self, table: str, symbols: Iterable[str], fields: list[str], start):
-        """Return the symbols and their rows as numpy columns: place of the symbol, day number, fields."""
-        symbols = self._known(symbols)
-        places = pd.DataFrame({"symbol": symbols.astype(str), "place": np.arange(len(symbols), dtype=np.int32)})
+        """Return the symbols, and their rows as arrays: column of the symbol, day, fields."""
+        symbols = self._checked(symbols)
+        columns = np.arange(len(symbols), dtype=np.int32)
+        symbol_columns = pd.DataFrame({"symbol": symbols.astype(str), "symbol_column": columns})
         first = pd.Timestamp(start) if start is not None else pd.Timestamp("1900-01-01")
         names = ", ".join(f'"{name}"' for name in fields)
         with self.store.read() as connection:
-            connection.register("places", places)
+            connection.register("symbol_columns", symbol_columns)
             rows = connection.execute(
-                f"""SELECT place, date - DATE '1970-01-01' AS day, {names} FROM {table} JOIN places USING (symbol)
-                WHERE date BETWEEN ? AND ?""",
+                f"""SELECT symbol_column, date - DATE '1970-01-01' AS day, {names}
+                FROM {table} JOIN symbol_columns USING (symbol) WHERE date BETWEEN ? AND ?""",
                 [first.date(), self.as_of.date()],
             ).fetchnumpy()
         return symbols, rows
 
-    def _grid(self, days: np.ndarray, start) -> pd.DatetimeIndex:
+    def _dates(self, days: np.ndarray, start) -> pd.DatetimeIndex:
         if start is None:
             start = np.datetime64(int(days.min()), "D") if len(days) else self.as_of
         return self.sessions.between(start, self.as_of)
 
 
-def last_day_that_is_over() -> pd.Timestamp:
-    """Return the last day whose Shanghai close is in the books by now; it need not be a session."""
+def last_closed_day() -> pd.Timestamp:
+    """Return the last day whose Shanghai close is final by now; it need not be a session."""
     now = pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None)
-    return (now - CLOSE_IS_KNOWN).normalize()
+    return (now - CLOSE_PUBLISHED_AT).normalize()
 
 
 def _scatter(rows: dict, dates: pd.DatetimeIndex, width: int, fields: list[str]) -> dict[str, np.ndarray]:
-    """Put long rows onto the (T, N) grid; rows on other dates fall away."""
+    """Return long rows as (T, N) arrays by field; rows on other dates are dropped."""
     days = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
-    day = np.ma.getdata(rows["day"])
-    at = np.searchsorted(days, day)
-    on_grid = at < len(days)
-    on_grid[on_grid] = days[at[on_grid]] == day[on_grid]
-    at, place = at[on_grid], np.ma.getdata(rows["place"])[on_grid]
+    row_days = np.ma.getdata(rows["day"])
+    position = np.searchsorted(days, row_days)
+    is_kept = position < len(days)
+    is_kept[is_kept] = days[position[is_kept]] == row_days[is_kept]
+    position = position[is_kept]
+    column = np.ma.getdata(rows["symbol_column"])[is_kept]
     arrays = {}
     for name in fields:
-        # DuckDB marks NULL in a mask; NaN says the same here
+        # DuckDB marks NULL in a mask; here it becomes NaN
         values = np.ma.filled(np.ma.asarray(rows[name], dtype=float), np.nan)
         array = np.full((len(days), width), np.nan)
-        array[at, place] = values[on_grid]
+        array[position, column] = values[is_kept]
         arrays[name] = array
     return arrays

@@ -1,7 +1,8 @@
-"""The tables of the store: one canonical layout that every source delivers and every reader gets.
+"""Tables of the store: the layout that every source delivers and every reader gets.
 
-Units: prices in the quote currency, yields in percent, volume in shares, amount in CNY, constituent weights in
-percent, macro releases in the unit of the series. A field that a source does not have is NaN, never a guess.
+Units: prices in the quote currency, yields in percent, volume in shares, amount in CNY, constituent
+weights in percent, macro releases in the unit of the series. A field that a source does not have is
+NaN, never a guess.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from typing import Protocol
 
 import pandas as pd
 
-#: raised by one with every change of the tables below
+#: increased with every change of the tables below
 SCHEMA_VERSION = 1
 
-#: what a bar holds, of a day or of a minute
+#: fields of a bar, of a day or of a minute
 BAR = dict.fromkeys(("open", "high", "low", "close", "volume", "amount"), "number")
-#: table -> {column: type}; "text", "date", "time" (naive, exchange local) or "number" (float64)
+#: type of a column -> pandas dtype; times are naive, in exchange local time
+DTYPES = {"text": "str", "date": "datetime64[ns]", "time": "datetime64[ns]", "number": "float64"}
+#: table -> {column: type}
 TABLES: dict[str, dict[str, str]] = {
     "instruments": {
         "symbol": "text",
@@ -53,7 +56,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "macro": ("series", "period", "release_date"),
 }
 
-#: table -> the column that says when a row becomes known; instruments are timeless
+#: table -> the column with the day on which a row becomes known; instruments are timeless
 KNOWN_ON: dict[str, str] = {
     "bars": "date",
     "minute_bars": "time",
@@ -62,7 +65,7 @@ KNOWN_ON: dict[str, str] = {
     "macro": "release_date",
 }
 
-#: kinds of instruments; those of XSHG must keep to the exchange's sessions
+#: kinds of instruments; those of XSHG have rows only on the exchange's sessions
 XSHG_KINDS = ("sector", "theme", "etf", "stock", "broad_index")
 GLOBAL_KINDS = ("global_index", "commodity", "fx", "yield", "bond_index")
 KINDS = XSHG_KINDS + GLOBAL_KINDS
@@ -72,24 +75,24 @@ PRICES = ("open", "high", "low", "close")
 
 @dataclass(frozen=True)
 class Batch:
-    """One file of a source, or what stands for one.
+    """One file of a source, or its equivalent.
 
     Attributes
     ----------
     table : str
         A key of ``TABLES``.
     file : str
-        What findings and errors name, such as ``bars/etf.parquet``.
+        Name in findings and errors, such as ``bars/etf.parquet``.
     fingerprint : str
-        Hash of the content; an ingest skips a batch whose fingerprint the store already has.
+        Hash of the content; an ingest skips a batch whose fingerprint is already stored.
     load : callable
-        Returns the rows with the columns of ``TABLES[table]`` and float64 / datetime64 / str types;
-        raises ``DataError``.
+        Returns the rows with the columns of ``TABLES[table]`` and the types of ``DTYPES``; raises
+        ``DataError``.
     kind : str or None
         The instruments' kind, for bars.
     increment : bool
-        The rows continue what is stored: fewer rows than the store holds are no loss then, and prices of funds have
-        been made total returns already.
+        The rows continue the stored ones: fewer rows than the store has are not a loss, and prices
+        of funds are total returns already.
     """
 
     table: str
@@ -101,10 +104,11 @@ class Batch:
 
 
 class Source(Protocol):
-    """Where data come from.
+    """Source of data.
 
-    ``name`` is ``sample``, ``folder`` or ``live``; ``label`` maps a language to the words printed under each
-    exhibit; ``synthetic`` is True for made-up data; ``batches`` yields the instruments first.
+    ``name`` is ``sample``, ``folder`` or ``live``; ``label`` maps a language to the text printed
+    under each exhibit; ``synthetic`` is True for generated data; ``batches`` yields the instruments
+    first.
     """
 
     name: str
@@ -114,3 +118,14 @@ class Source(Protocol):
     def batches(self) -> Iterator[Batch]:
         """Yield the batches, instruments first, each loaded only when it is asked for."""
         ...
+
+
+def cast_to_schema(table: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of a table in their order and types."""
+    columns = TABLES[table]
+    return rows[list(columns)].astype({name: DTYPES[kind] for name, kind in columns.items()})
+
+
+def empty_table(table: str) -> pd.DataFrame:
+    """Return a table without rows, with its columns and types."""
+    return cast_to_schema(table, pd.DataFrame(columns=list(TABLES[table])))

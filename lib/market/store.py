@@ -1,10 +1,9 @@
-"""The store: one DuckDB file that holds the market, opened for as short as a query takes."""
+"""Store of the market data: one DuckDB file, opened only for the duration of a query."""
 
 from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,32 +14,32 @@ import duckdb
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from lib.market.atomic import TEMPORARY_SUFFIX, atomic_path
 from lib.market.errors import StoreError
 from lib.market.schema import SCHEMA_VERSION, TABLES
 
 SQL_TYPES = {"text": "VARCHAR", "date": "DATE", "time": "TIMESTAMP", "number": "DOUBLE"}
 
-#: what the store knows about its own content, beside the tables of the schema
-LEDGERS = {
+#: tables about the store's own content, in addition to those of the schema
+BOOKKEEPING_TABLES = {
     "meta": "key VARCHAR, value VARCHAR",
     "sessions": "date DATE, symbols INTEGER",
-    "ingest_log": "ingest INTEGER, source VARCHAR, file VARCHAR, table_name VARCHAR, finished TIMESTAMP,"
-    " row_count BIGINT, fingerprint VARCHAR, rules VARCHAR, refused BIGINT, quarantined BIGINT,"
+    "ingest_log": "ingest INTEGER, source VARCHAR, file VARCHAR, table_name VARCHAR,"
+    " finished TIMESTAMP, row_count BIGINT, fingerprint VARCHAR, rules VARCHAR, refused BIGINT, quarantined BIGINT,"
     " warned BIGINT, repaired BIGINT",
-    "findings": 'level VARCHAR, "check" VARCHAR, table_name VARCHAR, file VARCHAR, symbol VARCHAR, first_date DATE,'
-    " last_date DATE, row_count BIGINT, detail VARCHAR, remedy VARCHAR",
+    "findings": 'level VARCHAR, "check" VARCHAR, table_name VARCHAR, file VARCHAR, symbol VARCHAR,'
+    " first_date DATE, last_date DATE, row_count BIGINT, detail VARCHAR, remedy VARCHAR",
     "quarantine": 'file VARCHAR, table_name VARCHAR, symbol VARCHAR, date DATE, "check" VARCHAR, content VARCHAR',
     "repairs": 'file VARCHAR, symbol VARCHAR, first_date DATE, last_date DATE, "check" VARCHAR, detail VARCHAR',
     "revisions": "ingest INTEGER, table_name VARCHAR, symbol VARCHAR, date DATE, content VARCHAR",
 }
 
+#: memory limit of DuckDB while it writes; more is spilled to disk
+WRITE_MEMORY_LIMIT = "1GB"
 
-#: what DuckDB may keep in memory while it writes; more goes to disk
-MEMORY = "1GB"
-
-#: how a full disk, a full quota or a file-size limit shows
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-UNWRITTEN = ("no space", "could not write", "file too large", "disk quota", "fsync", "could not truncate")
+#: error numbers and messages of a full disk, a full quota or a file-size limit
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL_MESSAGES = ("no space", "could not write", "file too large", "disk quota", "fsync", "could not truncate")
 
 
 def columns_of(table: str) -> str:
@@ -51,38 +50,39 @@ def columns_of(table: str) -> str:
 class Store:
     """One DuckDB file.
 
-    No connection outlives a call, so that an open notebook never locks the file. A write works on a copy that takes
-    the file's place when it is complete: an error, Ctrl-C, a kill or a full disk leaves every byte of the store as it
-    was, and other processes read the earlier state meanwhile.
+    No connection outlives a call, so that an open notebook never locks the file. A write works on a
+    copy that replaces the file when it is complete: an error, Ctrl-C, a kill or a full disk leaves
+    every byte of the store unchanged, and other processes read the earlier state meanwhile.
 
     Parameters
     ----------
     path : str or Path
         The file; it is created by the first ``write``.
-    patience : float
+    lock_timeout : float
         Seconds to wait for a foreign process that has the file open for writing.
-    queue : float
-        Seconds to wait for another process of the suite that is filling the store.
+    writer_timeout : float
+        Seconds to wait for another process of the suite that is writing to the store.
 
     Raises
     ------
     StoreError
-        From every method: the file is locked by another process, was made by a newer schema, is damaged, or the disk
-        is full.
+        From every method: the file is locked by another process, has another schema version, is
+        damaged, or the disk is full.
     """
 
-    def __init__(self, path: str | Path, patience: float = 5.0, queue: float = 600.0):
+    def __init__(self, path: str | Path, lock_timeout: float = 5.0, writer_timeout: float = 600.0):
         self.path = Path(path)
-        self.patience, self.queue = patience, queue
+        self.lock_timeout = lock_timeout
+        self.writer_timeout = writer_timeout
 
     def exists(self) -> bool:
-        """Tell whether there is a store with content."""
+        """Return whether the file exists."""
         return self.path.exists()
 
     def query(self, sql: str, parameters: list | None = None) -> pd.DataFrame:
         """Run a query and return its rows; dates come as datetime64[ns]."""
         with self.read() as connection:
-            return frame(connection.execute(sql, parameters or []))
+            return to_frame(connection.execute(sql, parameters or []))
 
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -100,50 +100,58 @@ class Store:
             connection.close()
 
     @contextmanager
-    def write(self, anew: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open a copy of the store for writing; it replaces the store at the end of the block, unless that raises.
+    def write(self, truncate: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a copy of the store for writing; it replaces the store unless the block raises.
 
-        With ``anew`` the copy starts empty.
+        With ``truncate`` the copy starts empty.
         """
-        aside = self.path.with_suffix(".building")
         with self.exclusive():
             try:
-                _remove(aside)
-                if self.exists() and not anew:
-                    with self.read():  # refuses a newer schema, and a file that a foreign process is writing to
-                        shutil.copyfile(self.path, aside)
-                        if _log_of(self.path).exists():  # left by a foreign writer that was killed; it counts
-                            shutil.copyfile(_log_of(self.path), _log_of(aside))
-                connection = self._connect(aside, read_only=False)
-                try:
-                    with _interrupts():
-                        connection.execute(f"SET memory_limit = '{MEMORY}'")
-                        self._create(connection)
-                        yield connection
-                        connection.execute("CHECKPOINT")
-                finally:
-                    connection.close()
-                _log_of(self.path).unlink(missing_ok=True)
-                os.replace(aside, self.path)
+                self._remove_leftovers()
+                with atomic_path(self.path) as copy:
+                    if self.exists() and not truncate:
+                        self._copy_to(copy)
+                    connection = self._connect(copy, read_only=False)
+                    try:
+                        with _interrupts():
+                            connection.execute(f"SET memory_limit = '{WRITE_MEMORY_LIMIT}'")
+                            self._create(connection)
+                            yield connection
+                            connection.execute("CHECKPOINT")
+                    finally:
+                        connection.close()
+                    _wal_of(self.path).unlink(missing_ok=True)
             except duckdb.Error as error:
                 raise self._explain(error) from error
             except OSError as error:
-                if error.errno not in FULL:
+                if error.errno not in DISK_FULL_ERRNOS:
                     raise
                 raise self._explain(error) from error
             finally:
-                _remove(aside)
+                self._remove_leftovers()
+
+    def _copy_to(self, copy: Path) -> None:
+        # the read raises for another schema version and while a foreign process writes
+        with self.read():
+            shutil.copyfile(self.path, copy)
+            # the log of a foreign writer that was killed is part of the content
+            if _wal_of(self.path).exists():
+                shutil.copyfile(_wal_of(self.path), _wal_of(copy))
+
+    def _remove_leftovers(self) -> None:
+        for leftover in self.path.parent.glob(f"{self.path.name}.*{TEMPORARY_SUFFIX}*"):
+            leftover.unlink(missing_ok=True)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Keep other processes of the suite from writing; the same thread may enter again."""
-        lock = FileLock(self.path.with_suffix(".lock"), timeout=self.queue, is_singleton=True)
+        """Hold the write lock between processes of the suite; the same thread may enter again."""
+        lock = FileLock(self.path.with_suffix(".lock"), timeout=self.writer_timeout, is_singleton=True)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
             raise StoreError(
-                f"another process has been filling the store for {self.queue:.0f} seconds",
+                f"another process has been filling the store for {self.writer_timeout:.0f} seconds",
                 file=self.path,
                 remedy="let it finish, or end it, then try again",
             ) from error
@@ -159,31 +167,33 @@ class Store:
             lock.release()
 
     def meta(self) -> dict:
-        """Return what the store says of itself: schema version, source name and label, whether it is synthetic."""
+        """Return the metadata: schema version, source name and label, whether it is synthetic."""
         table = self.query("SELECT key, value FROM meta")
         return {key: json.loads(value) for key, value in zip(table["key"], table["value"], strict=True)}
 
     def _connect(self, path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + self.lock_timeout
         while True:
             try:
                 return duckdb.connect(str(path), read_only=read_only)
             except (duckdb.IOException, duckdb.ConnectionException) as error:
-                if not _held(error) or time.monotonic() > deadline:
+                if not _is_locked(error) or time.monotonic() > deadline:
                     raise self._explain(error) from error
                 time.sleep(0.1)
             except duckdb.Error as error:
                 raise self._explain(error) from error
 
     def _explain(self, error: Exception) -> StoreError:
+        """Return a StoreError with the cause and remedy of a DuckDB or system error."""
         text = str(error).strip().splitlines()[0]
-        if _held(error):
+        if _is_locked(error):
             return StoreError(
                 f"the store is in use by another process: {text}",
                 file=self.path,
                 remedy="let the other run finish, or end that process, then try again",
             )
-        if getattr(error, "errno", None) in FULL or any(words in text.lower() for words in UNWRITTEN):
+        disk_full = any(message in text.lower() for message in DISK_FULL_MESSAGES)
+        if disk_full or getattr(error, "errno", None) in DISK_FULL_ERRNOS:
             return StoreError(
                 f"the store could not be written: {text}",
                 file=self.path,
@@ -197,35 +207,58 @@ class Store:
 
     def _create(self, connection: duckdb.DuckDBPyConnection) -> None:
         for table, columns in TABLES.items():
-            body = ", ".join(f'"{column}" {SQL_TYPES[kind]}' for column, kind in columns.items())
-            connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({body})")
-        for table, body in LEDGERS.items():
-            connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({body})")
-        if not connection.execute("SELECT count(*) FROM meta WHERE key = 'schema_version'").fetchall()[0][0]:
-            connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [json.dumps(SCHEMA_VERSION)])
+            definition = ", ".join(f'"{column}" {SQL_TYPES[kind]}' for column, kind in columns.items())
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({definition})")
+        for table, definition in BOOKKEEPING_TABLES.items():
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({definition})")
+        if _schema_version(connection) is None:
+            value = json.dumps(SCHEMA_VERSION)
+            connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [value])
 
     def _check_version(self, connection: duckdb.DuckDBPyConnection) -> None:
-        rows = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall()
-        version = json.loads(rows[0][0]) if rows else None
+        version = _schema_version(connection)
         if version != SCHEMA_VERSION:
+            newer = (version or 0) > SCHEMA_VERSION
             raise StoreError(
                 f"the store has schema version {version}, this suite reads version {SCHEMA_VERSION}",
                 file=self.path,
-                remedy="update the suite" if (version or 0) > SCHEMA_VERSION else "move the file away and ingest again",
+                remedy="update the suite" if newer else "move the file away and ingest again",
             )
 
 
-def frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def _schema_version(connection: duckdb.DuckDBPyConnection) -> int | None:
+    rows = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall()
+    return json.loads(rows[0][0]) if rows else None
+
+
+def to_frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Return a query's rows with every date as datetime64[ns]."""
     table = result.df()
-    for column in table.columns[[kind.kind == "M" for kind in table.dtypes]]:
+    for column in table.columns[[dtype.kind == "M" for dtype in table.dtypes]]:
         table[column] = table[column].astype("datetime64[ns]")
     return table
 
 
+def append_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame) -> None:
+    """Append the rows of a frame to a table, matched by column name.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+    table : str
+    rows : DataFrame
+    """
+    if not len(rows):
+        return
+    connection.register("appended_rows", rows)
+    names = ", ".join(f'"{column}"' for column in rows.columns)
+    connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM appended_rows")
+    connection.unregister("appended_rows")
+
+
 @contextmanager
 def _interrupts() -> Iterator[None]:
-    """Turn Ctrl-C within a query, a plain RuntimeError to DuckDB, into the KeyboardInterrupt that it is elsewhere."""
+    """Raise KeyboardInterrupt for Ctrl-C within a query, which DuckDB reports as a RuntimeError."""
     try:
         yield
     except RuntimeError as error:
@@ -234,15 +267,12 @@ def _interrupts() -> Iterator[None]:
         raise KeyboardInterrupt from error
 
 
-def _held(error: Exception) -> bool:
-    """Tell whether a file could not be opened because somebody else has it open."""
-    return any(words in str(error) for words in ("Could not set lock", "different configuration"))
+def _is_locked(error: Exception) -> bool:
+    """Return whether a file could not be opened because another process has it open."""
+    messages = ("Could not set lock", "different configuration")
+    return any(message in str(error) for message in messages)
 
 
-def _log_of(path: Path) -> Path:
+def _wal_of(path: Path) -> Path:
+    """Return the path of DuckDB's write-ahead log."""
     return path.with_name(path.name + ".wal")
-
-
-def _remove(path: Path) -> None:
-    for file in (path, _log_of(path)):
-        file.unlink(missing_ok=True)

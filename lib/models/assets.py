@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -9,13 +10,19 @@ import pandas as pd
 
 from lib.market.errors import ModelError
 
+#: currency of the report
+HOME = "CNY"
+Hedging = Literal["hedged", "hedged_with_carry", "unhedged"]
 #: a value older than this many days is no value any more; the longest holiday of any market is 13 days
 CARRIED_DAYS = 16
 RULES = ("price", "total_return", "yield", "currency", "spot")
 
 
 def asset_values(
-    closes: pd.DataFrame, assets: pd.DataFrame, hedging: Literal["hedged", "unhedged"] = "hedged"
+    closes: pd.DataFrame,
+    assets: pd.DataFrame,
+    hedging: Hedging = "hedged",
+    short_rates: Mapping[str, pd.Series] | None = None,
 ) -> pd.DataFrame:
     """Return what one unit in each asset becomes, in the report currency CNY.
 
@@ -25,9 +32,12 @@ def asset_values(
         Closes or yields in percent on the assets' own dates, NaN where none; more columns do no harm.
     assets : DataFrame, indexed by symbol
         ``rule``, ``maturity``, ``currency``, ``quote`` and ``start``, as the universe ``allocation`` explains them.
-    hedging : {"hedged", "unhedged"}
+    hedging : {"hedged", "hedged_with_carry", "unhedged"}
         Hedged: foreign assets earn their local return, the cost or gain of the hedge (the difference of short rates)
-        ignored. Unhedged: their price is multiplied by the exchange rate. The class of currencies is never hedged.
+        ignored. With carry: they also earn the short rate of CNY less that of their currency, by covered interest
+        parity. Unhedged: their price is multiplied by the exchange rate. The class of currencies is never hedged.
+    short_rates : mapping of currency to Series (D,), for ``hedged_with_carry``
+        Yields in percent. A currency without one is hedged without carry, and so is every day before both are known.
 
     Returns
     -------
@@ -38,8 +48,14 @@ def asset_values(
     Raises
     ------
     ModelError
-        An unknown rule, a yield that looks like a fraction, a missing series, a value that is not positive.
+        An unknown rule, a yield that looks like a fraction, a missing series, a value that is not positive, or carry
+        without a short rate of CNY.
     """
+    rates_at_hand = dict(short_rates or {})
+    if hedging == "hedged_with_carry" and HOME not in rates_at_hand:
+        raise ModelError(
+            f"carry needs a short rate of {HOME}", remedy="name one in short_rates, or hedge without carry"
+        )
     missing = assets.index.difference(closes.columns)
     if len(missing):
         raise ModelError("an asset has no series", symbol=missing[0], remedy="take it out of the universe allocation")
@@ -66,6 +82,11 @@ def asset_values(
     rates = _from_start(closes, assets)
     for symbol in foreign:
         values[symbol] = values[symbol] * _rate(rates, assets.loc[symbol, "currency"])
+    if hedging == "hedged_with_carry":
+        for symbol in assets.index[_is_foreign(assets) & (assets["rule"] != "currency")]:
+            abroad = rates_at_hand.get(assets.loc[symbol, "currency"])
+            if abroad is not None:
+                values[symbol] = values[symbol] * _carry(rates_at_hand[HOME], abroad, closes.index)
     return values
 
 
@@ -158,9 +179,20 @@ def _carried(series: pd.Series, dates: pd.DatetimeIndex) -> pd.Series:
     return filled.where((dates - pd.DatetimeIndex(seen)).days <= CARRIED_DAYS)
 
 
+def _is_foreign(assets: pd.DataFrame) -> pd.Series:
+    return ~assets["currency"].isin([HOME, "INDEX"])
+
+
 def _needs_rate(assets: pd.DataFrame, hedging: str) -> pd.Series:
-    abroad = ~assets["currency"].isin(["CNY", "INDEX"])
+    abroad = _is_foreign(assets)
     return abroad if hedging == "unhedged" else abroad & (assets["rule"] == "currency")
+
+
+def _carry(home: pd.Series, abroad: pd.Series, dates: pd.DatetimeIndex) -> pd.Series:
+    """Return what one unit becomes by the difference of two short rates in percent, each known a date before."""
+    gap = (_carried(home.dropna(), dates) - _carried(abroad.dropna(), dates)) / 100.0
+    days = pd.Series(dates, dates).diff().dt.days
+    return (1.0 + (gap.shift(1) * days / 365.0).fillna(0.0)).cumprod()
 
 
 def _from_start(closes: pd.DataFrame, assets: pd.DataFrame) -> pd.DataFrame:

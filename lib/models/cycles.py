@@ -134,8 +134,8 @@ def decompose(
     return Decomposition(factors, fitted, ols, _phases(observed.to_numpy(), periods, width, waves), share)
 
 
-def chance_of_waves(base: pd.Series, periods: Sequence[int] = PERIODS) -> float:
-    r"""Return how probable waves as strong as these are in a series whose monthly changes know no cycle.
+def harmonic_f_test(base: pd.Series, periods: Sequence[int] = PERIODS) -> float:
+    r"""Return the p-value of waves of these periods in a series whose monthly changes may have no cycle.
 
     .. math:: \Delta \ln P_t = c + \sum_T \left(a_T \cos\tfrac{2\pi t}{T} + b_T \sin\tfrac{2\pi t}{T}\right) + e_t
 

@@ -1,4 +1,4 @@
-"""The sector view: scores of the sector rotation, for whoever holds sectors."""
+"""The sector view: scores of the sector rotation, for every portfolio that holds sectors."""
 
 from __future__ import annotations
 
@@ -9,13 +9,52 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib.market.errors import ParameterError
 from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
-from lib.models import gp
+from lib.market.pointintime import Market
+from lib.market.universe import read_universe
+from lib.models import forecast_evaluation, gp
 from lib.models.gp.composite import rotation_scores
 from lib.models.gp.inputs import factor_inputs, join_panels
-from lib.models.gp.settings import Settings
+from lib.models.gp.settings import MIN_SYMBOLS, Settings
 from lib.models.gp.walkforward import walk_forward
+
+FIELDS = ("open", "high", "low", "close", "volume", "amount")
+
+
+def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
+    """Return prices and valuations of the sectors of a list, as the rotation mines and scores them.
+
+    Parameters
+    ----------
+    market : Market
+    name : str
+        Stem of a list in ``params/universe``.
+
+    Returns
+    -------
+    prices, valuations : Panel, (T, N)
+        Of the N sectors that the data hold; None when these are fewer than 15: then another universe has to be mined,
+        and a note has to say so.
+
+    Raises
+    ------
+    DataError
+        No such list.
+    ParameterError
+        The list itself has fewer than 15 sectors.
+    """
+    listed = read_universe(name).index
+    if len(listed) < MIN_SYMBOLS:
+        raise ParameterError(
+            f"the list {name} has {len(listed)} sectors",
+            remedy=f"a cross-section needs at least {MIN_SYMBOLS}: choose another list in params/universe",
+        )
+    held = listed[listed.isin(market.instruments().index)]
+    if len(held) < MIN_SYMBOLS:
+        return None
+    return market.panel(held, FIELDS), market.valuation(held)
 
 
 def sector_view(
@@ -23,6 +62,7 @@ def sector_view(
     valuations: Panel,
     search: Mapping,
     *,
+    mining: tuple[Panel, Panel] | None = None,
     n_jobs: int = 1,
     cache_dir: str | Path | None = None,
     report: Callable[[str], None] | None = None,
@@ -32,9 +72,12 @@ def sector_view(
     Parameters
     ----------
     prices, valuations : Panel, (T, N)
-        Of the sectors.
+        Of the sectors that are scored.
     search : mapping
-        ``first_quarter``, ``seeds`` and the settings of the search.
+        ``first_mined``, ``seeds`` and the settings of the search.
+    mining : (Panel, Panel), optional
+        Prices and valuations of the sectors that formulas are mined on, such as ``sector_panels`` gives; by default
+        the scored ones.
     n_jobs, report
         As for ``walk_forward``.
     cache_dir : path, optional
@@ -44,8 +87,8 @@ def sector_view(
     Returns
     -------
     DataFrame, (T, N)
-        A session is scored by libraries mined on or before it; NaN before the first and where there is no view, so all
-        NaN for a history that ends before the first quarter that is mined.
+        A session is scored by all libraries mined on or before it; NaN before the first and where there is no view,
+        so all NaN for a mined history that ends before ``first_mined``.
 
     Raises
     ------
@@ -54,14 +97,16 @@ def sector_view(
     ParameterError
         A setting that the search does not know.
     """
-    if prices.dates[-1] < pd.Timestamp(search["first_quarter"]):
+    mining = (prices, valuations) if mining is None else mining
+    if mining[0].dates[-1] < pd.Timestamp(search["first_mined"]):
         return pd.DataFrame(np.nan, prices.dates, prices.symbols)
     if cache_dir is None:
-        return _scores(prices, valuations, search, n_jobs, None, report)
-    code = sorted(Path(gp.__file__).parent.glob("*.py"))
-    path = Path(cache_dir) / "sector_view" / f"{fingerprint(prices, valuations, dict(search), code)}.parquet"
+        return _scores(prices, valuations, search, mining, n_jobs, None, report)
+    code = [*sorted(Path(gp.__file__).parent.glob("*.py")), Path(forecast_evaluation.__file__)]
+    key = fingerprint(prices, valuations, *mining, dict(search), code)
+    path = Path(cache_dir) / "sector_view" / f"{key}.parquet"
     if not path.exists():
-        scores = _scores(prices, valuations, search, n_jobs, cache_dir, report)
+        scores = _scores(prices, valuations, search, mining, n_jobs, cache_dir, report)
         path.parent.mkdir(parents=True, exist_ok=True)
         # written aside, then renamed: a killed run leaves no half of it
         aside = path.with_name(f"{path.name}.{os.getpid()}")
@@ -70,16 +115,17 @@ def sector_view(
     return pd.read_parquet(path)
 
 
-def _scores(prices, valuations, search, n_jobs, cache_dir, report) -> pd.DataFrame:
-    inputs = factor_inputs(join_panels(prices, valuations))
-    settings = {name: value for name, value in search.items() if name not in ("first_quarter", "seeds")}
+def _scores(prices, valuations, search, mining, n_jobs, cache_dir, report) -> pd.DataFrame:
+    mined = factor_inputs(join_panels(*mining))
+    scored = mined if mining[0] is prices else factor_inputs(join_panels(prices, valuations))
+    settings = Settings(**{name: value for name, value in search.items() if name not in ("first_mined", "seeds")})
     libraries = walk_forward(
-        inputs,
-        Settings(**settings),
+        mined,
+        settings,
         tuple(range(search["seeds"])),
-        first=search["first_quarter"],
+        first=search["first_mined"],
         n_jobs=n_jobs,
         cache_dir=cache_dir,
         report=report,
     )
-    return rotation_scores(inputs, libraries)
+    return rotation_scores(scored, libraries)

@@ -15,13 +15,15 @@ def trend_strength(
 ) -> pd.DataFrame:
     r"""Return the trend of each asset as the mean of bounded, volatility-scaled log returns.
 
-    For a window of :math:`L` sessions the log return is measured in standard deviations of a walk without drift,
+    For a window of :math:`L` sessions the log return is measured in standard deviations of a random walk without drift,
 
     .. math:: z_{t,L} = \frac{\ln P_t - \ln P_{t-L}}{\sigma_t \sqrt L}, \qquad
-              \text{trend}_t = \frac1{|\mathcal L|} \sum_{L \in \mathcal L} \tanh z_{t,L},
+              \text{trend}_t = \frac1{|\mathcal L_t|} \sum_{L \in \mathcal L_t} \tanh z_{t,L},
 
-    so that a bond and a stock index speak the same language and no single window or jump dominates (time-series
-    momentum scaled by volatility: Moskowitz, Ooi and Pedersen, 2012, Journal of Financial Economics 104).
+    with :math:`\mathcal L_t` the windows that the asset's own history fills at t: a young asset has a trend from the
+    shortest window on, and longer windows join as they fill. A bond and a stock index have one scale, and no single
+    window or jump dominates (time-series momentum scaled by volatility: Moskowitz, Ooi and Pedersen, 2012, Journal of
+    Financial Economics 104).
 
     Parameters
     ----------
@@ -35,8 +37,8 @@ def trend_strength(
     Returns
     -------
     DataFrame, (T, N)
-        Between -1 and 1. NaN until the longest window is full, on days without a price, and where the price has not
-        moved at all (no volatility, no trend). Uses data up to each date only.
+        Between -1 and 1. NaN until the shortest window and the volatility's are full, on days without a price, and
+        where the price has not moved at all (no volatility, no trend). Uses data up to each date only.
 
     Raises
     ------
@@ -53,8 +55,13 @@ def trend_strength(
     log_price = np.log(closes.ffill().where(closes.notna().cumsum() > 0))
     volatility = log_price.diff().rolling(volatility_window).std()
     volatility = volatility.where(volatility > 1e-12)
-    bounded = [np.tanh((log_price - log_price.shift(window)) / (volatility * np.sqrt(window))) for window in windows]
-    return (sum(bounded) / len(bounded)).where(closes.notna())
+    total = pd.DataFrame(0.0, closes.index, closes.columns)
+    filled = total.copy()
+    for window in windows:
+        bounded = np.tanh((log_price - log_price.shift(window)) / (volatility * np.sqrt(window)))
+        total += bounded.fillna(0.0)
+        filled += bounded.notna()
+    return (total / filled.where(filled > 0)).where(closes.notna())
 
 
 def trend_budgets(trend: pd.Series, steepness: float = 1.0) -> pd.Series:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
@@ -24,10 +24,9 @@ from lib.portfolio.conventions import SESSIONS_PER_YEAR
 from lib.portfolio.covariance import shrunk_covariance
 from lib.portfolio.keeping import kept
 from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
-from lib.portfolio.volatility import toward_target
+from lib.portfolio.volatility import raise_along_ray
 
 CLASSES = ("equity", "bond", "commodity")
-#: sessions a year in Shanghai
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,10 @@ class Rules:
     covariance_window : int
         Daily returns in each covariance.
     target_volatility : float
-        A year.
-    raise_volatility : bool
-        Move capital from bonds to rising classes below the target; otherwise the target is a cap only.
+        Annualised.
+    volatility_rule : {"cap", "ray"}
+        The target is a cap only, or reached from below too by moving capital from bonds to the other classes along the
+        ray of their risk-budget weights.
     slots, dividend_slots : int
         Of the equity class.
     """
@@ -54,7 +54,7 @@ class Rules:
     steepness: float = 1.0
     covariance_window: int = 120
     target_volatility: float = 0.0384
-    raise_volatility: bool = True
+    volatility_rule: Literal["cap", "ray"] = "cap"
     slots: int = 5
     dividend_slots: int = 2
 
@@ -66,11 +66,11 @@ class Portfolio:
     Attributes
     ----------
     weights : DataFrame, (K, N)
-        Of the capital; what is missing to one is cash.
+        Of the capital; the remainder to one is cash.
     classes, budgets, contributions, trend : DataFrame, (K, 3)
         Capital, risk budget, expected share of the variance and trend of each class.
     volatility : Series, (K,)
-        Expected by the covariance, a year.
+        Expected by the covariance, annualised.
     steps : DataFrame
         ``date``, ``step``, ``detail``: every fallback and exclusion.
     """
@@ -98,7 +98,8 @@ def decide(
     Parameters
     ----------
     values : DataFrame, (T, N')
-        Values of the funds on sessions, from ``with_standins``; NaN where one did not trade. More columns do no harm.
+        Values of the funds on sessions, from ``with_standins``; NaN where one did not trade or was not listed and has
+        no proxy. More columns do no harm.
     funds : DataFrame, indexed by symbol
         ``group``, ``role`` and ``tracks`` as the universe ``absolute_return`` explains them.
     view : DataFrame, (T', S)
@@ -141,7 +142,8 @@ def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Port
         scores = view.loc[date].dropna() if date in view.index else pd.Series(dtype=float)
         # nobody asks for a sector fund without a view
         asked = funds.index if len(scores) else funds.index[funds["role"] != "sector"]
-        told = [("suspended", symbol) for symbol in asked[suspended.loc[date, asked]]]
+        told = [("unlisted", symbol) for symbol in asked[held.loc[date, asked].isna()]]
+        told += [("suspended", symbol) for symbol in asked[suspended.loc[date, asked]]]
         told += [("young", symbol) for symbol in asked[young.loc[date, asked]]]
         row = values.index.get_loc(date)
         window = returns.iloc[max(row + 1 - rules.covariance_window, 1) : row + 1]
@@ -189,7 +191,7 @@ def _decision(returns, trend, usable: pd.DataFrame, scores: pd.Series, hold_divi
         raise ModelError(
             "no class has a fund with enough history",
             date=f"{trend.name:%Y-%m-%d}",
-            remedy="start later or add stand-ins",
+            remedy="start later or name proxies",
         )
     # what today's sleeve would have done over the window
     past = pd.DataFrame({name: returns[inside.index] @ inside for name, inside in sleeves.items()})
@@ -203,8 +205,9 @@ def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
     budgets = trend_budgets(strength.fillna(0.0), rules.steepness)
     covariance = shrunk_covariance(past, periods=SESSIONS_PER_YEAR)
     solved = risk_budget_weights(covariance.matrix, budgets, target_volatility=rules.target_volatility)
-    rising = strength if rules.raise_volatility else strength * np.nan
-    final = toward_target(solved, covariance.matrix, rising, rules.target_volatility)
+    final = solved
+    if rules.volatility_rule == "ray":
+        final = raise_along_ray(solved, covariance.matrix, rules.target_volatility)
     made = {
         "weights": pd.concat([inside * final.weights[name] for name, inside in sleeves.items()]),
         "classes": final.weights,

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from lib.portfolio.absolute import Rules
 from lib.portfolio.backtest import Backtest
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
 from lib.portfolio.metrics import performance
+
+#: a smaller share of the capital in cash is rounding
+SMALLEST_CASH = 1e-6
 
 
 def simple_portfolios(
@@ -39,6 +43,40 @@ def _shared(held: pd.DataFrame) -> pd.DataFrame:
     return held.astype(float).div(held.sum(axis=1), axis=0).fillna(0.0)
 
 
+def could_hold(
+    funds: pd.DataFrame, view: pd.DataFrame, hold_dividend: pd.Series, decisions: pd.DatetimeIndex, rules: Rules
+) -> pd.DataFrame:
+    """Tell at which decisions the rules could hold each fund, whether or not it had the history for it.
+
+    A sector fund needs a score of its sector, the dividend fund a positive timing, the broad fund a slot that no scored
+    sector fills; bonds and commodities are always asked for.
+
+    Parameters
+    ----------
+    funds : DataFrame, indexed by symbol
+        ``role`` and ``tracks``.
+    view : DataFrame, (T, S)
+    hold_dividend : Series of bool, (T,)
+    decisions : DatetimeIndex, (K,)
+    rules : Rules
+
+    Returns
+    -------
+    DataFrame of bool, (K, N)
+    """
+    scored = view.reindex(decisions).notna()
+    held = hold_dividend.reindex(decisions).fillna(False).astype(bool)
+    free = rules.slots - rules.dividend_slots * held
+    asked = pd.DataFrame(True, decisions, funds.index)
+    sectors = funds.loc[funds["role"] == "sector", "tracks"]
+    asked[sectors.index] = scored.reindex(columns=sectors, fill_value=False).to_numpy()
+    for symbol in funds.index[funds["role"] == "dividend"]:
+        asked[symbol] = held
+    for symbol in funds.index[funds["role"] == "broad"]:
+        asked[symbol] = asked[sectors.index].sum(axis=1) < free
+    return asked
+
+
 def contributions(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     r"""Split return and risk of a backtest by part.
 
@@ -56,22 +94,28 @@ def contributions(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     Returns
     -------
     DataFrame, (P, 3), indexed by part
-        ``annual_return`` (arithmetic, the parts add up), ``risk_share`` (adds up to one), ``average_weight``.
+        ``annual_return`` (arithmetic, the parts add up), ``risk_share`` (adds up to one), ``average_weight``. Cash is a
+        part where it was held.
     """
     before = strategy.gross.shift()
     daily = strategy.contributions.div(before, axis=0).iloc[1:].T.groupby(parts).sum().T
+    weights = strategy.weights.T.groupby(parts).sum().T
+    cash = 1.0 - weights.sum(axis=1)
+    if cash.iloc[1:].max() > SMALLEST_CASH:
+        daily["cash"] = (strategy.interest / before).iloc[1:]
+        weights["cash"] = cash
     total = daily.sum(axis=1)
     return pd.DataFrame(
         {
             "annual_return": daily.mean() * SESSIONS_PER_YEAR,
             "risk_share": daily.apply(lambda column: column.cov(total)) / total.var(),
-            "average_weight": strategy.weights.T.groupby(parts).sum().T.mean(),
+            "average_weight": weights.mean(),
         }
     )
 
 
 def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
-    """Return, by decision, the volatility expected and the one realised until the next decision's trade, a year.
+    """Return, by decision, the volatility expected and the one realised until the next decision's trade, annualised.
 
     Parameters
     ----------
@@ -97,7 +141,7 @@ def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
 
 
 def cost_curve(strategy: Backtest, base: float, levels: Sequence[float]) -> tuple[pd.DataFrame, float]:
-    r"""Return the yearly excess over ``base`` at each uniform cost, and the cost at which it is gone.
+    r"""Return the annualised excess over ``base`` at each uniform cost, and the cost at which it is gone.
 
     Cost is taken in proportion, so the gross course and its turnover :math:`\tau` say it all:
     :math:`\text{net}_t = \text{gross}_t \prod_{s \le t} (1 - c\,\tau_s)`.
@@ -106,7 +150,7 @@ def cost_curve(strategy: Backtest, base: float, levels: Sequence[float]) -> tupl
     ----------
     strategy : Backtest
     base : float
-        Yearly return of the benchmark.
+        Annualised return of the benchmark.
     levels : sequence of float
         Rising, fractions of the traded value.
 

@@ -15,7 +15,7 @@ from lib.market.fingerprint import fingerprint
 from lib.models.momentum import stronger_half
 from lib.portfolio import budgets as budgeting
 from lib.portfolio import covariance as estimation
-from lib.portfolio.budgets import RiskBudget, risk_budget_weights
+from lib.portfolio.budgets import RiskBudget, investable_share, risk_budget_weights
 from lib.portfolio.conventions import WEEKS_PER_YEAR
 from lib.portfolio.covariance import Covariance, shrunk_covariance
 from lib.portfolio.keeping import Record, kept
@@ -32,9 +32,10 @@ class Rules:
     Attributes
     ----------
     variant : str
-        ``intersection``: the best classes by cycle score, of them the assets in the stronger half by momentum, equal
-        class budgets. ``cycle_budget``: all assets of the stronger half, class budgets falling with the rank of the
-        cycle score. ``momentum``: all assets of the stronger half, equal class budgets; no cycle.
+        ``cycle_budget``: all assets of the stronger half by momentum, class budgets falling with the rank of the cycle
+        score; the only one that can hold small weights in every class, as the published weights do. ``intersection``:
+        the best classes by cycle score, of them the assets in the stronger half, equal class budgets. ``momentum``: all
+        assets of the stronger half, equal class budgets; no cycle.
     top_classes : int
         Classes held by ``intersection``.
     rank_budgets : sequence of float
@@ -46,10 +47,10 @@ class Rules:
     minimum_months : int
         Months of history before an asset can be held.
     minimum_volatility : float
-        A year; an asset that moves less is left out, since inverse risk would give it everything.
+        Annualised; an asset that moves less is left out, since inverse risk would give it everything.
     """
 
-    variant: str = "intersection"
+    variant: str = "cycle_budget"
     top_classes: int = 2
     rank_budgets: Sequence[float] = (4.0, 3.0, 2.0, 1.0)
     asset_cap: float = 0.25
@@ -71,9 +72,10 @@ class Allocation:
     budgets : DataFrame, (K, C)
         Risk budget of each class, 0 where it is not held.
     volatility : Series, (K,)
-        Expected by the covariance, a year.
+        Expected by the covariance, annualised.
     steps : DataFrame
-        ``date``, ``step``, ``detail``: every fallback and exclusion.
+        ``date``, ``step``, ``detail``: every fallback and exclusion, and for ``caps_leave_cash`` the largest sum of
+        weights that the caps allow to the assets selected.
     """
 
     weights: pd.DataFrame
@@ -112,16 +114,27 @@ class Allocator:
         self.months = monthly.notna().cumsum().loc[decisions]
         self._covariances: dict = {}
         self._solved: dict = {}
+        self._selections: dict = {}
         self._folder = None if cache_dir is None else Path(cache_dir) / "allocation"
         if self._folder is not None:
             code = (sys.modules[__name__], budgeting, estimation)
             self._basis = fingerprint(values, self.months, self.momentum, classes, decisions, *code)
 
     def allocate(self, scores: pd.DataFrame, rules: Rules) -> Allocation:
-        """Return the weights for class scores (K, C) by the rules; nothing looks past its decision."""
+        """Return the weights by the rules for class scores (K', C) at some or all decisions.
+
+        Nothing looks past its decision.
+        """
         if rules.variant not in VARIANTS:
             raise ModelError(f"there is no variant {rules.variant}", remedy=f"use {', '.join(VARIANTS)}")
-        return self.keep(Allocation, lambda: self._allocate(scores, rules), scores.loc[self.decisions], repr(rules))
+        unknown = scores.index.difference(self.decisions)
+        if len(unknown):
+            raise ModelError(
+                "there are scores at a date without a decision",
+                date=f"{unknown[0]:%Y-%m-%d}",
+                remedy="give the date to the allocator, or leave its scores out",
+            )
+        return self.keep(Allocation, lambda: self._allocate(scores, rules), scores, repr(rules))
 
     def keep(self, kind: type[Record], make: Callable[[], Record], *key) -> Record:
         """Return what ``make`` makes, from the cache where it has been made of the same data, code and ``key``."""
@@ -131,24 +144,27 @@ class Allocator:
 
     def _allocate(self, scores: pd.DataFrame, rules: Rules) -> Allocation:
         names = list(self.classes.unique())
-        weights = pd.DataFrame(0.0, self.decisions, self.values.columns)
-        parts, budgets = weights.copy(), pd.DataFrame(0.0, self.decisions, names)
-        volatility = pd.Series(np.nan, self.decisions)
+        weights, parts, budgets = {}, {}, {}
+        volatility = pd.Series(np.nan, scores.index)
         steps: list[tuple] = []
-        previous = pd.Series(0.0, self.values.columns)
-        for date in self.decisions:
+        previous = pd.Series(dtype=float)
+        for date in scores.index:
             wanted = self._class_budgets(scores.loc[date, names], rules)
             solved, split, told = self._weights(date, wanted, rules)
             steps.extend((date, *step) for step in told)
-            if solved is None:
-                weights.loc[date] = previous
-                continue
-            previous = solved.weights.reindex(weights.columns, fill_value=0.0)
-            weights.loc[date] = previous
-            parts.loc[date] = solved.contributions.reindex(weights.columns, fill_value=0.0)
-            budgets.loc[date] = split.reindex(names, fill_value=0.0)
-            volatility[date] = solved.volatility
-        return Allocation(weights, parts, budgets, volatility, pd.DataFrame(steps, columns=["date", "step", "detail"]))
+            if solved is not None:
+                previous = solved.weights
+                parts[date], budgets[date] = solved.contributions, split
+                volatility[date] = solved.volatility
+            weights[date] = previous
+        assets = self.values.columns
+        return Allocation(
+            weights=_by_date(weights, scores.index, assets),
+            contributions=_by_date(parts, scores.index, assets),
+            budgets=_by_date(budgets, scores.index, names),
+            volatility=volatility,
+            steps=pd.DataFrame(steps, columns=["date", "step", "detail"]),
+        )
 
     def covariance(self, date: pd.Timestamp, rules: Rules) -> tuple[Covariance | None, list[tuple[str, str]]]:
         """Return the covariance of the assets that can be held on a date, and why others cannot."""
@@ -198,23 +214,34 @@ class Allocator:
 
     def _solve(self, date, wanted: dict[str, float], rules: Rules):
         covariance, told = self.covariance(date, rules)
-        told = list(told)
-        if covariance is None:
-            return None, None, [*told, ("nothing_selected", "")]
-        strong = stronger_half(self.momentum.loc[date, covariance.matrix.index])
-        chosen = [symbol for symbol in strong if wanted.get(self.classes[symbol], 0.0) > 0]
-        if not chosen:
+        matrix = None if covariance is None else self._selected(date, frozenset(wanted), rules, covariance.matrix)
+        if matrix is None:
             return None, None, [*told, ("nothing_selected", ", ".join(wanted))]
-        groups = self.classes[chosen]
-        split = pd.Series(wanted).reindex(groups.unique())
+        groups = self.classes[matrix.index]
+        split = pd.Series({name: wanted[name] for name in groups.unique()})
         split = split / split.sum()
-        budgets = groups.map(split) / groups.map(groups.value_counts())
         solved = risk_budget_weights(
-            covariance.matrix.loc[chosen, chosen],
-            budgets.astype(float),
+            matrix,
+            groups.map(split / groups.value_counts()),
             classes=groups,
             asset_cap=rules.asset_cap,
             class_cap=rules.class_cap,
             target_volatility=rules.target_volatility,
         )
-        return solved, split, [*told, *((step, "") for step in solved.steps)]
+        details = {"caps_leave_cash": f"{investable_share(groups, rules.asset_cap, rules.class_cap):.6f}"}
+        return solved, split, [*told, *((step, details.get(step, "")) for step in solved.steps)]
+
+    def _selected(self, date, names: frozenset[str], rules: Rules, matrix: pd.DataFrame) -> pd.DataFrame | None:
+        """Return the covariance of the stronger half, as far as it is of these classes; None when none of it is."""
+        key = (date, names, repr(rules))
+        if key not in self._selections:
+            strong = stronger_half(self.momentum.loc[date, matrix.index])
+            chosen = strong[self.classes[strong].isin(names)]
+            self._selections[key] = matrix.loc[chosen, chosen] if len(chosen) else None
+        return self._selections[key]
+
+
+def _by_date(rows: dict[pd.Timestamp, pd.Series], dates: pd.DatetimeIndex, columns) -> pd.DataFrame:
+    """Return a table of the rows, (K, columns); 0 where a row or a value is missing."""
+    table = pd.DataFrame(rows).T.reindex(index=dates, columns=columns)
+    return table.astype(float).fillna(0.0)

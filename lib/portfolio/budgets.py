@@ -14,8 +14,10 @@ from lib.market.errors import ModelError
 #: a budget below this share is none
 SMALLEST = 1e-9
 SOLVED = ("optimal", "optimal_inaccurate")
-#: what may be recorded on the way to weights, in the order in which it is tried
-STEPS = ("scaled_to_target", "inaccurate", "caps_relaxed", "inverse_volatility", "previous_weights")
+#: caps that leave a single point are widened by this share while solving, so that the solver has an interior
+SLACK = 1e-7
+#: what may be recorded on the way to weights
+STEPS = ("scaled_to_target", "caps_leave_cash", "inverse_volatility", "inaccurate", "previous_weights")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class RiskBudget:
     Attributes
     ----------
     weights : Series, (N,)
-        Between 0 and 1; their sum falls short of one by the cash that the volatility target asks for.
+        Between 0 and the caps; their sum falls short of one by the cash that caps and volatility target ask for.
     contributions : Series, (N,)
         Shares of the portfolio's variance, summing to one.
     volatility : float
@@ -56,27 +58,32 @@ def risk_budget_weights(
     r"""Return long-only weights whose risk contributions follow the budgets, as far as the caps allow.
 
     .. math:: \min_{y > 0}\ \tfrac12 y^\top \Sigma y - \sum_i b_i \ln y_i \quad\text{subject to}\quad
-              y_i \le c \sum_j y_j, \qquad \sum_{i \in k} y_i \le C \sum_j y_j, \qquad
-              w = \frac{y}{\sum_j y_j} \min\!\left(1, \frac{\sigma^*}{\sigma(y / \sum_j y_j)}\right)
+              y_i \le \frac{c}{m} \sum_j y_j, \qquad \sum_{i \in k} y_i \le \frac{C}{m} \sum_j y_j, \qquad
+              w = m\,\frac{y}{\sum_j y_j} \min\!\left(1, \frac{\sigma^*}{\sigma(m\,y / \sum_j y_j)}\right)
 
     Without binding caps the first-order condition :math:`y_i (\Sigma y)_i = b_i` says that each asset carries its
     budget (Spinu, 2013; Roncalli, 2013, Introduction to Risk Parity and Budgeting). The caps are homogeneous in y, so
     the problem stays convex and any feasible point can be scaled. What the volatility target leaves over is cash;
     nothing is borrowed to reach it.
 
-    When a solve fails, or caps cannot be met, the caps are relaxed; when that fails too, inverse volatility times
-    budget; when the covariance has no positive variance, the previous weights. Every step is recorded.
+    :math:`m = \min(1, \sum_k \min(n_k c, C))` is the largest share that the caps let :math:`n_k` assets of each class
+    take together. Below one the caps hold all the same and the remainder is cash: a cap is a limit of risk, and a limit
+    that yields when few assets are held protects least when it is needed most. Raising it to the least that can be
+    met, :math:`1 / n`, would put everything into a single asset when only one is selected.
+
+    When a solve fails, inverse volatility times budget, cut at the caps, takes its place; when the covariance has no
+    positive variance, the previous weights. Every step is recorded.
 
     Parameters
     ----------
     covariance : DataFrame, (N, N)
         Positive definite.
     budgets : Series, (N,)
-        Not negative, summing to one; a budget of nought means weight nought.
+        Not negative, summing to one; a zero budget gives a zero weight.
     classes : Series, (N,), optional
         Class of each asset, for ``class_cap``.
     asset_cap, class_cap : float
-        Largest share of one asset and of one class in the invested part.
+        Largest weight of one asset and of one class, fractions; the class cap needs ``classes``.
     target_volatility : float, optional
         In the units of the covariance.
     previous : Series, optional
@@ -94,16 +101,16 @@ def risk_budget_weights(
     variance = np.diag(sigma)
     steps: list[str] = []
     if np.isfinite(sigma).all() and (variance > 0).all():
-        groups = None if classes is None else classes[held]
+        groups = np.zeros(len(held), dtype=int) if classes is None else pd.factorize(classes[held])[0]
+        class_cap = 1.0 if classes is None else class_cap
         share = budgets[held].to_numpy()
         invested, status = _capped(sigma, share, groups, asset_cap, class_cap)
-        if invested is None:
-            steps.append("caps_relaxed")
-            invested, status = _solve(sigma, share, None, 1.0, 1.0)
+        if investable_share(groups, asset_cap, class_cap) < 1.0 - SLACK:
+            steps.append("caps_leave_cash")
         if invested is None:
             steps.append("inverse_volatility")
             invested = share / np.sqrt(variance)
-            invested = invested / invested.sum()
+            invested = _cut(invested / invested.sum(), groups, asset_cap, class_cap)
         if status == "optimal_inaccurate":
             steps.append("inaccurate")
         volatility = float(np.sqrt(invested @ sigma @ invested))
@@ -136,13 +143,27 @@ def _checked(covariance, budgets, asset_cap, class_cap, target) -> pd.Series:
     return budgets
 
 
-def _capped(sigma, share, groups, asset_cap, class_cap):
-    """Solve with caps; None where the caps leave room for less than the whole."""
-    counts = np.array([len(share)]) if groups is None else groups.value_counts().to_numpy()
-    room = np.minimum(counts * asset_cap, class_cap if groups is not None else np.inf).sum()
-    if room < 1.0 + 1e-9:
-        return None, "infeasible"
-    return _solve(sigma, share, groups, asset_cap, class_cap)
+def investable_share(classes: np.ndarray, asset_cap: float, class_cap: float) -> float:
+    """Return the largest sum of weights that the caps allow to assets of these classes, (N,); at most one."""
+    counts = np.unique(classes, return_counts=True)[1]
+    return min(float(np.minimum(counts * asset_cap, class_cap).sum()), 1.0)
+
+
+def _capped(sigma, share, groups, asset_cap, class_cap) -> tuple[np.ndarray | None, str]:
+    """Return weights within the caps that sum to the investable share, or None, and the solver's status."""
+    room = investable_share(groups, asset_cap, class_cap)
+    widened = (1.0 + SLACK) / room
+    shares, status = _solve(sigma, share, groups, min(asset_cap * widened, 1.0), min(class_cap * widened, 1.0))
+    if shares is None:
+        return None, status
+    return _cut(shares * room, groups, asset_cap, class_cap), status
+
+
+def _cut(weights: np.ndarray, groups: np.ndarray, asset_cap: float, class_cap: float) -> np.ndarray:
+    """Return weights cut at the asset cap, then each class scaled down to its cap; nothing is added elsewhere."""
+    kept = np.minimum(weights, asset_cap)
+    totals = np.bincount(groups, kept)[groups]
+    return kept * np.minimum(1.0, class_cap / totals)
 
 
 class _Problem:
@@ -194,8 +215,7 @@ def _solve(sigma, share, groups, asset_cap, class_cap) -> tuple[np.ndarray | Non
     size = 1.0 / deviation
     # x -> size * x are the weights; a cap compares them with the share of their sum
     size = size / size.max()
-    names = [] if groups is None else list(dict.fromkeys(groups))
-    member = np.array([(groups == name).to_numpy() for name in names], dtype=float).reshape(len(names), n)
+    member = (groups == np.unique(groups)[:, None]).astype(float)
     caps = np.vstack([np.diag(size) - asset_cap * size, member * size - class_cap * size])
     correlation = sigma / np.outer(deviation, deviation)
     try:

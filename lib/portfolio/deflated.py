@@ -30,31 +30,58 @@ def expected_best(trials: int, spread: float) -> float:
     return float(spread * ((1 - EULER) * tail[0] + EULER * tail[1]))
 
 
-def deflated_sharpe(returns: pd.Series | np.ndarray, trials: int, spread: float) -> float:
-    """Return the probability that the true Sharpe ratio exceeds what luck alone would have shown.
+def t_stat(returns: pd.Series | np.ndarray) -> float:
+    """Return the mean of returns over its standard error, NaN left out; NaN if they do not vary."""
+    values = _varying(returns)
+    return float("nan") if values is None else float(values.mean() / values.std(ddof=1) * np.sqrt(len(values)))
 
-    Bailey and Lopez de Prado, "The deflated Sharpe ratio", 2014: the Sharpe ratio per period is compared with the
-    expected best of ``trials`` worthless ones, with a standard error that allows for skewness and fat tails.
+
+def probabilistic_sharpe(returns: pd.Series | np.ndarray, threshold: float = 0.0) -> float:
+    """Return the probability that the true Sharpe ratio exceeds a threshold.
+
+    Bailey and Lopez de Prado, "The Sharpe ratio efficient frontier", 2012: the standard error of the ratio allows for
+    skewness and fat tails.
 
     Parameters
     ----------
     returns : Series or array, (T,)
         Returns per period, of the strategy less its benchmark; NaN is left out.
-    trials : int
-        Strategies tried.
-    spread : float
-        Standard deviation of the trials' Sharpe ratios, per period and not annualised.
+    threshold : float
+        Sharpe ratio per period, not annualised.
 
     Returns
     -------
     float
         Between 0 and 1; 0.95 is the usual bar. NaN if the returns do not vary.
     """
-    values = np.asarray(returns, float)
-    values = values[np.isfinite(values)]
-    if len(values) < 3 or values.std() == 0:
+    values = _varying(returns)
+    if values is None:
         return float("nan")
     sharpe = values.mean() / values.std(ddof=1)
     skew, kurtosis = stats.skew(values), stats.kurtosis(values, fisher=False)
     error = np.sqrt((1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2) / (len(values) - 1))
-    return float(stats.norm.cdf((sharpe - expected_best(trials, spread)) / error))
+    return float(stats.norm.cdf((sharpe - threshold) / error))
+
+
+def deflated_sharpe(returns: pd.Series | np.ndarray, trials: int, spread: float) -> float:
+    """Return the probability that the true Sharpe ratio exceeds what luck alone would have shown.
+
+    Bailey and Lopez de Prado, "The deflated Sharpe ratio", 2014: ``probabilistic_sharpe`` with the expected best of
+    ``trials`` worthless strategies as the threshold. It belongs to the returns on which the trials were made.
+
+    Parameters
+    ----------
+    returns : Series or array, (T,)
+        As for ``probabilistic_sharpe``.
+    trials : int
+        Strategies tried.
+    spread : float
+        Standard deviation of the trials' Sharpe ratios, per period and not annualised.
+    """
+    return probabilistic_sharpe(returns, expected_best(trials, spread))
+
+
+def _varying(returns: pd.Series | np.ndarray) -> np.ndarray | None:
+    values = np.asarray(returns, float)
+    values = values[np.isfinite(values)]
+    return None if len(values) < 3 or values.std() == 0 else values

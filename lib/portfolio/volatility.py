@@ -1,4 +1,4 @@
-"""Volatility control without leverage: risk budgets are brought near a target from above and from below."""
+"""Volatility control without leverage: a target volatility as a cap, or reached along the ray of the risk budgets."""
 
 from __future__ import annotations
 
@@ -24,19 +24,16 @@ class Controlled:
     steps: tuple[str, ...]
 
 
-def toward_target(
-    budget: RiskBudget, covariance: pd.DataFrame, trend: pd.Series, target: float, funding: str = "bond"
-) -> Controlled:
-    r"""Move capital from bonds to the rising classes until the target volatility is met.
+def raise_along_ray(budget: RiskBudget, covariance: pd.DataFrame, target: float, funding: str = "bond") -> Controlled:
+    r"""Move capital from bonds to all other classes, in the proportions of the risk budget, up to a target volatility.
 
-    Risk-budget weights :math:`w` above the target have been scaled down before, the rest held as cash. Below it,
+    Risk-budget weights :math:`w` above the target have been scaled down before, with the remainder in cash. Below it,
 
-    .. math:: w(x) = w + x\,d, \qquad d_c = \begin{cases} w_c & c \in \mathcal U \\ -\sum_{k \in \mathcal U} w_k &
-              c = \text{bond} \\ 0 & \text{otherwise} \end{cases}, \qquad
-              \mathcal U = \{c \ne \text{bond} : \text{trend}_c > 0\}
+    .. math:: w(x) = w + x\,d, \qquad d_c = \begin{cases} w_c & c \ne \text{bond} \\
+              -\sum_{k \ne \text{bond}} w_k & c = \text{bond} \end{cases}
 
     with the smallest :math:`x \ge 0` for which :math:`w(x)^\top \Sigma\, w(x) = \sigma^{*2}`, as long as bonds are
-    left. Nothing is borrowed, and a class that falls is never held beyond its risk budget.
+    left. The other classes keep their proportions, so no class is switched on or off; nothing is borrowed.
 
     Parameters
     ----------
@@ -44,16 +41,15 @@ def toward_target(
         Of the classes, already scaled down where it had to be.
     covariance : DataFrame, (C, C)
         In the square of the units of the target.
-    trend : Series, (C,)
     target : float
     funding : str
-        The class that pays.
+        The class that capital is taken from.
 
     Returns
     -------
     Controlled
-        Steps: those of the budget, and ``raised_to_target``, ``no_class_rises`` or ``no_bonds_left``; the last two
-        say that the target could not be reached without leverage.
+        Steps: those of the budget, and ``raised_to_target``, or ``no_bonds_left`` where the target cannot be reached
+        without leverage.
 
     Raises
     ------
@@ -65,21 +61,25 @@ def toward_target(
     weights, steps = budget.weights, list(budget.steps)
     sigma = covariance.to_numpy()
     if budget.volatility < target * (1 - TOLERANCE):
-        names = weights.index
-        rising = (trend.reindex(names) > 0) & (names != funding) & (weights > 0)
         bonds = float(weights.get(funding, 0.0))
-        if not rising.any() or bonds <= 0:
-            steps.append("no_class_rises" if bonds > 0 else "no_bonds_left")
+        direction = weights.where(weights.index != funding, 0.0)
+        moved = float(direction.sum())
+        if not (bonds > 0 and moved > 0):
+            steps.append("no_bonds_left")
         else:
-            direction = weights.where(rising, 0.0)
-            moved = float(direction.sum())
             direction[funding] = -moved
-            d, w = direction.to_numpy(), weights.to_numpy()
-            a, b, c = d @ sigma @ d, w @ sigma @ d, budget.volatility**2 - target**2
-            # c < 0 < a: one root is positive
-            x = (-b + np.sqrt(b * b - a * c)) / a
-            steps.append("raised_to_target" if x <= bonds / moved else "no_bonds_left")
-            weights = (weights + min(x, bonds / moved) * direction).clip(lower=0.0)
+            step = _step_to(target, weights.to_numpy(), direction.to_numpy(), sigma)
+            steps.append("raised_to_target" if step <= bonds / moved else "no_bonds_left")
+            weights = (weights + min(step, bonds / moved) * direction).clip(lower=0.0)
     marginal = sigma @ weights.to_numpy()
     variance = float(weights.to_numpy() @ marginal)
     return Controlled(weights, weights * marginal / variance, float(np.sqrt(variance)), tuple(steps))
+
+
+def _step_to(target: float, weights: np.ndarray, direction: np.ndarray, sigma: np.ndarray) -> float:
+    """Return the positive x for which w + x d has the target volatility, from weights below it."""
+    a = direction @ sigma @ direction
+    b = weights @ sigma @ direction
+    c = weights @ sigma @ weights - target**2
+    # c < 0 < a: one root is positive
+    return (-b + np.sqrt(b * b - a * c)) / a

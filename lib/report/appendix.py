@@ -25,6 +25,8 @@ from lib.report.sanitize import CellIssue, leave_out_unrendered, sanitize
 
 FOLDER = "appendices"
 SAMPLES = ("sample", "sample-null")
+#: the language that the notebooks are written in
+PROSE_LANGUAGE = "en"
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ def appendix_page(
         code=code,
         contents=contents,
         issues=[told(issue, t) for issue in issues],
+        prose_language=t("export.prose_language") if t.language != PROSE_LANGUAGE else "",
         unrun=t("export.unrun", cells=unrun, all=len(cells)) if unrun else "",
         highlight=Markup(HtmlFormatter(style="default").get_style_defs(".highlight")),
         body=Markup(soup),

@@ -17,7 +17,7 @@ from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
 from lib.exhibits.tables import table_html
 from lib.market.errors import RunError
-from lib.market.universe import universe
+from lib.market.universe import read_universe
 from lib.report.changes import changes, previous_run
 from lib.report.commentary import Commentary, comment
 from lib.report.html import environment
@@ -148,7 +148,7 @@ class Assembly:
     def _assets(self) -> pd.DataFrame:
         """Return the instruments in the columns of exhibit 16, with their names."""
         parameters = self.manifest.parameters if self.manifest else {}
-        return universe(parameters.get("05_global_allocation", {}).get("universe", "allocation"))
+        return read_universe(parameters.get("05_global_allocation", {}).get("universe", "allocation"))
 
     def _missing(self, name: str) -> tuple[str, ...]:
         """Return the exhibits of a section that are missing."""

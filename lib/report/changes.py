@@ -111,11 +111,16 @@ def _names(number: str, before: pd.DataFrame, now: pd.DataFrame) -> Iterator[dic
 
 
 def _moves(number: str, before: Table, now: Table, column: str, settings: WeeklyReport) -> Iterator[dict]:
-    """Yield the rows of both tables whose value has changed; a weight that only one lists was or is zero."""
+    """Yield the rows of both tables whose value has changed; a weight that only one lists was or is zero.
+
+    Scores are compared where both come from the same source.
+    """
     score = column == "latest_score"
     rows = now.frame.index.union(before.frame.index, sort=False)
     if score:
         rows = now.frame.index.intersection(before.frame.index, sort=False)
+        sources = [table.frame.get("score_source", pd.Series(dtype=object)).reindex(rows) for table in (before, now)]
+        rows = rows[sources[0].eq(sources[1])]
     for row in rows:
         source = now if row in now.frame.index else before
         values = [0.0 if row not in table.frame.index else table.value(row, column) for table in (before, now)]

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib.exhibits.parameters import PARAMS
@@ -130,6 +131,12 @@ class Manifest(BaseModel):
     parameters: dict[str, dict[str, Any]]
     fingerprint: str
     versions: dict[str, str]
+
+    @property
+    def week_without_session(self) -> bool:
+        """Whether the exchange had no session in the week asked for, so that the report is of an earlier one."""
+        asked, made = (pd.Timestamp(date).to_period("W-SUN") for date in (self.requested_as_of, self.as_of))
+        return self.stale_sessions == 0 and asked > made
 
     def section(self, name: str) -> SectionRecord | None:
         """Return a section's record, None when the section is not in the manifest."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.exhibits.published import Exhibit, Fact, Week
+from lib.exhibits.published import HALF_UNITS, Exhibit, Fact, Week
 from lib.exhibits.translations import Translations
 from lib.report.commentary.quotations import KEYS, Table, Tables
 
-#: what can be said of a number: differs carries a reason; absent: this run has nothing to put beside it;
+#: what can be said of a number: differs carries a reason; absent: this run has nothing to compare it with;
 #: not_published: the run has an exhibit of which nothing was printed
 VERDICTS = ("reproduced", "differs", "not_comparable", "absent", "not_published")
 COLUMNS = [
@@ -41,14 +41,16 @@ def scorecard(week: Week, folder: Path, text: Translations, *, synthetic: bool) 
     DataFrame
         One row per published number, and one per exhibit of which none was published: ``exhibit``, ``name``,
         ``name_en``, ``measure``, ``relation``, ``published`` and ``value`` (fractions; ranks from the top, from the
-        bottom and among the holdings for the relations first, last and held), ``difference``, ``tolerance``,
-        ``verdict`` (one of ``VERDICTS``), ``reason``, ``why``, ``why_en``, ``format``. NaN where there is no value.
+        bottom, among the holdings and among the rows for the relations first, last, held and listed),
+        ``difference``, ``tolerance``, ``verdict`` (one of ``VERDICTS``), ``reason``, ``why``, ``why_en``, ``format``.
+        NaN where there is no value.
     """
     tables, rows = Tables(folder, text), []
     for number in NUMBERS:
         part, table = week.exhibits.get(number), tables(number)
         if part:
-            rows += [_judged(number, part, fact, table, synthetic) for fact in part.facts]
+            more = tables(part.supplement) if part.supplement else None
+            rows += [_judged(number, part, fact, (table, more), synthetic) for fact in part.facts]
         elif table:
             rows.append({"exhibit": number, "verdict": "not_published"})
     for entry in week.elsewhere:
@@ -63,11 +65,16 @@ def counts(table: pd.DataFrame) -> dict[str, int]:
     return {verdict: int((table["verdict"] == verdict).sum()) for verdict in VERDICTS}
 
 
-def _judged(number: str, part: Exhibit, fact: Fact, table: Table | None, synthetic: bool) -> dict:
-    value = np.nan if table is None else _value(table, part, fact)
-    ranked = fact.relation in ("first", "last", "held")
-    published = np.nan if fact.relation == "held" else 1.0 if ranked else fact.value
-    tolerance = part.tolerance if fact.tolerance is None else fact.tolerance
+def _judged(number: str, part: Exhibit, fact: Fact, listed: tuple[Table | None, Table | None], synthetic: bool) -> dict:
+    """Judge a fact by the table of its exhibit and, for a row that it leaves out, by that of the supplement."""
+    table, more = listed
+    value = np.nan if table is None else _value(table, fact)
+    if np.isnan(value) and table is not None and more is not None and fact.relation != "listed":
+        value = _value(more, fact)
+    found = fact.relation in ("held", "listed")
+    ranked = found or fact.relation in ("first", "last")
+    published = np.nan if found else 1.0 if ranked else fact.value
+    tolerance = part.tolerance_of(fact)
     row = {
         "exhibit": number,
         "name": fact.name or fact.row,
@@ -84,10 +91,17 @@ def _judged(number: str, part: Exhibit, fact: Fact, table: Table | None, synthet
         return row | {"verdict": "not_comparable", "reason": "synthetic"}
     if table is None:
         return row | _absent("no_table")
+    why = fact.why or part.why
+    words = {"why": why.zh, "why_en": why.en}
+    if part.weights and not value >= HALF_UNITS["share"]:
+        # an asset that is not held reproduces nothing, not even a printed zero
+        verdict = "absent" if published == 0 else "differs"
+        return row | {"verdict": verdict, "reason": "not_held"} | (words if verdict == "differs" else {})
+    if np.isnan(value) and not found:
+        return row | _absent(fact.reason or "not_listed") | (words if fact.reason else {})
     if _holds(fact.relation, value, published, tolerance):
         return row | {"verdict": "reproduced"}
-    why = fact.why or part.why
-    return row | {"verdict": "differs", "reason": fact.reason or part.reason, "why": why.zh, "why_en": why.en}
+    return row | {"verdict": "differs", "reason": fact.reason or part.reason} | words
 
 
 def _absent(reason: str) -> dict:
@@ -100,21 +114,23 @@ def _holds(relation: str, value: float, published: float, tolerance: float) -> b
         return value > published
     if relation == "below":
         return value < published
-    if relation == "held":
+    if relation in ("held", "listed"):
         return not np.isnan(value)
     return abs(value - published) <= (0 if relation in ("first", "last") else tolerance) + SLACK
 
 
-def _value(table: Table, part: Exhibit, fact: Fact) -> float:
-    """Return the run's value of a published number; NaN when the table lacks its row or all of its columns."""
+def _value(table: Table, fact: Fact) -> float:
+    """Return the run's value of a published number; NaN when the table lacks its rows or all of its columns."""
     frame = table.frame.reset_index(drop=True)
     if fact.row == "latest":
         found = frame.index == frame.index[-1]
     else:
         keys = [column for column in dict.fromkeys([*KEYS, "asset_class"]) if column in frame]
-        found = frame[keys].astype(str).eq(fact.row).any(axis=1).to_numpy()
+        found = frame[keys].astype(str).isin([fact.row, *fact.alternatives]).any(axis=1).to_numpy()
     if not found.any():
-        return np.nan if part.unlisted is None else part.unlisted
+        return np.nan
+    if fact.relation == "listed":
+        return float(np.flatnonzero(found)[0] + 1)
     columns = [column for column in fact.columns if column in frame]
     if not columns or fact.minus not in (None, *frame):
         return np.nan
@@ -130,8 +146,8 @@ def _value(table: Table, part: Exhibit, fact: Fact) -> float:
 
 def _measure(fact: Fact) -> str:
     """Name what is compared; the columns of a table of weights by asset are instruments."""
-    if fact.relation == "held":
-        return "holdings"
+    if fact.relation in ("held", "listed"):
+        return "holdings" if fact.relation == "held" else "rank"
     if fact.row == "latest":
         return "weight"
     return f"{fact.columns[0]}_less_{fact.minus}" if fact.minus else fact.columns[0]

@@ -16,7 +16,7 @@ from lib.exhibits.published import FOLDER as PUBLISHED
 from lib.exhibits.translations import Language, translations
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
-from lib.market.ingest import NAMED, open_market
+from lib.market.ingest import NAMED_SOURCES, open_market
 from lib.market.pointintime import Market
 from lib.report.changes import previous_run
 from lib.report.exports import export_run
@@ -82,7 +82,7 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
     """
     plan = read_plan(notebooks, params)
     parameters = read_parameters(plan, params)
-    data = settings.data if settings.data in NAMED else str(Path(settings.data).resolve())
+    data = settings.data if settings.data in NAMED_SOURCES else str(Path(settings.data).resolve())
     market = open_market(
         data,
         settings.as_of,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lib.exhibits.parameters.base import Parameters
+from lib.exhibits.parameters.base import Parameters, Symbol
+from lib.exhibits.parameters.gp_rotation import Day, SectorList
 
 Cost = Annotated[float, Field(ge=0, le=0.05)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
+Errors = Annotated[float, Field(ge=0, le=20)]
+Fall = Annotated[float, Field(ge=-1, le=0)]
 
 
 class Costs(Parameters):
@@ -24,18 +27,28 @@ class Costs(Parameters):
 class Rotation(Parameters):
     """Settings of the sector rotation, as in ``GpRotation``."""
 
-    first_quarter: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    mined_on: SectorList
+    first_mined: Day
+    first_quarter: Day
     seeds: Annotated[int, Field(ge=1, le=50)]
     population: Annotated[int, Field(ge=10, le=20000)]
     generations: Annotated[int, Field(ge=1, le=50)]
     window: Annotated[int, Field(ge=250, le=5000)]
     validation: Annotated[int, Field(ge=20, le=2000)]
     horizon: Annotated[int, Field(ge=1, le=60)]
-    min_train_ic: Ratio
-    min_validation_ic: Ratio
+    min_train_t: Errors
+    min_validation_t: Errors
     max_correlation: Ratio
     max_vif: Annotated[float, Field(ge=1)]
     max_factors: Annotated[int, Field(ge=1, le=100)]
+
+
+class Shocks(Parameters):
+    """Shocks to the present weights: a rise of all yields and changes of price, fractions."""
+
+    bond: Annotated[float, Field(ge=0, le=0.1)]
+    equity: Fall
+    commodity: Fall
 
 
 class AbsoluteReturnEtf(Parameters):
@@ -54,8 +67,8 @@ class AbsoluteReturnEtf(Parameters):
     covariance_window : int
         Sessions.
     target_volatility : float
-    raise_volatility : bool
-        Below the target bonds give capital to rising classes.
+    volatility_rule : str
+        ``cap``, or ``ray``: below the target capital moves from bonds to the other classes too.
     slots, dividend_slots : int
     timing_window : int
         Sessions.
@@ -64,24 +77,29 @@ class AbsoluteReturnEtf(Parameters):
     costs : Costs
     bond_share : float
         Of the mixed benchmark.
+    cash_rate : str
+        Symbol of the yield that idle cash earns, where the data have it.
+    shocks : Shocks
     rotation : Rotation
     n_jobs : int
         Minings side by side, where the cache has no libraries.
     """
 
     universe: Annotated[str, Field(min_length=1)]
-    sectors: Annotated[str, Field(min_length=1)]
-    start: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    sectors: SectorList
+    start: Day
     trend_windows: Annotated[list[Annotated[int, Field(ge=2, le=1000)]], Field(min_length=1, max_length=8)]
     steepness: Annotated[float, Field(ge=0, le=10)]
     covariance_window: Annotated[int, Field(ge=20, le=1000)]
     target_volatility: Share
-    raise_volatility: bool
+    volatility_rule: Literal["cap", "ray"]
     slots: Annotated[int, Field(ge=1, le=15)]
     dividend_slots: Annotated[int, Field(ge=1, le=15)]
     timing_window: Annotated[int, Field(ge=2, le=500)]
     timing_band: Annotated[float, Field(ge=0, le=5)]
     costs: Costs
     bond_share: Share
+    cash_rate: Symbol
+    shocks: Shocks
     rotation: Rotation
     n_jobs: Annotated[int, Field(ge=1, le=64)]

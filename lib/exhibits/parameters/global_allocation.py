@@ -9,6 +9,7 @@ from pydantic import Field
 from lib.exhibits.parameters.base import Parameters
 
 Share = Annotated[float, Field(gt=0, le=1)]
+Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
 class GlobalAllocation(Parameters):
@@ -20,10 +21,16 @@ class GlobalAllocation(Parameters):
         Stem of a list in ``params/universe``.
     start : str
         The first decision is the month end on or after this date.
+    earlier_start : str
+        The same for the rows of the sensitivity that have a longer history.
     variant : str
-        ``intersection`` or ``cycle_budget``.
+        ``cycle_budget``, the only one that can hold small weights in all classes as the published weights do, or
+        ``intersection``.
     hedging : str
         ``hedged`` or ``unhedged``.
+    short_rates : dict
+        Yield series in percent by currency, empty for none. That of CNY is what idle cash earns; a pair gives the
+        carry of a hedge. A series that the data lack counts as none, and the exhibits say so.
     periods : list of int
         Cycles in months.
     filter_width : float
@@ -36,13 +43,15 @@ class GlobalAllocation(Parameters):
     bond_check : list of str
         A yield and the total-return index that tests the bond formula; empty for none.
     placebo_draws : int
-        Random orders of the classes.
+        Circular shifts of the class scores.
     """
 
     universe: Annotated[str, Field(min_length=1)]
-    start: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    start: Date
+    earlier_start: Date
     variant: Literal["intersection", "cycle_budget"]
     hedging: Literal["hedged", "unhedged"]
+    short_rates: dict[Literal["CNY", "USD", "HKD", "EUR", "GBP", "JPY"], str]
     periods: Annotated[list[Annotated[int, Field(ge=12, le=600)]], Field(min_length=1, max_length=5)]
     filter_width: Annotated[float, Field(gt=0, le=100)]
     regression_window: Annotated[int, Field(ge=24, le=240)]

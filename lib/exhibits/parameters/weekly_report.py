@@ -27,8 +27,6 @@ class WeeklyReport(Parameters):
         Share from which most of a group are said to have risen or fallen.
     score_change : float
         Change of an AI score from which it is said to rise or fall.
-    hot_themes : int
-        So many of the themes that gained most are called hot in the headline.
     named : int
         Largest number of instruments that one sentence names.
     weight_change : float
@@ -52,7 +50,6 @@ class WeeklyReport(Parameters):
     yield_move: Annotated[float, Field(ge=0, le=500)]
     majority: Annotated[float, Field(gt=0.5, le=1)]
     score_change: Annotated[float, Field(ge=0, le=10)]
-    hot_themes: Annotated[int, Field(ge=1, le=10)]
     named: Annotated[int, Field(ge=1, le=5)]
     weight_change: Share
     large_weight: Share

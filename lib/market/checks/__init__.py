@@ -1,1 +1,1 @@
-"""What the door checks, one module per kind of table."""
+"""Data-quality checks, one module per kind of table."""

@@ -1,29 +1,29 @@
-"""Does a file still hold what it held before?"""
+"""Check that a file still has the rows that it had before."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from lib.market.checks.ledger import Ledger
+from lib.market.checks.findings import FindingsLog
 
 
-def check_counts(ledger: Ledger, previous: pd.Series) -> None:
-    """Warn of symbols that now have fewer rows than the store holds.
+def check_counts(log: FindingsLog, previous: pd.Series) -> None:
+    """Warn of symbols that have fewer rows than the store holds.
 
-    Symbols that the file does not mention are left alone: a table may be spread over several files.
+    Symbols that the file does not mention are ignored, because several files may share a table.
     """
     if not len(previous):
         return
-    owner = ledger.rows[ledger.owner]
-    counts = owner.value_counts()
-    before = previous.reindex(counts.index)
-    fallen = counts[counts < before].sort_index()
-    last = ledger.days().groupby(owner.to_numpy()).max().reindex(fallen.index)
-    ledger.event(
+    symbols = log.rows[log.symbol_column]
+    counts = symbols.value_counts()
+    stored = previous.reindex(counts.index)
+    fewer = counts[counts < stored].sort_index()
+    last_days = log.days().groupby(symbols.to_numpy()).max().reindex(fewer.index)
+    log.add_finding(
         "warn",
         "fewer rows",
-        fallen.index,
-        last,
-        [f"{now} rows where the store has {int(before[symbol])}" for symbol, now in fallen.items()],
-        "check the export; rows that vanish are a revision of history",
+        fewer.index,
+        last_days,
+        [f"{count} rows; the store has {int(stored[symbol])}" for symbol, count in fewer.items()],
+        "check the export; rows that disappear are a revision of history",
     )

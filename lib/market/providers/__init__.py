@@ -1,1 +1,1 @@
-"""Live data: free public sources, asked politely, believed only after checks."""
+"""Live data from free public sources: polite requests, responses checked before they are stored."""

@@ -1,4 +1,4 @@
-"""``python -m lib.market.providers``: bring the live store up to date, or test which providers answer."""
+"""Command ``python -m lib.market.providers``: update the live store, or test the providers."""
 
 from __future__ import annotations
 
@@ -12,46 +12,36 @@ from tqdm import tqdm
 from lib.market.calendar import Sessions
 from lib.market.errors import SuiteError
 from lib.market.ingest import STORES
-from lib.market.pointintime import last_day_that_is_over
-from lib.market.providers.client import Client, blacken
-from lib.market.providers.routes import ROUTES, Providers, read_providers
+from lib.market.pointintime import last_closed_day
+from lib.market.providers.client import Client, redact
+from lib.market.providers.registry import ENDPOINTS, ProviderSettings, read_providers
 from lib.market.providers.selftest import self_test
-from lib.market.providers.told import summary
+from lib.market.providers.summary import summary
 from lib.market.providers.update import update
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return the exit status.
+    """Run the command and return its exit status.
 
-    0; 1 after an error, a failed self-test, or when nothing came; 130 after Ctrl-C.
+    0; 1 after an error, a failed self-test, or an update without any data; 130 after Ctrl-C.
     """
-    command = argparse.ArgumentParser(prog="make data", description="Fill the live store from free public sources.")
-    command.add_argument("--until", default="latest", help="last day to fetch, as 2025-06-13 (default: latest)")
-    command.add_argument("--check", action="store_true", help="only test which provider functions answer")
+    description = "Fill the live store from free public sources."
+    command = argparse.ArgumentParser(prog="make data", description=description)
+    command.add_argument("--until", default="latest", help="last day to fetch, as 2025-06-13")
+    command.add_argument("--check", action="store_true", help="only test the provider functions")
     command.add_argument("--store", type=Path, default=STORES, help="folder of the stores")
     command.add_argument(
-        "--accept-revisions", action="store_true", help="let sources change stored rows; the old ones are kept aside"
+        "--accept-revisions", action="store_true", help="let sources change stored rows; the old ones are archived"
     )
     options = command.parse_args(arguments)
     try:
         settings = read_providers()
-        day = Sessions.load().on_or_before(
-            last_day_that_is_over() if options.until == "latest" else pd.Timestamp(options.until)
-        )
+        until = last_closed_day() if options.until == "latest" else pd.Timestamp(options.until)
+        day = Sessions.load().on_or_before(until)
         raw = options.store / "live" / "raw" / f"{pd.Timestamp.now():%Y-%m-%d}"
         client = client_of(settings, raw)
         if options.check:
-            # it asks who answers at once, and a host that fails one function may answer another
-            client.attempts, client.patience = 1, len(ROUTES)
-            lines = self_test(settings, client, day)
-            for line in lines.itertuples():
-                words = f"{line.function:32} {line.verdict:8} {line.rows:6} rows  {line.last:10}  {line.detail[:120]}"
-                print(words.rstrip())
-            answering = lines["verdict"] == "answers"
-            print(f"{answering.sum()} of {len(lines)} provider functions answer as documented")
-            if left_out := sorted(set(ROUTES) - set(lines["function"])):
-                print(f"not asked, for want of a token or about a past day: {', '.join(left_out)}")
-            return int(not answering.all())
+            return _check(settings, client, day)
         with tqdm(unit=" calls", disable=None) as bar:
             report = update(
                 settings,
@@ -59,28 +49,45 @@ def main(arguments: list[str] | None = None) -> int:
                 client,
                 day,
                 accept_revisions=options.accept_revisions,
-                step=lambda left, what: _show(bar, left, what),
+                on_progress=lambda calls_left, what: _show(bar, calls_left, what),
             )
         print(summary(report))
         if report.failures and not report.rows:
-            print("nothing was fetched: see who answers with make data CHECK=1", file=sys.stderr)
+            print("nothing was fetched: test the providers with make data CHECK=1", file=sys.stderr)
             return 1
     except SuiteError as error:
-        print(blacken(str(error)), file=sys.stderr)
+        print(redact(str(error)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; what was fetched is kept, run make data again to go on from here", file=sys.stderr)
+        print("stopped; responses are kept, run make data again to continue", file=sys.stderr)
         return 130
     return 0
 
 
-def client_of(settings: Providers, raw: Path | None) -> Client:
-    """Return the client that the parameters describe."""
+def _check(settings: ProviderSettings, client: Client, day: pd.Timestamp) -> int:
+    """Print the self-test and return the exit status."""
+    # no retries, and a host that fails for one function is asked for another
+    client.attempts = 1
+    client.max_failures = len(ENDPOINTS)
+    lines = self_test(settings, client, day)
+    for line in lines.itertuples():
+        row = f"{line.function:32} {line.verdict:8} {line.rows:6} rows  {line.last:10}"
+        print(f"{row}  {line.detail[:120]}".rstrip())
+    responds = lines["verdict"] == "responds"
+    print(f"{responds.sum()} of {len(lines)} provider functions respond as documented")
+    skipped = sorted(set(ENDPOINTS) - set(lines["function"]))
+    if skipped:
+        print(f"skipped, without a token or for a past day: {', '.join(skipped)}")
+    return int(not responds.all())
+
+
+def client_of(settings: ProviderSettings, raw: Path | None) -> Client:
+    """Return the client with the pauses and limits of the parameters."""
     return Client(raw, settings.pause, settings.timeout, settings.attempts, settings.backoff)
 
 
-def _show(bar: tqdm, left: int, what: str) -> None:
-    bar.total = bar.n + 1 + left
+def _show(bar: tqdm, calls_left: int, what: str) -> None:
+    bar.total = bar.n + 1 + calls_left
     bar.set_description(what, refresh=False)
     bar.update()
 

@@ -1,17 +1,17 @@
-"""akshare: bars of exchange-traded funds and of A shares, from Eastmoney; volume in lots, amount in CNY."""
+"""akshare: bars of exchange-traded funds and A shares from Eastmoney, in lots and CNY."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pandas as pd
 
-from lib.market.providers.answers import Answer, Want, bars, digits, take
-from lib.market.providers.chain import chained
 from lib.market.providers.client import Client, ProviderError
+from lib.market.providers.contract import FetchRequest, Response, select_columns, to_bars
+from lib.market.providers.total_return import to_total_return
+from lib.market.symbols import FUND_CODE, SHARE_CODE, strip_exchange
 
-CHINESE = {
+EASTMONEY_COLUMNS = {
     "日期": "date",
     "开盘": "open",
     "最高": "high",
@@ -20,40 +20,47 @@ CHINESE = {
     "成交量": "volume",
     "成交额": "amount",
 }
-FUND = re.compile(r"^(?:1[56]|5\d)\d{4}\.(?:SH|SZ)$")
-SHARE = re.compile(r"^[036]\d{5}\.(SH|SZ)$")
 
 
 def fund_code(symbol: str) -> str | None:
     """Return the code of a listed fund."""
-    return digits(symbol) if FUND.match(symbol) else None
+    return strip_exchange(symbol) if FUND_CODE.match(symbol) else None
 
 
 def share_code(symbol: str) -> str | None:
     """Return the code of a share listed in Shanghai or Shenzhen."""
-    return digits(symbol) if SHARE.match(symbol) else None
+    return strip_exchange(symbol) if SHARE_CODE.match(symbol) else None
 
 
-def fund_bars(want: Want, client: Client) -> Answer:
-    """Total-return bars of a fund, chained from raw prices and the days on which the adjusted ones take a step."""
+def fund_bars(request: FetchRequest, client: Client) -> Response:
+    """Return total-return bars of a fund, chained from raw and adjusted prices."""
     import akshare
 
-    return _pair(akshare.fund_etf_hist_em, "fund_etf_hist_em", want, merges=True)
+    return _total_return(akshare.fund_etf_hist_em, "fund_etf_hist_em", request, allow_reverse_split=True)
 
 
-def share_bars(want: Want, client: Client) -> Answer:
-    """Total-return bars of a share, made as those of funds."""
+def share_bars(request: FetchRequest, client: Client) -> Response:
+    """Return total-return bars of a share, by the same method as for funds."""
     import akshare
 
-    return _pair(akshare.stock_zh_a_hist, "stock_zh_a_hist", want, merges=False)
+    return _total_return(akshare.stock_zh_a_hist, "stock_zh_a_hist", request, allow_reverse_split=False)
 
 
-def _pair(function: Callable, name: str, want: Want, merges: bool) -> Answer:
-    asked = dict(symbol=want.code, period="daily", start_date=f"{want.start:%Y%m%d}", end_date=f"{want.end:%Y%m%d}")
-    raw = bars(take(function(**asked, adjust=""), CHINESE, name), want.symbol, {"volume": 100.0})
-    later = bars(take(function(**asked, adjust="hfq"), CHINESE, name), want.symbol)
-    if not pd.Index(raw["date"]).equals(pd.Index(later["date"])):
-        raise ProviderError(
-            "raw and adjusted prices have different days", symbol=want.symbol, remedy="the next provider is asked"
-        )
-    return {"bars": chained(raw, later["close"], want.base, want.symbol, merges)}
+def _total_return(function: Callable, name: str, request: FetchRequest, allow_reverse_split: bool) -> Response:
+    """Return total-return bars from a function of akshare that gives raw and adjusted prices."""
+    query = {
+        "symbol": request.code,
+        "period": "daily",
+        "start_date": f"{request.start:%Y%m%d}",
+        "end_date": f"{request.end:%Y%m%d}",
+    }
+    symbol = request.symbol
+    raw_rows = select_columns(function(**query, adjust=""), EASTMONEY_COLUMNS, name)
+    adjusted_rows = select_columns(function(**query, adjust="hfq"), EASTMONEY_COLUMNS, name)
+    raw = to_bars(raw_rows, symbol, {"volume": 100.0})
+    adjusted = to_bars(adjusted_rows, symbol)
+    if not pd.Index(raw["date"]).equals(pd.Index(adjusted["date"])):
+        message = "raw and adjusted prices have different days"
+        raise ProviderError(message, symbol=symbol)
+    close = adjusted["close"]
+    return {"bars": to_total_return(raw, close, request.stored, symbol, allow_reverse_split)}

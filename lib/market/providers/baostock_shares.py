@@ -1,6 +1,7 @@
-"""baostock: A shares and A-share indices, over a TCP connection of its own; all values come as text.
+"""baostock: A shares and A-share indices, over a TCP connection of its own; all values are text.
 
-Its back-adjusted prices are scaled and start at the listing, so a dividend of today leaves yesterday's prices alone.
+Its back-adjusted prices are scaled and start at the listing, so a new dividend does not change
+earlier prices.
 """
 
 from __future__ import annotations
@@ -12,94 +13,98 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from lib.market.providers.akshare_funds import SHARE
-from lib.market.providers.akshare_indices import LISTED
-from lib.market.providers.answers import Answer, Want, bars, digits, take
-from lib.market.providers.chain import continued
 from lib.market.providers.client import Client, ProviderError
+from lib.market.providers.contract import FetchRequest, Response, select_columns, to_bars
+from lib.market.providers.total_return import rescale_to_stored
+from lib.market.symbols import LISTED_INDEX_CODE, SHARE_CODE, strip_exchange
 
 FIELDS = "date,code,open,high,low,close,volume,amount,tradestatus"
-BACK_ADJUSTED, RAW = "1", "3"
-#: error codes of baostock that speak of the connection; the library turns what it caught there into them
-NETWORK = "10002"
+#: values of the parameter adjustflag
+BACK_ADJUSTED = "1"
+UNADJUSTED = "3"
+#: first digits of baostock's error codes for the connection
+NETWORK_ERRORS = "10002"
 
 
 def share_code(symbol: str) -> str | None:
     """Return baostock's name of a share."""
-    return _dotted(symbol) if SHARE.match(symbol) else None
+    return _dotted(symbol) if SHARE_CODE.match(symbol) else None
 
 
 def index_code(symbol: str) -> str | None:
     """Return baostock's name of an index listed in Shanghai or Shenzhen."""
-    return _dotted(symbol) if LISTED.match(symbol) else None
+    return _dotted(symbol) if LISTED_INDEX_CODE.match(symbol) else None
 
 
-def share_bars(want: Want, client: Client) -> Answer:
-    """Total-return bars of a share; days without trade are left out."""
-    rows = _query(want, client, BACK_ADJUSTED)
+def share_bars(request: FetchRequest, client: Client) -> Response:
+    """Return total-return bars of a share, without the days on which it did not trade."""
+    rows = _query(request, client, BACK_ADJUSTED)
     rows = rows[rows["tradestatus"] == "1"]
     if not len(rows):
-        return {"bars": bars(rows, want.symbol)}
-    # scaled by the provider itself: only the level has to meet the stored one
-    return {"bars": continued(bars(rows, want.symbol), want.base)}
+        return {"bars": to_bars(rows, request.symbol)}
+    # the provider scales the prices: only their level has to match the stored one
+    return {"bars": rescale_to_stored(to_bars(rows, request.symbol), request.stored)}
 
 
-def index_bars(want: Want, client: Client) -> Answer:
-    """Bars of an A-share index; volume in shares, amount in CNY."""
-    return {"bars": bars(_query(want, client, RAW), want.symbol)}
+def index_bars(request: FetchRequest, client: Client) -> Response:
+    """Return bars of an A-share index, in shares and CNY."""
+    return {"bars": to_bars(_query(request, client, UNADJUSTED), request.symbol)}
 
 
 def _dotted(symbol: str) -> str:
-    return f"{symbol[-2:].lower()}.{digits(symbol)}"
+    return f"{symbol[-2:].lower()}.{strip_exchange(symbol)}"
 
 
-def _query(want: Want, client: Client, adjustment: str) -> pd.DataFrame:
+def _query(request: FetchRequest, client: Client, adjustment: str) -> pd.DataFrame:
+    """Return the rows of ``FIELDS`` without the code, as text."""
     import baostock
     from baostock.common import contants, context
     from baostock.util import socketutil
 
-    # the library reads for ever from a connection that the other side has closed
-    socketutil.socket = SimpleNamespace(socket=_Careful, AF_INET=socket.AF_INET, SOCK_STREAM=socket.SOCK_STREAM)
+    # the library would read forever from a connection that the host has closed
+    socketutil.socket = SimpleNamespace(socket=_ClosingSocket, AF_INET=socket.AF_INET, SOCK_STREAM=socket.SOCK_STREAM)
     host = contants.BAOSTOCK_SERVER_IP
-    asked = (want.code, FIELDS, f"{want.start:%Y-%m-%d}", f"{want.end:%Y-%m-%d}", "d", adjustment)
+    span = (f"{request.start:%Y-%m-%d}", f"{request.end:%Y-%m-%d}")
+    query = (request.code, FIELDS, *span, "d", adjustment)
 
     def call():
-        with _limited(client.timeout):
+        with _socket_timeout(client.timeout):
             try:
                 if not client.sessions.get("baostock"):
                     _succeeded(baostock.login())
                     client.sessions["baostock"] = context.default_socket
-                result, rows = _succeeded(baostock.query_history_k_data_plus(*asked)), []
+                result = _succeeded(baostock.query_history_k_data_plus(*query))
+                rows = []
                 while result.next():
                     rows.append(result.get_row_data())
                 _succeeded(result)  # a further page may have failed
             except OSError:
-                client.sessions.pop("baostock", None)  # the next try logs in anew
+                client.sessions.pop("baostock", None)  # the next attempt logs in again
                 raise
         return pd.DataFrame(rows, columns=result.fields)
 
-    address = f"tcp://{host}/{'/'.join(asked)}"
+    address = f"tcp://{host}/{'/'.join(query)}"
     table = client.send(address, None, call)
     lines = [",".join(row) for row in (table.columns, *table.itertuples(index=False))]
     client.record(host, address, None, 200, "\n".join(lines).encode("utf-8"))
     columns = {name: name for name in FIELDS.split(",") if name != "code"}
-    return take(table, columns, "query_history_k_data_plus")
+    return select_columns(table, columns, "query_history_k_data_plus")
 
 
 def _succeeded(result):
-    """Return a result; its error as the kind of fault it is."""
-    if result is None or result.error_code.startswith(NETWORK):
-        raise ConnectionError(getattr(result, "error_msg", "no answer"))
+    """Return a result of baostock, or raise the error that it reports."""
+    if result is None or result.error_code.startswith(NETWORK_ERRORS):
+        raise ConnectionError(getattr(result, "error_msg", "no response"))
     if result.error_code != "0":
         raise ProviderError(
-            f"baostock answered {result.error_code}: {result.error_msg}",
-            remedy="try again later; it bars addresses that ask in parallel",
+            f"baostock responded {result.error_code}: {result.error_msg}",
+            remedy="try again later; it blocks addresses that send requests in parallel",
         )
     return result
 
 
-class _Careful(socket.socket):
-    """A socket that raises when the other side has hung up."""
+class _ClosingSocket(socket.socket):
+    """A socket that raises when the host has closed the connection."""
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         data = super().recv(size, flags)
@@ -109,11 +114,11 @@ class _Careful(socket.socket):
 
 
 @contextmanager
-def _limited(timeout: float) -> Iterator[None]:
-    """Give sockets made meanwhile a time-out: the library sets none."""
-    before = socket.getdefaulttimeout()
+def _socket_timeout(timeout: float) -> Iterator[None]:
+    """Set the time-out of new sockets within the block: the library sets none."""
+    default = socket.getdefaulttimeout()
     socket.setdefaulttimeout(timeout)
     try:
         yield
     finally:
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(default)

@@ -1,7 +1,8 @@
-"""A good client: slow to each host, patient with faults, and able to show what it was told.
+"""Client of the public hosts: it throttles, retries, redacts and records their requests.
 
-The libraries behind the providers call ``requests.get`` themselves, most of them without a time-out. So the manners
-live where every such call passes: at the transport adapter of requests, for as long as the client is attached.
+The libraries behind the providers call ``requests.get`` themselves, most of them without a
+time-out. So the client wraps the one place that every such call passes: the transport adapter of
+requests, for as long as the client is attached.
 """
 
 from __future__ import annotations
@@ -26,22 +27,26 @@ from lib.market.errors import DataError
 
 #: environment variable with the token of tushare
 TOKEN = "TUSHARE_TOKEN"
-#: environment variables that hold secrets; their values are blackened in everything that is written or said
+#: environment variables that hold secrets; their values are redacted in all files and messages
 SECRETS = (TOKEN,)
-#: answers worth another try; 403 is none: the host has had enough of us
-TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
-#: answers after which a host is left alone for the rest of the run
-REFUSALS = (401, 403)
-#: requests that failed, and their hosts, after which nobody is there: as long as none has answered
-SILENT_REQUESTS, SILENT_HOSTS = 5, 3
+#: statuses that are retried
+RETRIED_STATUSES = (408, 425, 429, 500, 502, 503, 504)
+#: statuses by which the host has blocked us; it is not asked again in the run
+BLOCKED_STATUSES = (401, 403)
+#: failed requests, and number of hosts, that show that there is no network if none has responded
+OFFLINE_REQUESTS = 5
+OFFLINE_HOSTS = 3
 
 
 class ProviderError(DataError):
-    """A provider did not answer, or not as it is documented to."""
+    """A provider did not respond, or not as documented; by default the next one is asked."""
+
+    def __init__(self, message: str, *, remedy: str = "the next provider is asked", **where):
+        super().__init__(message, remedy=remedy, **where)
 
 
-class _Passing(Exception):
-    """A fault that may be gone at the next try."""
+class TransientError(Exception):
+    """An error that a retry may resolve, after at least ``wait`` seconds."""
 
     def __init__(self, message: str, wait: float = 0.0):
         super().__init__(message)
@@ -55,19 +60,19 @@ class Client:
     Parameters
     ----------
     raw : Path or None
-        Folder of the raw answers: one gzip file of JSON lines per host. None keeps nothing.
+        Folder of the raw responses: one gzip file of JSON lines per host. None keeps nothing.
     pause : dict
-        Least seconds between two requests by host, matched by its ending; the entry "" holds for all others.
+        Minimum seconds between two requests by host, matched by its ending; "" is any other host.
     timeout : float
-        Seconds a request may take when the library sets no limit.
+        Seconds for a request when the library sets no limit.
     attempts : int
-        Tries per request.
+        Attempts per request.
     backoff : float
-        Seconds before the second try; doubles with each further one, plus a random part.
-    patience : int
-        Failed requests in a row after which a host is left alone for the rest of the run.
+        Seconds before the second attempt; doubled for each further one, plus a random part.
+    max_failures : int
+        Failed requests in a row after which a host is not asked again in the run.
     sleep, clock, today, now : callable
-        Waits some seconds, tells the seconds, the day and the moment; the computer's own by default.
+        Wait some seconds; return the seconds, the day, the moment. By default the computer's own.
 
     Attributes
     ----------
@@ -82,7 +87,7 @@ class Client:
     timeout: float = 20.0
     attempts: int = 4
     backoff: float = 2.0
-    patience: int = 3
+    max_failures: int = 3
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     today: Callable[[], pd.Timestamp] = lambda: pd.Timestamp.now().normalize()
@@ -91,15 +96,16 @@ class Client:
     sessions: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        self._last: dict[str, float] = {}
+        self._last_request: dict[str, float] = {}
         self._failures: Counter = Counter()
-        self._closed: dict[str, str] = {}
-        self._heard = False
+        self._blocked: dict[str, str] = {}
+        self._any_response = False
 
     @contextmanager
     def attached(self) -> Iterator[Client]:
         """Send every call of requests through this client."""
-        original, client = HTTPAdapter.send, self
+        client = self
+        original = HTTPAdapter.send
 
         def send(adapter, request, **options):
             options["timeout"] = options.get("timeout") or client.timeout
@@ -114,98 +120,131 @@ class Client:
                 session.close()
             self.sessions.clear()
 
-    def send(self, url: str, body, call: Callable, judged: bool = True):
-        """Make one request with all manners; ``call`` returns a response of requests or of curl_cffi.
+    def send(self, url: str, body, call: Callable, check_status: bool = True):
+        """Make one request, with pauses and retries.
 
-        Without ``judged`` any status is an answer, for libraries that read it themselves.
+        Parameters
+        ----------
+        url : str
+        body : bytes, str or None
+            What the request sends, for the record.
+        call : callable
+            Makes the request; returns a response of requests or of curl_cffi.
+        check_status : bool
+            Raise for statuses that are errors; False for libraries that handle them.
+
+        Returns
+        -------
+        object
+            What ``call`` returned.
 
         Raises
         ------
         ProviderError
-            The host refuses, has failed too often, or does not answer properly after all tries.
+            The host has blocked us, has failed too often, or does not respond properly after all
+            attempts.
         """
         host = urlsplit(url).hostname or url
-        if host in self._closed:
+        if host in self._blocked:
             raise ProviderError(
-                f"{host} is left alone for this run: {self._closed[host]}", file=host, remedy="try again in some hours"
+                f"{host} is not asked again in this run: {self._blocked[host]}",
+                file=host,
+                remedy="try again in some hours",
             )
         retrying = Retrying(
             stop=stop_after_attempt(self.attempts),
             wait=self._wait,
-            retry=retry_if_exception_type(_Passing),
+            retry=retry_if_exception_type(TransientError),
             sleep=self.sleep,
             reraise=True,
         )
         try:
-            response = retrying(self._once, host, url, body, call, judged)
-        except _Passing as fault:
+            response = retrying(self._once, host, url, body, call, check_status)
+        except TransientError as error:
             self._failures[host] += 1
-            if self._failures[host] >= self.patience:
-                self._closed[host] = f"{self._failures[host]} requests in a row failed"
+            if self._failures[host] >= self.max_failures:
+                self._blocked[host] = f"{self._failures[host]} requests in a row failed"
             raise ProviderError(
-                f"{host} did not answer in {self.attempts} tries: {blacken(str(fault))}",
+                f"{host} did not respond in {self.attempts} attempts: {redact(str(error))}",
                 file=host,
                 remedy="run again later; what was fetched is kept",
             ) from None
         self._failures[host] = 0
         return response
 
-    def expect_a_network(self) -> None:
-        """Give up when several hosts have been asked and none has answered at all.
+    def check_network(self) -> None:
+        """Give up when several hosts have been asked and none has responded at all.
 
         Raises
         ------
         ProviderError
-            There is no network, or nothing gets through it.
+            There is no network, or a proxy blocks all requests.
         """
-        silent = +self._failures
-        if not self._heard and silent.total() >= SILENT_REQUESTS and len(silent) >= SILENT_HOSTS:
+        failures = +self._failures
+        offline = failures.total() >= OFFLINE_REQUESTS and len(failures) >= OFFLINE_HOSTS
+        if offline and not self._any_response:
             raise ProviderError(
-                f"no host answers; asked were {', '.join(silent)}", remedy="look at the network, or at its proxy"
+                f"no host responds; asked were {', '.join(failures)}", remedy="check the network, or its proxy"
             )
 
     def _wait(self, state) -> float:
-        asked = getattr(state.outcome.exception(), "wait", 0.0)
-        return max(asked, wait_exponential_jitter(initial=self.backoff, max=120.0, jitter=self.backoff)(state))
+        retry_after = getattr(state.outcome.exception(), "wait", 0.0)
+        jitter = wait_exponential_jitter(initial=self.backoff, max=120.0, jitter=self.backoff)
+        return max(retry_after, jitter(state))
 
-    def _once(self, host: str, url: str, body, call: Callable, judged: bool):
+    def _once(self, host: str, url: str, body, call: Callable, check_status: bool):
+        """Make one attempt and return its response, or raise for its status."""
         self._throttle(host)
         self.requests[host] += 1
         try:
             response = call()
-            content = getattr(response, "content", b"")  # requests reads it here, so a cut within it shows here too
-        except OSError as fault:  # time-outs, resets and name errors of sockets, requests and curl_cffi are among them
-            raise _Passing(f"{type(fault).__name__}: {fault}") from fault
-        self._heard = True
+            # requests reads the content here, so that a cut connection is noticed here too
+            content = getattr(response, "content", b"")
+        # time-outs, resets and name errors of sockets, requests and curl_cffi are all OSErrors
+        except OSError as error:
+            raise TransientError(f"{type(error).__name__}: {error}") from error
+        self._any_response = True
         status = getattr(response, "status_code", 200)
         self.record(host, url, body, status, content)
-        if not judged:
+        if not check_status:
             return response
-        if status in REFUSALS:
-            self._closed[host] = f"it answered {status}"
+        if status in BLOCKED_STATUSES:
+            self._blocked[host] = f"it responded {status}"
             raise ProviderError(
-                f"{host} refuses: HTTP {status}",
+                f"{host} has blocked us: HTTP {status}",
                 file=host,
-                remedy="wait some hours; ask less often with a longer pause",
+                remedy="wait some hours; send fewer requests, with a longer pause",
             )
-        if status in TRY_AGAIN:
-            after = response.headers.get("Retry-After", "")
-            raise _Passing(f"HTTP {status}", float(after) if str(after).isdigit() else 0.0)
+        if status in RETRIED_STATUSES:
+            retry_after = str(response.headers.get("Retry-After", ""))
+            wait = float(retry_after) if retry_after.isdigit() else 0.0
+            raise TransientError(f"HTTP {status}", wait)
         if status >= 400:
-            raise ProviderError(f"{host} answered HTTP {status}", file=host, remedy="the address may have moved")
+            remedy = "the address may have moved"
+            raise ProviderError(f"{host} responded HTTP {status}", file=host, remedy=remedy)
         return response
 
     def _throttle(self, host: str) -> None:
-        least = next((seconds for ending, seconds in self.pause.items() if ending and host.endswith(ending)), None)
-        least = self.pause.get("", 0.0) if least is None else least
-        if host in self._last:
-            wait = self._last[host] + least - self.clock()
+        endings = [ending for ending in self.pause if ending and host.endswith(ending)]
+        pause = self.pause.get(endings[0] if endings else "", 0.0)
+        if host in self._last_request:
+            wait = self._last_request[host] + pause - self.clock()
             if wait > 0:
                 self.sleep(wait)
-        self._last[host] = self.clock()
+        self._last_request[host] = self.clock()
 
     def record(self, host: str, url: str, body, status: int, content: bytes) -> None:
-        """Keep an answer for audit: a compressed JSON line; what is not UTF-8 stands as base64."""
+        """Append a response to the raw files as a compressed JSON line, redacted.
+
+        Parameters
+        ----------
+        host, url : str
+        body : bytes, str or None
+            What the request sent.
+        status : int
+        content : bytes
+            Written as text where it is UTF-8, else as base64.
+        """
         if self.raw is None:
             return
         sent = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
@@ -215,14 +254,14 @@ class Client:
         except UnicodeDecodeError:
             entry["base64"] = base64.b64encode(content).decode("ascii")
         self.raw.mkdir(parents=True, exist_ok=True)
-        line = blacken(json.dumps(entry, ensure_ascii=False)) + "\n"
-        # every line is a gzip member of its own, so a kill can harm the last one only
+        line = redact(json.dumps(entry, ensure_ascii=False)) + "\n"
+        # every line is a gzip member of its own, so that a kill can damage only the last one
         with open(self.raw / f"{host}.jsonl.gz", "ab") as file:
             file.write(gzip.compress(line.encode("utf-8"), compresslevel=1))
 
 
-def blacken(text: str) -> str:
-    """Replace the values of secrets by stars."""
+def redact(text: str) -> str:
+    """Replace the values of secrets by asterisks."""
     for name in SECRETS:
         value = os.environ.get(name, "").strip()  # as it is sent
         if value:

@@ -1,4 +1,4 @@
-"""Which provider functions still answer as documented? For a user with a network; one small call each."""
+"""Self-test of the provider functions: one small call each, for a user with a network."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import pandas as pd
 
 from lib.market.calendar import Sessions
 from lib.market.errors import SuiteError
-from lib.market.providers.answers import Want, ask, typed
-from lib.market.providers.audit import faults
-from lib.market.providers.client import Client, blacken
-from lib.market.providers.routes import ROUTES, Providers
-from lib.market.schema import KNOWN_ON, TABLES
+from lib.market.providers.client import Client, redact
+from lib.market.providers.contract import FetchRequest, call_provider
+from lib.market.providers.registry import ENDPOINTS, ProviderSettings
+from lib.market.providers.response_checks import find_faults
+from lib.market.schema import KNOWN_ON, cast_to_schema, empty_table
 
 #: function -> (table, kind, symbol) of its test call
-CALLS = {
+TEST_CALLS = {
     "akshare.sector_bars": ("bars", "sector", "801050.SI"),
     "akshare.sector_members": ("constituents", "sector", "801050.SI"),
     "akshare.sector_valuation": ("valuation", "sector", "801050.SI"),
@@ -39,38 +39,54 @@ CALLS = {
     "tushare.citic_daily": ("bars", "sector", "CI005001.WI"),
     "tushare.index_daily": ("bars", "broad_index", "000300.SH"),
 }
-#: how far back a test call looks, by table; releases and lists come once a month
-DAYS = {"bars": 20, "valuation": 5, "constituents": 70, "macro": 45}
+#: days that a test call looks back, by table; releases and lists come once a month
+LOOKBACK_DAYS = {"bars": 20, "valuation": 5, "constituents": 70, "macro": 45}
 
 
-def self_test(settings: Providers, client: Client, day: pd.Timestamp) -> pd.DataFrame:
+def self_test(settings: ProviderSettings, client: Client, day: pd.Timestamp) -> pd.DataFrame:
     """Call every function once.
+
+    Parameters
+    ----------
+    settings : ProviderSettings
+    client : Client
+    day : Timestamp
+        Last day to ask for.
 
     Returns
     -------
     DataFrame
-        ``function``, ``verdict`` (``answers``, ``refused`` by the checks, or ``fails``), ``rows``, ``last`` (day of
-        the newest row) and ``detail``. Left out are functions whose token is not set, and those that know only the
-        present when the day is past.
+        ``function``, ``verdict`` (``responds``, ``rejected`` by the checks, or ``fails``),
+        ``rows``, ``last`` (day of the newest row) and ``detail``. Functions without their token are
+        left out, and those that serve only the present when the day is past.
     """
     lines = []
     with client.attached():
-        for name, (table, kind, symbol) in CALLS.items():
-            if not ROUTES[name].open(day, client.today()):
+        for name, (table, kind, symbol) in TEST_CALLS.items():
+            if not ENDPOINTS[name].available(day, client.today()):
                 continue
-            lines.append({"function": name, **_call(name, table, kind, symbol, settings, client, day)})
+            code = settings.code(name, symbol)
+            start = day - pd.Timedelta(days=LOOKBACK_DAYS[table])
+            stored = empty_table(table)
+            request = FetchRequest(kind, (symbol,), {symbol: code}, start, day, stored)
+            lines.append({"function": name, **_call(name, table, request, client)})
     return pd.DataFrame(lines, columns=["function", "verdict", "rows", "last", "detail"])
 
 
-def _call(name, table, kind, symbol, settings, client, day) -> dict:
-    base = typed(table, pd.DataFrame(columns=list(TABLES[table])))
-    start = day - pd.Timedelta(days=DAYS[table])
-    want = Want(kind, (symbol,), {symbol: settings.code(name, symbol)}, start, day, base)
+def _call(name: str, table: str, request: FetchRequest, client: Client) -> dict:
+    """Return verdict, rows, last day and detail of one call."""
     try:
-        rows = ask(name, ROUTES[name].function, want, client)[table]
+        response = call_provider(name, ENDPOINTS[name].function, request, client)
     except SuiteError as error:
-        return {"verdict": "fails", "rows": 0, "last": "", "detail": blacken(error.message)}
-    rows = typed(table, rows)
-    wrong = faults(table, kind, rows, base, Sessions.load()).get(symbol, []) if len(rows) else ["no rows"]
-    last = f"{rows[KNOWN_ON[table]].max():%Y-%m-%d}" if len(rows) else ""
-    return {"verdict": "refused" if wrong else "answers", "rows": len(rows), "last": last, "detail": "; ".join(wrong)}
+        return {"verdict": "fails", "rows": 0, "last": "", "detail": redact(error.message)}
+    rows = cast_to_schema(table, response[table])
+    if not len(rows):
+        return {"verdict": "rejected", "rows": 0, "last": "", "detail": "no rows"}
+    found = find_faults(table, request.kind, rows, request.stored, Sessions.load())
+    faults = found.get(request.symbol, [])
+    return {
+        "verdict": "rejected" if faults else "responds",
+        "rows": len(rows),
+        "last": f"{rows[KNOWN_ON[table]].max():%Y-%m-%d}",
+        "detail": "; ".join(faults),
+    }

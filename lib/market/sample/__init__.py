@@ -1,4 +1,4 @@
-"""A synthetic market, made on the spot: what the suite runs on when there is no other."""
+"""Synthetic market, generated on demand: the default source of the suite."""
 
 from lib.market.sample.source import SampleSource
 

@@ -1,29 +1,28 @@
-"""The sample as a source: what the store takes in when there is no other market."""
+"""Synthetic market as a source for the store."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import exchange_calendars
 import numpy as np
 import pandas as pd
 
-from lib.market import universe
+from lib.market.catalogue import read_catalogue, split_symbols
 from lib.market.fingerprint import file_fingerprint, fingerprint
 from lib.market.sample import macro, stocks, valuations
-from lib.market.sample.baskets import Basket, Baskets
-from lib.market.sample.catalogue import catalogue, symbols_of
-from lib.market.sample.effects import NONE, PLANTED
+from lib.market.sample.dates import sessions
+from lib.market.sample.effects import NO_EFFECTS, PLANTED
 from lib.market.sample.funds import Funds
-from lib.market.sample.grid import sessions
+from lib.market.sample.indices import IndexBuilder, SyntheticIndex
 from lib.market.sample.world import World
-from lib.market.schema import GLOBAL_KINDS, TABLES, Batch
+from lib.market.schema import BAR, GLOBAL_KINDS, Batch, cast_to_schema
+from lib.market.universe import UNIVERSE_FOLDER
 
-FIELDS = ("open", "high", "low", "close", "volume", "amount")
-BASKET_KINDS = ("sector", "theme", "broad_index")
+INDEX_KINDS = ("sector", "theme", "broad_index")
 
 
 class SampleSource:
@@ -34,37 +33,45 @@ class SampleSource:
     effects : bool
         Plant the effects of ``lib.market.sample.effects``; False gives the null sample.
     seed : int
-        Draws another market.
+        Another seed gives another market.
     folder : path
-        The universe lists whose symbols it holds.
+        The universe lists whose symbols the market contains.
     """
 
     synthetic = True
 
-    def __init__(self, effects: bool = True, seed: int = 20250613, folder: Path = universe.FOLDER):
-        self.effects = PLANTED if effects else NONE
-        self.seed, self.folder = seed, Path(folder)
+    def __init__(self, effects: bool = True, seed: int = 20250613, folder: Path = UNIVERSE_FOLDER):
+        self.effects = PLANTED if effects else NO_EFFECTS
+        self.seed = seed
+        self.folder = Path(folder)
         self.name = "sample" if effects else "sample-null"
-        null = {"en": "", "zh": ""} if effects else {"en": " without effects", "zh": "(无效应)"}
-        self.label = {"en": f"synthetic sample{null['en']}", "zh": f"合成样本数据{null['zh']}"}
+        self.label = {"en": "synthetic sample", "zh": "合成样本数据"}
+        if not effects:
+            self.label = {"en": "synthetic sample without effects", "zh": "合成样本数据(无效应)"}
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the batches, instruments first; nothing is generated before the first one is loaded."""
-        loads: list[tuple[str, str | None, Callable[[], pd.DataFrame]]] = [("instruments", None, self._instruments)]
-        loads.append(("bars", "stock", self._stock_bars))
-        loads += [("bars", kind, lambda kind=kind: self._basket_bars(kind)) for kind in BASKET_KINDS]
-        loads.append(("bars", "etf", self._fund_bars))
-        loads += [("bars", kind, lambda kind=kind: self._global_bars(kind)) for kind in GLOBAL_KINDS]
-        loads += [("valuation", None, self._valuations), ("constituents", None, self._constituents)]
-        loads.append(("macro", None, lambda: macro.releases(self.seed)))
-        for table, kind, load in loads:
+        """Yield the batches, instruments first; each is generated when it is loaded."""
+        loaders: list[tuple[str, str | None, Callable[[], pd.DataFrame]]] = [
+            ("instruments", None, self._instruments),
+            ("bars", "stock", self._stock_bars),
+            *(("bars", kind, partial(self._index_bars, kind)) for kind in INDEX_KINDS),
+            ("bars", "etf", self._fund_bars),
+            *(("bars", kind, partial(self._global_bars, kind)) for kind in GLOBAL_KINDS),
+            ("valuation", None, self._valuations),
+            ("constituents", None, self._constituents),
+            ("macro", None, partial(macro.releases, self.seed)),
+        ]
+        for table, kind, load in loaders:
             file = f"{self.name}/{table}" + (f"/{kind}" if kind else "")
-            yield Batch(table, file, fingerprint(self._origin, file), lambda t=table, f=load: _typed(t, f()), kind)
+            content = fingerprint(self._origin, file)
+            yield Batch(table, file, content, partial(_load, table, load), kind)
 
     @cached_property
     def _origin(self) -> str:
-        """Return what the rows depend on: code, facts, universe lists, calendar, seed and effects."""
-        files = sorted(Path(__file__).parent.glob("*.py")) + sorted(Path(__file__).parent.glob("*.csv"))
+        """Return the fingerprint of code, facts, universe lists, calendar, seed and effects."""
+        folder = Path(__file__).parent
+        files = sorted(folder.glob("*.py")) + sorted(folder.glob("*.csv"))
+        files += [folder.parent / name for name in ("catalogue.py", "instruments.csv", "symbols.py")]
         lists = sorted(self.folder.glob("*.csv"))
         contents = [file_fingerprint(file) for file in files + lists]
         versions = [exchange_calendars.__version__, np.__version__, sys.platform]
@@ -72,13 +79,14 @@ class SampleSource:
 
     @cached_property
     def _catalogue(self) -> pd.DataFrame:
-        return catalogue(self.folder)
+        return read_catalogue(self.folder)
 
     @cached_property
     def _world(self) -> World:
         world = World(self.effects, self.seed)
-        for row in self._catalogue[self._catalogue["kind"].isin(GLOBAL_KINDS)].itertuples(index=False):
-            world.adopt(row.symbol, row.kind, f"{row.name} {row.name_en}")
+        is_global = self._catalogue["kind"].isin(GLOBAL_KINDS)
+        for row in self._catalogue[is_global].itertuples(index=False):
+            world.add_default_asset(row.symbol, row.kind, f"{row.name} {row.name_en}")
         return world
 
     @cached_property
@@ -86,14 +94,14 @@ class SampleSource:
         return stocks.build(self._world, self.effects, self.seed)
 
     @cached_property
-    def _builder(self) -> Baskets:
-        return Baskets(self._stocks, self.seed)
+    def _builder(self) -> IndexBuilder:
+        return IndexBuilder(self._stocks, self.seed)
 
     @cached_property
-    def _baskets(self) -> dict[str, Basket]:
-        rows = self._catalogue[self._catalogue["kind"].isin(BASKET_KINDS)]
+    def _indices(self) -> dict[str, SyntheticIndex]:
+        rows = self._catalogue[self._catalogue["kind"].isin(INDEX_KINDS)]
         return {
-            row.symbol: self._builder.build(row.symbol, row.name, row.group, symbols_of(row.sectors))
+            row.symbol: self._builder.build(row.symbol, row.name, row.group, split_symbols(row.sectors))
             for row in rows.itertuples(index=False)
         }
 
@@ -101,45 +109,36 @@ class SampleSource:
         return self._catalogue.loc[self._catalogue["kind"] == kind, "symbol"].tolist()
 
     def _instruments(self) -> pd.DataFrame:
-        table = self._stocks.table
-        listed = pd.DataFrame(
-            {
-                "symbol": table["symbol"],
-                "name": table["name"],
-                "name_en": table["name_en"],
-                "kind": "stock",
-                "group": table["sw1"],
-                "note": "synthetic; board " + table["board"],
-            }
-        )
+        """Return stocks and catalogue with the columns of the table ``instruments``."""
+        columns = ["symbol", "name", "name_en", "board", "sw1"]
+        shares = self._stocks.table[columns].rename(columns={"sw1": "group"})
+        shares = shares.assign(kind="stock", note="synthetic; board " + shares["board"])
         others = self._catalogue.drop(columns=["tracks", "sectors"])
         notes = np.where(others["kind"] == "yield", "synthetic; percent", "synthetic")
-        frame = pd.concat([listed, others.assign(note=notes)], ignore_index=True)
-        return frame.assign(first_date=pd.NaT, last_date=sessions()[-1])
+        listed = pd.concat([shares, others.assign(note=notes)], ignore_index=True)
+        return listed.assign(first_date=pd.NaT, last_date=sessions()[-1])
 
     def _stock_bars(self) -> pd.DataFrame:
-        made = self._stocks
-        kept = ~np.isnan(made.close.T)
-        column, row = np.nonzero(kept)
-        values = {field: getattr(made, field).T[kept] for field in FIELDS}
-        return _bars(made.table["symbol"].tolist(), column, sessions()[row], values)
+        generated = self._stocks
+        has_bar = ~np.isnan(generated.close.T)
+        column, row = np.nonzero(has_bar)
+        values = {field: getattr(generated, field).T[has_bar] for field in BAR}
+        return _bars(generated.table["symbol"].tolist(), column, sessions()[row], values)
 
-    def _basket_bars(self, kind: str) -> pd.DataFrame:
+    def _index_bars(self, kind: str) -> pd.DataFrame:
         symbols = self._of_kind(kind)
         # amounts are sums of fen: the errors of summing must not show in the last digits
-        digits = {"volume": 0, "amount": 2}
-        values = {
-            field: np.concatenate(
-                [np.round(self._baskets[symbol].bars[field], digits.get(field, 6)) for symbol in symbols]
-            )
-            for field in FIELDS
-        }
+        decimals = dict.fromkeys(BAR, 6) | {"volume": 0, "amount": 2}
+        values = {}
+        for field in BAR:
+            arrays = [self._indices[symbol].bars[field] for symbol in symbols]
+            values[field] = np.round(np.concatenate(arrays), decimals[field])
         column = np.repeat(np.arange(len(symbols)), len(sessions()))
         return _bars(symbols, column, np.tile(sessions(), len(symbols)), values)
 
     def _fund_bars(self) -> pd.DataFrame:
         themes = set(self._of_kind("theme"))
-        indices = {symbol: basket.bars for symbol, basket in self._baskets.items()}
+        indices = {symbol: index.bars for symbol, index in self._indices.items()}
         funds = Funds(self._world, self._builder, indices, self.seed)
         rows = self._catalogue[self._catalogue["kind"] == "etf"].itertuples(index=False)
         frames = [funds.bars(row.symbol, row.name, row.tracks, young=row.tracks in themes) for row in rows]
@@ -149,24 +148,22 @@ class SampleSource:
         return self._world.frames(self._of_kind(kind))
 
     def _valuations(self) -> pd.DataFrame:
-        symbols = [symbol for symbol in self._baskets if symbol not in set(self._of_kind("theme"))]
+        symbols = [symbol for symbol in self._indices if symbol not in set(self._of_kind("theme"))]
         parts = self._catalogue.loc[self._catalogue["group"] == "citic2", "symbol"].tolist()
         frames = [
-            valuations.valuation(symbol, self._baskets[symbol].bars["close"], self.seed) for symbol in symbols + parts
+            valuations.valuation(symbol, self._indices[symbol].bars["close"], self.seed) for symbol in symbols + parts
         ]
         return pd.concat(frames, ignore_index=True)
 
     def _constituents(self) -> pd.DataFrame:
-        frames = [basket.weights.assign(index_symbol=symbol) for symbol, basket in self._baskets.items()]
+        frames = [index.weights.assign(index_symbol=symbol) for symbol, index in self._indices.items()]
         return pd.concat(frames, ignore_index=True)
+
+
+def _load(table: str, load: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    return cast_to_schema(table, load())
 
 
 def _bars(symbols: list[str], column: np.ndarray, dates, values: dict[str, np.ndarray]) -> pd.DataFrame:
     names = pd.Categorical.from_codes(column, categories=symbols)
     return pd.DataFrame({"symbol": names.astype("str"), "date": dates, **values})
-
-
-def _typed(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of a table in their order and types."""
-    types = {"text": "str", "date": "datetime64[ns]", "time": "datetime64[ns]", "number": "float64"}
-    return frame[list(TABLES[table])].astype({column: types[kind] for column, kind in TABLES[table].items()})

@@ -38,30 +38,46 @@ class Factor:
     vif: float
 
 
-def admit(candidates: list[Candidate], window: Window, settings: Settings) -> list[Factor]:
+@dataclass(frozen=True)
+class Admission:
+    """What a mining's candidates came to.
+
+    Attributes
+    ----------
+    factors : list of Factor
+        Possibly empty.
+    examined, passed : int
+        Candidates looked at, and those of them that reach both bars, before collinearity is looked at.
+    """
+
+    factors: list[Factor]
+    examined: int
+    passed: int
+
+
+def admit(candidates: list[Candidate], window: Window, settings: Settings) -> Admission:
     """Choose factors greedily, the strongest of training and validation together first.
 
-    A candidate is looked at if its training rank IC reaches ``min_train_ic`` and its validation rank IC
-    ``min_validation_ic`` in the same direction. It enters if its absolute mean cross-sectional rank correlation with
-    every factor already in is at most ``max_correlation`` and no factor's variance inflation, the diagonal of the
-    inverse of the factors' mean cross-sectional correlation matrix, rises above ``max_vif``.
-
-    Returns
-    -------
-    list of Factor
-        Possibly empty.
+    A candidate passes if its training rank IC reaches ``min_train_t`` standard errors of the training weeks and its
+    validation rank IC ``min_validation_t`` of the validation weeks in the same direction. It enters if its absolute
+    mean cross-sectional rank correlation with every factor already in is at most ``max_correlation`` and no factor's
+    variance inflation, the diagonal of the inverse of the factors' mean cross-sectional correlation matrix, rises
+    above ``max_vif``.
     """
     evaluator = Evaluator(list(window.inputs.values.values()))
     rows = np.concatenate([window.training.rows, window.validation.rows])
+    least_training = settings.min_train_t * window.training.null_error
+    least_validation = settings.min_validation_t * window.validation.null_error
     shortlist = []
-    for candidate in candidates[:SHORTLIST]:
+    examined = candidates[:SHORTLIST]
+    for candidate in examined:
         training = candidate.training
-        if abs(training.ic) < settings.min_train_ic:
+        if abs(training.ic) < least_training:
             break
         value = evaluator(candidate.tree)
         validation = measure(value, window.validation, settings.min_coverage)
         sign = 1 if training.ic > 0 else -1
-        if sign * validation.ic >= settings.min_validation_ic and validation.ic != 0:
+        if sign * validation.ic >= least_validation and validation.ic != 0:
             shortlist.append((abs(training.ic) + abs(validation.ic), sign, candidate, validation, value[rows]))
     # a stable sort: equals stay in the order of training
     shortlist.sort(key=lambda entry: -entry[0])
@@ -82,7 +98,7 @@ def admit(candidates: list[Candidate], window: Window, settings: Settings) -> li
             continue
         profiles = trial
         factors.append(Factor(candidate.tree, sign, candidate.training, validation, float(inflation[-1])))
-    return factors
+    return Admission(factors, len(examined), len(shortlist))
 
 
 def _profile(value: np.ndarray) -> np.ndarray:

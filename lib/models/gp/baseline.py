@@ -10,7 +10,7 @@ from gplearn.fitness import _Fitness
 from gplearn.functions import _Function
 from gplearn.genetic import SymbolicTransformer
 
-from lib.models.gp.inputs import forward_returns
+from lib.models.forecast_evaluation import forward_returns
 from lib.models.gp.mining import Window
 from lib.models.gp.objectives import measure
 from lib.models.gp.operators import Operator, operator_set

@@ -1,4 +1,4 @@
-"""Composite scores: the equal-weight mean of the admitted factors' signed cross-sectional ranks, over all seeds."""
+"""Composite scores: the mean of all libraries so far, each the mean of its factors' signed ranks, over all seeds."""
 
 from __future__ import annotations
 
@@ -7,90 +7,110 @@ import pandas as pd
 
 from lib.market.panel import Panel
 from lib.models.gp.evaluation import Evaluator
-from lib.models.gp.inputs import Inputs, factor_inputs
+from lib.models.gp.inputs import RECIPES, Inputs, factor_inputs
 from lib.models.gp.kernels_cross import cs_rank
 from lib.models.gp.library import Library
 from lib.models.gp.objectives import TOP
-from lib.models.gp.programs import from_text, lookback
+from lib.models.gp.programs import Tree, from_text, lookback
 
 #: share of a library's factors that must have a value for a symbol to be scored
 MIN_FACTORS = 0.5
 
 
-def rotation_scores(panel: Panel | Inputs, libraries: list[Library], by_seed: bool = False):
-    """Score every symbol on every session with the libraries known by then.
+def rotation_scores(panel: Panel | Inputs, libraries: list[Library], by_seed: bool = False, since=None):
+    """Score every symbol on every session with all libraries known by then.
 
-    A library scores from the session it was mined on until the next one of its seed takes over, so the scores of a
-    session never depend on later data: any row of the result can be used, month ends as well as week ends.
+    A library scores from the session it was mined on, and goes on when later ones join it: one quarter's library is
+    noise, and their mean averages it away. The scores of a session never depend on later data: any row of the result
+    can be used, month ends as well as week ends.
 
     Parameters
     ----------
     panel : Panel or Inputs
-        The history the libraries were mined on, or a longer one.
+        The history the libraries were mined on, or that of other symbols with the same fields.
     libraries : list of Library
         From ``walk_forward``, or read with ``load_libraries``; several seeds per date are averaged.
     by_seed : bool
         Return one frame per seed instead of their mean.
+    since : date, optional
+        Sessions before it are not needed and stay NaN.
 
     Returns
     -------
     DataFrame, (T, N), or dict of int to DataFrame
-        Mean of the factors' signed ranks, centred: -0.5 worst, 0.5 best. NaN before the first library, on sessions
-        without data, for symbols that fewer than half of the factors can score, and while a library is empty. Seeds
-        are averaged with equal weight over those that have a view.
+        The equal-weight mean over a seed's libraries of their factors' mean signed rank, centred: -0.5 worst, 0.5
+        best. NaN before the first library, on sessions without data, and for symbols that no library can score; a
+        library scores a symbol if at least half of its factors have a value. Factors of an input that the panel lacks
+        are left out, see ``missing_inputs``. Seeds are averaged with equal weight over those that have a view.
 
     Raises
     ------
     ModelError
-        A formula with an operator or input that is not there.
+        A formula with an operator or input that does not exist.
     """
     dates = panel.dates
     inputs = factor_inputs(panel) if isinstance(panel, Panel) else panel
+    begin = 0 if since is None else int(inputs.dates.searchsorted(pd.Timestamp(since)))
     seeds = sorted({library.seed for library in libraries})
-    scores = {seed: np.full(inputs.close.shape, np.nan) for seed in seeds}
-    for first, stop, group in _reigns(inputs.dates, libraries):
-        trees = {
-            (library.seed, place): (from_text(entry.formula, inputs.names, library.file_name), entry.sign)
-            for library in group
-            for place, entry in enumerate(library.entries)
-        }
-        if not trees:
-            continue
-        # a start that depends on the formulas only keeps the values of a session the same in every longer history
-        start = max(first - max(lookback(tree) for tree, _ in trees.values()), 0)
-        cut = inputs.rows(start, stop)
-        evaluator = Evaluator(list(cut.values.values()))
-        ranks = np.empty(cut.close.shape)
-        for library in group:
-            total, valid = np.zeros((stop - first, len(inputs.symbols))), np.zeros((stop - first, len(inputs.symbols)))
-            for place in range(len(library.entries)):
-                tree, sign = trees[library.seed, place]
-                cs_rank(evaluator(tree), ranks)
-                signed = sign * (ranks[first - start :] - 0.5)
-                valid += np.isfinite(signed)
-                total += np.nan_to_num(signed)
-            enough = valid >= max(MIN_FACTORS * len(library.entries), 1)
-            scores[library.seed][first:stop] = np.where(enough, total / np.maximum(valid, 1), np.nan)
-    frames = {
-        seed: pd.DataFrame(values, index=inputs.dates, columns=inputs.symbols).reindex(dates)
-        for seed, values in scores.items()
-    }
+    total = {seed: np.zeros(inputs.close.shape) for seed in seeds}
+    count = {seed: np.zeros(inputs.close.shape) for seed in seeds}
+    for mined_on in sorted({library.mined_on for library in libraries}):
+        group = [library for library in libraries if library.mined_on == mined_on]
+        first = max(int(inputs.dates.searchsorted(mined_on)), begin)
+        for seed, score in _library_scores(inputs, group, first):
+            known = np.isfinite(score)
+            total[seed][first:] += np.where(known, score, 0.0)
+            count[seed][first:] += known
+    frames = {}
+    for seed in seeds:
+        mean = np.where(count[seed] > 0, total[seed] / np.maximum(count[seed], 1), np.nan)
+        frames[seed] = pd.DataFrame(mean, index=inputs.dates, columns=inputs.symbols).reindex(dates)
     return frames if by_seed else average(frames)
 
 
-def _reigns(dates: pd.DatetimeIndex, libraries: list[Library]):
-    """Yield the rows between two dates of renewal and the libraries in force there."""
-    renewals = sorted({library.mined_on for library in libraries})
-    for position, renewal in enumerate(renewals):
-        first = int(dates.searchsorted(renewal))
-        following = renewals[position + 1] if position + 1 < len(renewals) else None
-        stop = len(dates) if following is None else int(dates.searchsorted(following))
-        if stop > first:
-            in_force = {}
-            for library in sorted(libraries, key=lambda library: library.mined_on):
-                if library.mined_on <= renewal:
-                    in_force[library.seed] = library
-            yield first, stop, [in_force[seed] for seed in sorted(in_force)]
+def _library_scores(inputs: Inputs, group: list[Library], first: int):
+    """Yield the seed and the scores from row ``first`` on, (T - first, N), of each library of one quarter end."""
+    trees = {library.seed: _usable_trees(inputs, library) for library in group}
+    every = [tree for entries in trees.values() for tree, _ in entries]
+    if not every or first >= len(inputs.dates):
+        return
+    # a start that depends on the formulas only keeps the values of a session the same in every longer history
+    start = max(first - max(map(lookback, every)), 0)
+    cut = inputs.rows(start, len(inputs.dates))
+    evaluator = Evaluator(list(cut.values.values()))
+    ranks = np.empty(cut.close[first - start :].shape)
+    for seed, entries in trees.items():
+        if not entries:
+            continue
+        total, valid = np.zeros(ranks.shape), np.zeros(ranks.shape)
+        for tree, sign in entries:
+            cs_rank(evaluator(tree)[first - start :], ranks)
+            known = np.isfinite(ranks)
+            valid += known
+            total += np.where(known, sign * (ranks - 0.5), 0.0)
+        enough = valid >= max(MIN_FACTORS * len(entries), 1)
+        yield seed, np.where(enough, total / np.maximum(valid, 1), np.nan)
+
+
+def _usable_trees(inputs: Inputs, library: Library) -> list[tuple[Tree, int]]:
+    """Return the formulas whose inputs are all there, and their signs."""
+    return [
+        (from_text(entry.formula, inputs.names, library.file_name), entry.sign)
+        for entry in library.entries
+        if _needed(entry.formula, library.file_name) <= set(inputs.names)
+    ]
+
+
+def _needed(formula: str, file=None) -> set[str]:
+    """Return the inputs of a formula."""
+    names = list(RECIPES)
+    return {names[node] for node in from_text(formula, names, file) if isinstance(node, int)}
+
+
+def missing_inputs(inputs: Inputs, libraries: list[Library]) -> tuple[list[str], int]:
+    """Return the inputs that formulas need and the scored panel lacks, and how many factors are left out for it."""
+    lacking = [_needed(entry.formula) - set(inputs.names) for library in libraries for entry in library.entries]
+    return sorted(set().union(*lacking)), sum(map(bool, lacking))
 
 
 def average(frames: dict[int, pd.DataFrame]) -> pd.DataFrame:

@@ -10,15 +10,17 @@ import pandas as pd
 from lib.market.errors import ModelError
 from lib.market.panel import Panel
 from lib.models.gp.operators import OPERATORS
+from lib.models.gp.settings import MIN_SYMBOLS
+from lib.models.gp.slow_inputs import SLOW_RECIPES
 
 #: sessions of the rolling z-scores
 SCORE_WINDOW = 60
-#: fewer symbols make a rank correlation of a week noise
-MIN_SYMBOLS = 15
 #: fewer sessions make a training window noise
 MIN_SESSIONS = 250
 #: ratios of valuation, which some sources tell once a month
 RATIOS = ("pe_ttm", "pb")
+#: fields of a bar besides its close
+BAR_FIELDS = ("open", "high", "low", "volume")
 #: sessions over which the last ratio is rolled forward with the price
 CARRIED = 30
 
@@ -39,6 +41,9 @@ class Inputs:
         Input -> why it is not there.
     carried : dict of str to float
         Ratio -> share of its values that were rolled forward with the price, of the ratios that are told at all.
+    full_bars : bool array, (T,)
+        Sessions on which every bar field that the history has had so far is known for at least half of the symbols
+        that have a close; False where a source goes on with closes only.
     """
 
     dates: pd.DatetimeIndex
@@ -47,6 +52,7 @@ class Inputs:
     close: np.ndarray
     dropped: dict[str, str]
     carried: dict[str, float]
+    full_bars: np.ndarray
 
     @property
     def names(self) -> list[str]:
@@ -56,7 +62,13 @@ class Inputs:
     def rows(self, first: int, stop: int) -> Inputs:
         """Return sessions ``first`` to ``stop - 1``."""
         values = {name: np.ascontiguousarray(panel[first:stop]) for name, panel in self.values.items()}
-        return replace(self, dates=self.dates[first:stop], values=values, close=self.close[first:stop])
+        return replace(
+            self,
+            dates=self.dates[first:stop],
+            values=values,
+            close=self.close[first:stop],
+            full_bars=self.full_bars[first:stop],
+        )
 
 
 def factor_inputs(panel: Panel) -> Inputs:
@@ -71,11 +83,12 @@ def factor_inputs(panel: Panel) -> Inputs:
     Returns
     -------
     Inputs
-        Shares of the close, ratios to the mean volume and 60-session z-scores. A session on which fewer than half of
-        the symbols listed by then traded is left out, so that returns span the hole; cells without a trade and prices
-        or volumes that are not positive are NaN. An input whose field is missing altogether is dropped with the
-        reason, never filled. A ratio that is told on some sessions only is rolled forward with the price for up to
-        ``CARRIED`` sessions: what a share earns and owns changes with the next report, what it costs every day.
+        Shares of the close, ratios to the mean volume, 60-session z-scores and the inputs of ``slow_inputs``. A
+        session on which fewer than half of the symbols listed by then traded is left out, so that returns span the
+        hole; cells without a trade and prices or volumes that are not positive are NaN. An input whose field is
+        missing altogether is dropped with the reason, never filled. A ratio that is reported on some sessions only is
+        rolled forward with the price for up to ``CARRIED`` sessions: what a share earns and owns changes with the next
+        report, what it costs every day.
 
     Raises
     ------
@@ -114,7 +127,18 @@ def factor_inputs(panel: Panel) -> Inputs:
         else:
             panel_ = make(*(fields[field] for field in needs))
             values[name] = np.ascontiguousarray(np.where(np.isfinite(panel_), panel_, np.nan))
-    return Inputs(panel.dates[kept], panel.symbols, values, close, dropped, carried)
+    return Inputs(panel.dates[kept], panel.symbols, values, close, dropped, carried, _full_bars(fields))
+
+
+def _full_bars(fields: dict[str, np.ndarray]) -> np.ndarray:
+    known = {name: np.isfinite(fields[name]) for name in ("close", *BAR_FIELDS) if name in fields}
+    listed = known.pop("close").sum(axis=1)
+    full = np.ones(len(listed), bool)
+    for cells in known.values():
+        # a field counts from its first value on: one that a source adds later says nothing about earlier sessions
+        begun = np.logical_or.accumulate(cells.any(axis=1))
+        full &= ~begun | (cells.sum(axis=1) >= 0.5 * listed)
+    return full
 
 
 def rolled_forward(ratio: np.ndarray, close: np.ndarray, sessions: int = CARRIED) -> np.ndarray:
@@ -184,6 +208,7 @@ RECIPES = {
     "volume_mean_60_z": (("volume",), lambda volume: _score(_mean(volume, 60))),
     "earnings_yield_z": (("pe_ttm",), lambda ratio: _score(_yield(ratio))),
     "book_yield_z": (("pb",), lambda ratio: _score(_yield(ratio))),
+    **SLOW_RECIPES,
 }
 
 
@@ -205,14 +230,6 @@ def quarter_ends(dates: pd.DatetimeIndex) -> np.ndarray:
         following = dates[-1] + pd.offsets.BDay()
         last[-1] = following.to_period("Q") != quarter[-1]
     return np.flatnonzero(last)
-
-
-def forward_returns(close: np.ndarray, horizon: int) -> np.ndarray:
-    """Return the labels: close(t+1+h) / close(t+1) - 1, (T, N), for a score known after close(t); NaN at the end."""
-    labels = np.full(close.shape, np.nan)
-    if len(close) > horizon + 1:
-        labels[: -(horizon + 1)] = close[horizon + 1 :] / close[1:-horizon] - 1
-    return labels
 
 
 def join_panels(prices: Panel, valuation: Panel) -> Panel:

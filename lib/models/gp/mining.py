@@ -9,13 +9,15 @@ import pandas as pd
 from numpy.random import RandomState
 
 from lib.market.errors import ModelError
+from lib.models.forecast_evaluation import forward_returns
 from lib.models.gp.evaluation import Evaluator
-from lib.models.gp.inputs import MIN_SESSIONS, MIN_SYMBOLS, Inputs, forward_returns, week_ends
+from lib.models.gp.inputs import MIN_SESSIONS, Inputs, week_ends
 from lib.models.gp.objectives import MIN_SHARE, Objectives, Target, coverage, measure
 from lib.models.gp.operators import operator_set
 from lib.models.gp.programs import Grammar, Tree
 from lib.models.gp.selection import survivors
-from lib.models.gp.settings import Settings
+from lib.models.gp.settings import MIN_SYMBOLS, Settings
+from lib.models.gp.slow_inputs import SLOWEST
 
 #: sessions before the window that rolling operators may look back to
 WARM_UP = 120
@@ -59,6 +61,48 @@ class Candidate:
     training: Objectives
 
 
+def window_bounds(inputs: Inputs, end: int, settings: Settings) -> tuple[int, int]:
+    """Return the first row that the formulas of a window may look at, and its first training row.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    end : int
+        Row of the quarter's last session; later rows are not looked at.
+    settings : Settings
+        ``window`` sessions at most. The first 250 sessions of the history are the warm-up of the slow inputs, if half
+        a window and 250 sessions are left after them; in a shorter history the window starts with the 60-session
+        z-scores, and slow inputs that do not cover it are left out.
+
+    Raises
+    ------
+    ModelError
+        Fewer than 15 symbols or 250 sessions.
+    """
+    stop = end + 1
+    start = max(stop - settings.window - WARM_UP, 0)
+    day = f"{inputs.dates[end]:%Y-%m-%d}"
+    listed = np.isfinite(inputs.close[start:stop]).sum(axis=1)
+    if listed[-1] < MIN_SYMBOLS:
+        raise ModelError(
+            f"only {listed[-1]} sectors have a close",
+            date=day,
+            remedy=f"choose a universe with at least {MIN_SYMBOLS} sectors, or an earlier date",
+        )
+    scores = inputs.values["close_z"][start:stop]
+    scored = np.isfinite(scores).sum(axis=1) >= np.maximum(MIN_SHARE * listed, MIN_SYMBOLS)
+    usable = start + int(np.argmax(scored)) if scored.any() else stop
+    warm = SLOWEST if stop - SLOWEST >= max(settings.window / 2, MIN_SESSIONS) else 0
+    first = max(stop - settings.window, usable, warm)
+    if stop - first < MIN_SESSIONS:
+        raise ModelError(
+            f"the window ending here has {stop - first} sessions",
+            date=day,
+            remedy=f"mining needs {MIN_SESSIONS} after the inputs' warm-up: start later or load more history",
+        )
+    return start, first
+
+
 def window_at(inputs: Inputs, end: int, settings: Settings, shuffle: int | None = None) -> Window:
     """Cut the window of sessions that ends with row ``end``.
 
@@ -75,29 +119,12 @@ def window_at(inputs: Inputs, end: int, settings: Settings, shuffle: int | None 
     Raises
     ------
     ModelError
-        Fewer than 15 symbols or 250 sessions, or no input that varies.
+        As ``window_bounds``, or no input that varies.
     """
-    stop = end + 1
-    start = max(stop - settings.window - WARM_UP, 0)
-    cut = inputs.rows(start, stop)
-    day = f"{inputs.dates[end]:%Y-%m-%d}"
+    start, first = window_bounds(inputs, end, settings)
+    cut = inputs.rows(start, end + 1)
+    first -= start
     listed = np.isfinite(cut.close).sum(axis=1)
-    if listed[-1] < MIN_SYMBOLS:
-        raise ModelError(
-            f"only {listed[-1]} sectors have a close",
-            date=day,
-            remedy=f"choose a universe with at least {MIN_SYMBOLS} sectors, or an earlier date",
-        )
-    scored = np.isfinite(cut.values["close_z"]).sum(axis=1) >= np.maximum(MIN_SHARE * listed, MIN_SYMBOLS)
-    usable = int(np.argmax(scored)) if scored.any() else len(scored)
-    first = max(len(cut.dates) - settings.window, usable)
-    sessions = len(cut.dates) - first
-    if sessions < MIN_SESSIONS:
-        raise ModelError(
-            f"the window ending here has {sessions} sessions",
-            date=day,
-            remedy=f"mining needs {MIN_SESSIONS} after the inputs' warm-up: start later or load more history",
-        )
     labels = forward_returns(cut.close, settings.horizon)
     if shuffle is not None:
         labels = labels[:, RandomState(shuffle).permutation(labels.shape[1])]
@@ -120,7 +147,7 @@ def window_at(inputs: Inputs, end: int, settings: Settings, shuffle: int | None 
     if not kept:
         raise ModelError(
             "no input varies over this window",
-            date=day,
+            date=f"{inputs.dates[end]:%Y-%m-%d}",
             remedy="check the sector prices: constant or missing series cannot be mined",
         )
     cut = replace(cut, values=kept)

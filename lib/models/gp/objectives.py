@@ -26,7 +26,7 @@ class Objectives:
     ic : float
         Mean rank IC, signed; weeks on which the factor has no value count as zero.
     icir : float
-        Annualised ratio of the weekly rank IC's mean to its standard deviation.
+        Ratio of the weekly rank IC's mean to its standard deviation, per week.
     ndcg : float
         Mean NDCG@5 of the long side: highest values for a positive ``ic``, lowest for a negative one.
     coverage : float
@@ -192,6 +192,19 @@ class Target:
         """Ranks of the labels, computed once for all factors."""
         return rank_labels(self.labels, DISCOUNTS)
 
+    @cached_property
+    def null_error(self) -> float:
+        r"""Standard error of the mean rank IC of a factor without information; infinite without weeks.
+
+        .. math:: \frac1W \sqrt{\sum_w \frac{1}{n_w - 1}}
+
+        for ranks that are independent across symbols and weeks, :math:`n_w` symbols in week :math:`w`. Sectors move
+        in groups and labels overlap, so real rank ICs scatter by more.
+        """
+        counts = np.isfinite(self.labels).sum(axis=1)
+        counts = counts[counts > 2]
+        return float(np.sqrt((1 / (counts - 1)).sum()) / len(counts)) if len(counts) else math.inf
+
 
 @njit(cache=True, error_model="numpy")
 def _measure(factor, labels, rows, ranked, cumulative):
@@ -200,7 +213,7 @@ def _measure(factor, labels, rows, ranked, cumulative):
     weekly_measures(factor, labels, rows, ranked, cumulative, ic, long, short)
     mean = ic.mean()
     spread = ic.std()
-    icir = mean / spread * math.sqrt(52.0) if spread > 0 else 0.0
+    icir = mean / spread if spread > 0 else 0.0
     return mean, icir, long.mean() if mean >= 0 else short.mean()
 
 
@@ -210,13 +223,3 @@ def measure(factor: np.ndarray, target: Target, min_coverage: float = 0.0) -> Ob
     if covered < min_coverage or not len(target.rows):
         return Objectives(0.0, 0.0, 0.0, covered)
     return Objectives(*_measure(factor, target.labels, target.rows, target.ranked, DISCOUNTS), covered)
-
-
-def rank_ic(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the rank IC of each row, (W,), NaN where scores or labels are missing or constant."""
-    scores, labels = np.ascontiguousarray(scores), np.ascontiguousarray(labels)
-    ic, long, short = np.empty((3, len(scores)))
-    rows = np.arange(len(scores))
-    weekly_measures(scores, labels, rows, rank_labels(labels, DISCOUNTS), DISCOUNTS, ic, long, short)
-    # a week that varies always has a gain
-    return np.where(long > 0, ic, np.nan)

@@ -6,15 +6,35 @@ from dataclasses import asdict, dataclass
 
 from lib.market.errors import ParameterError
 
+#: fewer symbols make a rank correlation of a week noise
+MIN_SYMBOLS = 15
+
 
 @dataclass(frozen=True)
 class Settings:
     """What decides a library of factors, next to the data and the code.
 
+    What a run chooses has no default here: it is set in ``params/03_gp_rotation.yaml``.
+
     Attributes
     ----------
     population, generations : int
         Programs per generation; generations, the random first one included.
+    window : int
+        Sessions a quarter's mining sees, validation tail and purges included.
+    validation : int
+        Sessions of the validation tail.
+    horizon : int
+        Sessions the label looks ahead, from the next close on.
+    min_train_t, min_validation_t : float
+        Least mean rank IC, in standard errors of the mean rank IC of a factor without information (see
+        ``objectives.Target.null_error``); the second in the direction of training.
+    max_correlation : float
+        Cap on the absolute mean cross-sectional correlation with every factor already admitted.
+    max_vif : float
+        Cap on the variance inflation of every admitted factor.
+    max_factors : int
+        Most factors of one library.
     init_depth : tuple of int
         Least and greatest depth of random trees.
     max_depth, max_length : int
@@ -25,26 +45,20 @@ class Settings:
         Contenders for each parent.
     parsimony : float
         Taken off both objectives per node.
-    window : int
-        Sessions a quarter's mining sees, validation tail and purges included.
-    validation : int
-        Sessions of the validation tail.
-    horizon : int
-        Sessions the label looks ahead, from the next close on.
     min_coverage : float
         Share of training days on which a factor must vary.
-    min_train_ic, min_validation_ic : float
-        Least mean rank IC, the second in the direction of training.
-    max_correlation : float
-        Cap on the absolute mean cross-sectional correlation with every factor already admitted.
-    max_vif : float
-        Cap on the variance inflation of every admitted factor.
-    max_factors : int
-        Most factors of one library.
     """
 
-    population: int = 1000
-    generations: int = 5
+    population: int
+    generations: int
+    window: int
+    validation: int
+    horizon: int
+    min_train_t: float
+    min_validation_t: float
+    max_correlation: float
+    max_vif: float
+    max_factors: int
     init_depth: tuple[int, int] = (1, 3)
     max_depth: int = 5
     max_length: int = 24
@@ -55,15 +69,7 @@ class Settings:
     p_point_replace: float = 0.15
     tournament: int = 2
     parsimony: float = 0.0003
-    window: int = 490
-    validation: int = 120
-    horizon: int = 20
     min_coverage: float = 0.8
-    min_train_ic: float = 0.03
-    min_validation_ic: float = 0.02
-    max_correlation: float = 0.7
-    max_vif: float = 5.0
-    max_factors: int = 20
 
     def __post_init__(self):
         # JSON and YAML bring lists
@@ -78,13 +84,16 @@ class Settings:
             "window": 250,
             "validation": 20,
             "horizon": 1,
+            "min_train_t": 0,
+            "min_validation_t": 0,
             "max_vif": 1,
             "max_factors": 1,
         }
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ParameterError(f"{name} is {getattr(self, name)}", remedy=f"{name} starts at {bound}")
-        shares = [name for name in self.__dataclass_fields__ if name.startswith(("p_", "min_"))] + ["max_correlation"]
+        shares = [name for name in self.__dataclass_fields__ if name.startswith("p_")]
+        shares += ["min_coverage", "max_correlation"]
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ParameterError(f"{name} is {getattr(self, name)}", remedy=f"{name} lies between 0 and 1")

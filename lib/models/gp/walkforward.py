@@ -14,21 +14,22 @@ from joblib import Parallel, delayed
 from lib.market.errors import ModelError
 from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
+from lib.models import forecast_evaluation
 from lib.models.gp.admission import admit
 from lib.models.gp.inputs import Inputs, factor_inputs, quarter_ends
 from lib.models.gp.library import Entry, Library, load_library
-from lib.models.gp.mining import mine, window_at
+from lib.models.gp.mining import mine, window_at, window_bounds
 from lib.models.gp.programs import to_text
 from lib.models.gp.settings import Settings
 
 #: modules of this package that do not change what a mining finds
-BYSTANDERS = ("__init__", "baseline", "composite", "library", "reading", "walkforward")
+BYSTANDERS = ("__init__", "baseline", "composite", "library", "null_study", "reading", "textbook", "walkforward")
 
 
 def walk_forward(
     panel: Panel | Inputs,
     settings: Settings,
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
+    seeds: tuple[int, ...],
     *,
     first: str | pd.Timestamp,
     families=None,
@@ -37,7 +38,7 @@ def walk_forward(
     cache_dir: str | Path | None = None,
     report: Callable[[str], None] | None = None,
 ) -> list[Library]:
-    """Mine a library at every completed quarter end from ``first`` on, for every seed.
+    """Mine a library at every quarter end that can be mined from ``first`` on, for every seed.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def walk_forward(
     settings : Settings
     seeds : tuple of int
     first : date
-        The quarter ends on or after it are mined.
+        The quarter ends on or after it are mined; see ``mining_ends``.
     families : iterable of str or None
         Operator families; None for all.
     shuffled : bool
@@ -67,23 +68,18 @@ def walk_forward(
     Raises
     ------
     ModelError
-        No quarter end lies in the range, or a window is too short; see ``window_at``.
+        As ``mining_ends`` and ``window_at``.
     """
     inputs = factor_inputs(panel) if isinstance(panel, Panel) else panel
-    ends = [end for end in quarter_ends(inputs.dates) if inputs.dates[end] >= pd.Timestamp(first)]
-    if not ends:
-        raise ModelError(
-            f"no quarter ends between {pd.Timestamp(first):%Y-%m-%d} and {inputs.dates[-1]:%Y-%m-%d}",
-            remedy="choose an earlier first date or load later data",
-        )
+    ends = mining_ends(inputs, settings, first)
     families = None if families is None else sorted(families)
     folder = None if cache_dir is None else Path(cache_dir) / "gp_libraries"
     found: dict[tuple[int, int], Library] = {}
     missing = []
     for end in ends:
-        window = window_at(inputs, end, settings)
+        content = _content(window_at(inputs, end, settings))
         for seed in seeds:
-            key = _key(window, settings, seed, families, shuffled)
+            key = fingerprint(content, settings.asdict(), seed, families, shuffled, _engine())
             cached = None if folder is None else _cached(folder / key, end, seed, inputs)
             if cached is None:
                 missing.append((end, seed, key))
@@ -112,8 +108,46 @@ def walk_forward(
     return [found[end, seed] for end in ends for seed in seeds]
 
 
+def mining_ends(inputs: Inputs, settings: Settings, first: str | pd.Timestamp) -> np.ndarray:
+    """Return the rows of the quarter ends that are mined, (Q,).
+
+    Those on or after ``first``, from the first one whose window is long enough on. A quarter end at which the source
+    has closes only is passed over: formulas of opens, ranges and volumes could not be validated there, and the
+    libraries made before stay in force. ``close_only_quarters`` names them.
+
+    Raises
+    ------
+    ModelError
+        No such quarter end, or none with a window that is long enough.
+    """
+    ends = quarter_ends(inputs.dates)
+    ends = ends[(inputs.dates[ends] >= pd.Timestamp(first)) & inputs.full_bars[ends]]
+    if not len(ends):
+        raise ModelError(
+            f"no quarter ends between {pd.Timestamp(first):%Y-%m-%d} and {inputs.dates[-1]:%Y-%m-%d}",
+            remedy="choose an earlier first date or load later data",
+        )
+    for position, end in enumerate(ends):
+        try:
+            window_bounds(inputs, end, settings)
+        except ModelError:
+            # a history that has only begun: the first window follows when it has grown
+            if position + 1 == len(ends):
+                raise
+        else:
+            return ends[position:]
+
+
+def close_only_quarters(inputs: Inputs, first: str | pd.Timestamp) -> pd.DatetimeIndex:
+    """Return the completed quarter ends from ``first`` on at which the source has closes only."""
+    ends = quarter_ends(inputs.dates)
+    days = inputs.dates[ends[~inputs.full_bars[ends]]]
+    return days[days >= pd.Timestamp(first)]
+
+
 def _mine_one(window, settings: Settings, seed: int, families, key: str) -> Library:
     candidates, evaluated = mine(window, settings, seed, families)
+    admission = admit(candidates, window, settings)
     entries = tuple(
         Entry(
             to_text(factor.tree, window.inputs.names),
@@ -122,7 +156,7 @@ def _mine_one(window, settings: Settings, seed: int, families, key: str) -> Libr
             asdict(factor.validation),
             factor.vif,
         )
-        for factor in admit(candidates, window, settings)
+        for factor in admission.factors
     )
     details = {
         "window": {
@@ -134,7 +168,8 @@ def _mine_one(window, settings: Settings, seed: int, families, key: str) -> Libr
         "inputs": window.inputs.names,
         "dropped": {**window.inputs.dropped, **window.dropped},
         "programs": evaluated,
-        "candidates": len(candidates),
+        "candidates": admission.examined,
+        "passed": admission.passed,
         "settings": settings.asdict(),
         "fingerprint": key,
     }
@@ -149,14 +184,14 @@ def _shuffle(inputs: Inputs, end: int, seed: int) -> int:
 def _engine() -> str:
     """Fingerprint of the modules that decide what a mining finds."""
     folder = Path(__file__).parent
-    return fingerprint(*(path for path in sorted(folder.glob("*.py")) if path.stem not in BYSTANDERS))
+    modules = [path for path in sorted(folder.glob("*.py")) if path.stem not in BYSTANDERS]
+    return fingerprint(*modules, Path(forecast_evaluation.__file__))
 
 
-def _key(window, settings: Settings, seed: int, families, shuffled: bool) -> str:
+def _content(window) -> str:
+    """Fingerprint of everything a mining may look at."""
     cut = window.inputs
-    return fingerprint(
-        cut.dates, cut.symbols, cut.values, cut.close, settings.asdict(), seed, families, shuffled, _engine()
-    )
+    return fingerprint(cut.dates, cut.symbols, cut.values, cut.close)
 
 
 def _cached(folder: Path, end: int, seed: int, inputs: Inputs) -> Library | None:

@@ -5,24 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from lib.models.forecast_evaluation import forward_returns, rank_ic
 from lib.models.themes.features import ranked
 
 
-def rank_ic(scores: np.ndarray, returns: np.ndarray) -> np.ndarray:
-    """Return Spearman's correlation across symbols for each date, (K,); NaN with fewer than ten pairs."""
-    both = np.isfinite(scores) & np.isfinite(returns)
-    a = ranked(np.where(both, scores, np.nan)).astype(float)
-    b = ranked(np.where(both, returns, np.nan)).astype(float)
-    count = both.sum(axis=1)
-    top = np.nansum(a * b, axis=1)
-    bottom = np.sqrt(np.nansum(a * a, axis=1) * np.nansum(b * b, axis=1))
-    return np.where((count >= 10) & (bottom > 0), top / np.where(bottom > 0, bottom, 1), np.nan)
-
-
 def ic_by_year(scores: dict[str, pd.DataFrame], returns: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean rank correlation by year and over all, its t-ratio over all, one row per learner and year.
+    """Return the mean rank correlation by year and over all with its t-statistic, one row per learner and year.
 
-    Columns ``learner``, ``year`` (``all`` for the whole), ``rank_ic``, ``t_ratio``, ``weeks``.
+    Parameters
+    ----------
+    scores : dict of learner to DataFrame, (K, N)
+    returns : DataFrame, (K, N)
+        Of ``lib.models.forecast_evaluation.forward_returns``, whose lag and horizon are those of the result.
+
+    Returns
+    -------
+    DataFrame with columns ``learner``, ``year`` (``all`` for the whole), ``rank_ic``, ``t_stat``, ``weeks``.
     """
     rows = []
     for name, frame in scores.items():
@@ -31,7 +29,7 @@ def ic_by_year(scores: dict[str, pd.DataFrame], returns: pd.DataFrame) -> pd.Dat
         for year, part in [*values.groupby(values.index.year), ("all", values)]:
             error = part.std() / np.sqrt(max(len(part), 1))
             rows.append((name, str(year), part.mean(), part.mean() / error if error > 0 else np.nan, len(part)))
-    return pd.DataFrame(rows, columns=["learner", "year", "rank_ic", "t_ratio", "weeks"])
+    return pd.DataFrame(rows, columns=["learner", "year", "rank_ic", "t_stat", "weeks"])
 
 
 def decile_returns(scores: pd.DataFrame, returns: pd.DataFrame, buckets: int = 10) -> pd.DataFrame:
@@ -49,17 +47,28 @@ def decile_returns(scores: pd.DataFrame, returns: pd.DataFrame, buckets: int = 1
 
 
 def falling_after_gain(
-    scores: pd.DataFrame, closes: pd.DataFrame, *, gain_sessions: int, horizon: int, top: int, draws: int, seed: int
+    scores: pd.DataFrame,
+    source: pd.DataFrame,
+    closes: pd.DataFrame,
+    *,
+    gain_sessions: int,
+    horizon: int,
+    top: int,
+    draws: int,
+    seed: int,
 ) -> pd.DataFrame:
     """Test the claim that a falling score after a large gain is followed by underperformance.
 
-    A case is a theme among the ``top`` gains of the last ``gain_sessions`` on a decision date; it hits when the theme
-    then returns less than the pool's mean over ``horizon`` sessions. Falling and rising scores are counted apart: the
-    claim needs the difference. Cases of neighbouring weeks overlap, so whole years are resampled for the interval.
+    A case is a theme among the ``top`` gains of the last ``gain_sessions`` on a decision date whose score now and score
+    before come from the same source; it hits when the theme returns less than the pool's mean over ``horizon``
+    sessions from the next close on. Falling and rising scores are counted apart: the claim needs the difference. Cases
+    of neighbouring weeks overlap, so whole years are resampled for the interval.
 
     Parameters
     ----------
     scores : DataFrame, (K, M)
+    source : DataFrame of str, (K, M)
+        ``ThemeScores.source``.
     closes : DataFrame, (T, M)
 
     Returns
@@ -68,11 +77,13 @@ def falling_after_gain(
         rows ``falling``, ``rising``, ``difference``.
     """
     at = closes.index.get_indexer(scores.index)
-    keep = (at >= gain_sessions) & (at + horizon < len(closes))
     values = closes[scores.columns].to_numpy()
-    at, change = at[keep], scores.diff().to_numpy()[keep]
+    after = forward_returns(values, horizon)
+    keep = (at >= gain_sessions) & np.isfinite(after[at]).any(axis=1)
+    change = same_source_change(scores, source).to_numpy()[keep]
+    at = at[keep]
     gain = values[at] / values[at - gain_sessions] - 1
-    future = values[at + horizon] / values[at] - 1
+    future = after[at]
     count = np.isfinite(future).sum(axis=1, keepdims=True)
     excess = future - np.nansum(future, axis=1, keepdims=True) / np.maximum(count, 1)
     order = (-np.where(np.isfinite(gain), gain, -np.inf)).argsort(axis=1, kind="stable").argsort(axis=1)
@@ -82,6 +93,11 @@ def falling_after_gain(
     table = pd.DataFrame({"year": year, "falling": change[week, theme] < 0, "excess": excess[week, theme]})
     table["hit"] = table["excess"] < 0
     return _rates(table, draws, seed)
+
+
+def same_source_change(scores: pd.DataFrame, source: pd.DataFrame) -> pd.DataFrame:
+    """Return each score less the one a decision before, (K, M); NaN where the two come from different sources."""
+    return scores.diff().where(source.eq(source.shift()))
 
 
 def _rates(cases: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:

@@ -7,21 +7,18 @@ import pandas as pd
 from scipy.special import ndtri
 
 from lib.market.panel import Panel
+from lib.models import forecast_evaluation
 from lib.models.themes.features import ranked
 
 
 def forward_returns(panel: Panel, dates: pd.DatetimeIndex, horizon: int) -> np.ndarray:
-    """Return close-to-close returns over the next ``horizon`` sessions, (K, N).
+    """Return returns over the next ``horizon`` sessions from the date's own close, (K, N): labels to learn from.
 
-    NaN where they are not over, or where the symbol does not trade at either end.
+    Evidence measures returns from the next close on instead, as they can be traded. NaN where a return is not over, or
+    where the symbol does not trade at either end.
     """
     close = np.where(panel.mask, panel.fields["close"], np.nan)
-    rows = panel.dates.get_indexer(dates)
-    ends = rows + horizon
-    over = ends < len(panel.dates)
-    out = np.full((len(rows), close.shape[1]), np.nan)
-    out[over] = close[ends[over]] / close[rows[over]] - 1.0
-    return out
+    return forecast_evaluation.forward_returns(close, horizon, lag=0)[panel.dates.get_indexer(dates)]
 
 
 def labels(returns: np.ndarray, groups: np.ndarray | None = None, neutral: float = 0.0) -> np.ndarray:

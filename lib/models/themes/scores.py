@@ -13,36 +13,46 @@ from lib.market.errors import ModelError
 LEAST_MEMBERS = 5
 #: shares below which a ranking of them says nothing
 FEWEST = 30
-#: below this share of scored weight a theme's score is marked thin
-THIN_COVERAGE = 0.7
-#: sessions below which a theme's own bars are marked thin: its longest features look back so far
+#: below this share of scored weight a theme's score is marked as one of low coverage
+LOW_COVERAGE = 0.7
+#: sessions below which a theme's own bars are marked so too: its longest features look back so far
 FULL_HISTORY = 250
 #: percent by which weights may miss 100
 WEIGHT_TOLERANCE = 5.0
+#: fewest themes with both a mean over members and a score of their own bars that give a ratio of dispersions
+LEAST_THEMES = 10
+#: decision dates over which dispersions and correlations are averaged, about a year
+SCALE_WINDOW = 52
+#: members of a theme index where no list is known: most hold between 30 and 100
+TYPICAL_MEMBERS = 50
 
 
 @dataclass(frozen=True)
 class ThemeScores:
-    """Scores of themes.
+    """Scores of themes, all on the scale of means over members.
 
     Attributes
     ----------
     scores : DataFrame, (K, M)
-        Weighted mean of the members' z-scores, or the z-score of the theme's own bars; NaN where neither exists.
-    basis : DataFrame of str, (K, M)
+        Weighted mean of the members' z-scores, or the z-score of the theme's own bars times ``scale``; NaN where
+        neither exists.
+    source : DataFrame of str, (K, M)
         ``constituents``, ``bars`` or empty.
     coverage : DataFrame, (K, M)
         Share of the weight that is scored; NaN for ``bars``.
+    scale : Series, (K,)
+        Factor of the scores of own bars; NaN where nothing measures it, and these scores keep their own scale.
     """
 
     scores: pd.DataFrame
-    basis: pd.DataFrame
+    source: pd.DataFrame
     coverage: pd.DataFrame
+    scale: pd.Series
 
     @property
-    def thin(self) -> pd.DataFrame:
-        """Where a score rests on members with less than ``THIN_COVERAGE`` of the weight, (K, M) bool."""
-        return self.basis.eq("constituents") & (self.coverage < THIN_COVERAGE)
+    def low_coverage(self) -> pd.DataFrame:
+        """Where a score rests on members with less than ``LOW_COVERAGE`` of the weight, (K, M) bool."""
+        return self.source.eq("constituents") & (self.coverage < LOW_COVERAGE)
 
 
 def check_constituents(lists: pd.DataFrame, scored: pd.Index, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -95,14 +105,88 @@ def check_constituents(lists: pd.DataFrame, scored: pd.Index, as_of: pd.Timestam
     return pd.DataFrame(issues, columns=["index_symbol", "as_of", "issue", "value"])
 
 
+def member_correlation(stocks: pd.DataFrame, groups: np.ndarray) -> pd.Series:
+    r"""Return the average correlation of the scores of two stocks of one group, date by date.
+
+    Scores have mean 0 and standard deviation 1 across stocks, so it is the mean product over all pairs within groups,
+
+    .. math:: \hat\rho_t = \sum_g \Big[ \big(\textstyle\sum_{i \in g} z_{i,t}\big)^2 - \sum_{i \in g} z_{i,t}^2
+              \Big] \Big/ \sum_g n_{g,t} (n_{g,t} - 1)
+
+    Parameters
+    ----------
+    stocks : DataFrame, (K, N)
+        z-scores of stocks by decision date.
+    groups : int array, (N,)
+        Group of each stock, such as its sector; -1 where unknown.
+
+    Returns
+    -------
+    Series, (K,)
+        NaN on dates without a pair.
+    """
+    z = stocks.to_numpy()
+    products = np.zeros(len(z))
+    pairs = np.zeros(len(z))
+    for group in np.unique(groups[groups >= 0]):
+        inside = z[:, groups == group]
+        count = np.isfinite(inside).sum(axis=1)
+        products += np.nansum(inside, axis=1) ** 2 - np.nansum(inside**2, axis=1)
+        pairs += count * (count - 1)
+    return pd.Series(np.where(pairs > 0, products / np.maximum(pairs, 1), np.nan), stocks.index)
+
+
+def own_bars_scale(means: pd.DataFrame, own: pd.DataFrame, correlation: pd.Series | None = None) -> pd.Series:
+    r"""Return the factor that brings scores of single series to the dispersion of means over members.
+
+    A mean over members spreads less than a single series. Where at least ``LEAST_THEMES`` themes have both, the factor
+    is the ratio of the two dispersions across these themes; elsewhere the standard deviation that a mean over
+    :math:`n` scores with the average correlation :math:`\rho` has,
+
+    .. math:: c_t = \sqrt{\overline{\operatorname{Var}(\text{means})} / \overline{\operatorname{Var}(\text{own})}},
+              \qquad c_t = \sqrt{\bar\rho_t + (1 - \bar\rho_t) / n}, \quad n = 50.
+
+    Bars are means over the last ``SCALE_WINDOW`` decision dates, so that a change of the factor does not pass for a
+    change of a score; no later date is used.
+
+    Parameters
+    ----------
+    means : DataFrame, (K, M)
+        Means over members; NaN where a theme has none.
+    own : DataFrame, (K, M)
+        z-scores of the themes' own bars.
+    correlation : Series, (K,), optional
+        ``member_correlation``; its last known mean is carried on.
+
+    Returns
+    -------
+    Series, (K,)
+        NaN where neither way can be taken.
+    """
+    both = means.notna() & own.notna()
+    enough = both.sum(axis=1) >= LEAST_THEMES
+
+    def variance(scores: pd.DataFrame) -> pd.Series:
+        return scores.where(both).var(axis=1, ddof=0).where(enough).rolling(SCALE_WINDOW, min_periods=1).mean()
+
+    single = variance(own)
+    measured = np.sqrt(variance(means) / single.where(single > 0))
+    if correlation is None:
+        return measured
+    average = correlation.dropna().rolling(SCALE_WINDOW, min_periods=1).mean().clip(0.0, 1.0)
+    average = average.reindex(means.index, method="ffill")
+    return measured.fillna(np.sqrt(average + (1 - average) / TYPICAL_MEMBERS))
+
+
 def theme_scores(
-    stocks: pd.DataFrame, lists: pd.DataFrame, own: pd.DataFrame, themes: pd.Index, dates: pd.DatetimeIndex
+    stocks: pd.DataFrame,
+    lists: pd.DataFrame,
+    own: pd.DataFrame,
+    themes: pd.Index,
+    dates: pd.DatetimeIndex,
+    correlation: pd.Series | None = None,
 ) -> ThemeScores:
-    r"""Score themes by their constituents, and by their own bars where these are missing.
-
-    With weights :math:`w_i` of the latest list dated on or before t, over the scored members,
-
-    .. math:: S_t = \sum_i w_i z_{i,t} \Big/ \sum_i w_i
+    """Score themes by their constituents, and by their own bars, brought to the same scale, where these are missing.
 
     Parameters
     ----------
@@ -114,10 +198,32 @@ def theme_scores(
         z-scores of the themes' own bars.
     themes : Index, (M,)
     dates : DatetimeIndex, (K,)
+    correlation : Series, (K'',), optional
+        ``member_correlation``, for ``own_bars_scale``.
+    """
+    means, coverage = member_means(stocks, lists, themes, dates)
+    bars = own.reindex(index=dates, columns=themes)
+    scale = own_bars_scale(means, bars, correlation)
+    scaled = bars.mul(scale.fillna(1.0), axis=0)
+    source = pd.DataFrame("", index=dates, columns=themes, dtype=object)
+    source = source.mask(bars.notna(), "bars").mask(means.notna(), "constituents")
+    return ThemeScores(means.fillna(scaled), source, coverage, scale)
+
+
+def member_means(
+    stocks: pd.DataFrame, lists: pd.DataFrame, themes: pd.Index, dates: pd.DatetimeIndex
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    r"""Return the weighted means of the members' scores and the share of the weight that is scored, each (K, M).
+
+    With weights :math:`w_i` of the latest list dated on or before t, over the scored members,
+
+    .. math:: S_t = \sum_i w_i z_{i,t} \Big/ \sum_i w_i
+
+    NaN where fewer than ``LEAST_MEMBERS`` members are scored. What is missing from a list counts against 100 percent,
+    also where the list itself sums to less.
     """
     score = np.full((len(dates), len(themes)), np.nan)
     coverage = score.copy()
-    basis = np.full(score.shape, "", dtype=object)
     z = stocks.reindex(dates).to_numpy() if len(stocks.columns) else np.empty((len(dates), 0))
     grouped = dict(iter(lists.groupby("index_symbol")))
     for column, theme in enumerate(themes):
@@ -133,10 +239,5 @@ def theme_scores(
         enough = use.sum(axis=1) >= LEAST_MEMBERS
         mean = np.where(use, weight * np.nan_to_num(values), 0.0).sum(axis=1) / np.where(scored > 0, scored, 1)
         score[enough, column] = mean[enough]
-        # what is missing counts against 100 percent, also where the list itself sums to less
         coverage[enough, column] = (scored / np.maximum(weight.sum(axis=1), 100.0))[enough]
-        basis[enough, column] = "constituents"
-    bars = own.reindex(index=dates, columns=themes).to_numpy()
-    fall_back = (basis == "") & np.isfinite(bars)
-    score[fall_back], basis[fall_back] = bars[fall_back], "bars"
-    return ThemeScores(*(pd.DataFrame(values, index=dates, columns=themes) for values in (score, basis, coverage)))
+    return pd.DataFrame(score, dates, themes), pd.DataFrame(coverage, dates, themes)

@@ -137,19 +137,27 @@ def _section(
 
 
 def _headline(tables: Tables, settings: WeeklyReport, synthetic: bool) -> Statement:
-    """Say the most telling thing: hot themes, else the sectors that are new, else the week's indices."""
+    """Say the first of what hot themes, new sectors and A shares have to say, by the rule and rows of their section.
+
+    Parameters
+    ----------
+    tables : Tables
+    settings : WeeklyReport
+    synthetic : bool
+        The title says first that the market is made up.
+    """
     language = tables.text.language
     prefix = templates(language)["headline.synthetic"] if synthetic else ""
     if scores := tables("06"):
-        rule = f"headline.themes.{themes.trend(scores, settings, settings.hot_themes)}"
-        rows = scores.frame.index[: settings.hot_themes]
-        return write(language, rule, prefix=prefix, all=scores.count(rows, "change"))
+        moves = themes.score_moves(scores, settings)
+        if len(moves.compared):
+            counted = themes.count_moves(scores, moves)
+            return write(language, f"headline.themes.{moves.direction}", prefix=prefix, **counted)
     if (holdings := tables("10")) and (new := portfolios.changes(holdings)[0]):
-        new = portfolios.sectors(holdings, -1, new[: settings.named])
-        return write(language, "headline.rotation", prefix=prefix, sectors=new)
-    if (assets := tables("01")) and not (shares := market.changes(assets, "a_share")).empty:
-        best = {"name": assets.name(shares.index[0]), "change": assets.quote(shares.index[0], "change", "size")}
-        return write(language, "headline.market", prefix=prefix, best=best)
+        return write(language, "headline.rotation", prefix=prefix, sectors=portfolios.sectors(holdings, -1, new))
+    if (assets := tables("01")) and (moves := market.group_moves(assets, "a_share", settings)):
+        quoted = market.quote_moves(assets, moves)
+        return write(language, f"headline.market.{moves.variant}", prefix=prefix, **quoted)
     return write(language, "headline.none", prefix=prefix)
 
 

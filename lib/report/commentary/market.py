@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -23,30 +24,59 @@ def sentences(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
             yield from _funds(funds, kind)
 
 
+@dataclass(frozen=True)
+class GroupMoves:
+    """How a group of indices moved in the week; headline and key point both rest on it.
+
+    Attributes
+    ----------
+    variant : str
+        ``flat``, ``all_up``, ``up``, ``all_down``, ``down`` or ``mixed``.
+    rows : Index
+        Rows whose change is known, the best first.
+    up, down : Index
+    """
+
+    variant: str
+    rows: pd.Index
+    up: pd.Index
+    down: pd.Index
+
+
+def group_moves(table: Table, group: str, settings: WeeklyReport) -> GroupMoves | None:
+    """Return how a group of exhibit 1 moved; None when none of its changes is known."""
+    moves = changes(table, group)
+    if moves.empty:
+        return None
+    up, down = moves[moves > 0].index, moves[moves < 0].index
+    least = settings.majority * len(moves)
+    if moves.abs().max() < settings.little_changed:
+        variant = "flat"
+    elif len(up) >= least:
+        variant = "up" if len(up) < len(moves) else "all_up"
+    elif len(down) >= least:
+        variant = "down" if len(down) < len(moves) else "all_down"
+    else:
+        variant = "mixed"
+    return GroupMoves(variant, moves.index, up, down)
+
+
+def quote_moves(table: Table, moves: GroupMoves) -> dict:
+    """Quote the best and the worst of a group and how many rose and fell."""
+    return {
+        "best": _move(table, moves.rows[0]),
+        "worst": _move(table, moves.rows[-1]),
+        "all": table.count(moves.rows, "change"),
+        "up": table.count(moves.up, "change"),
+        "down": table.count(moves.down, "change"),
+    }
+
+
 def _shares(table: Table, settings: WeeklyReport) -> Iterator[Statement]:
     """Say how A shares and global equities did: the best, the worst, how many rose or fell."""
     for group in ("a_share", "global_equity"):
-        moves = changes(table, group)
-        if moves.empty:
-            continue
-        up, down = moves[moves > 0].index, moves[moves < 0].index
-        if moves.abs().max() < settings.little_changed:
-            variant = "flat"
-        elif len(up) >= settings.majority * len(moves):
-            variant = "up" if len(up) < len(moves) else "all_up"
-        elif len(down) >= settings.majority * len(moves):
-            variant = "down" if len(down) < len(moves) else "all_down"
-        else:
-            variant = "mixed"
-        yield write(
-            table.text.language,
-            f"market.{group}.{variant}",
-            best=_move(table, moves.index[0]),
-            worst=_move(table, moves.index[-1]),
-            all=table.count(moves.index, "change"),
-            up=table.count(up, "change"),
-            down=table.count(down, "change"),
-        )
+        if moves := group_moves(table, group, settings):
+            yield write(table.text.language, f"market.{group}.{moves.variant}", **quote_moves(table, moves))
 
 
 def _others(table: Table, settings: WeeklyReport) -> Iterator[Statement]:

@@ -26,12 +26,8 @@ def absolute(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
     if not (weights := tables("13")):
         return
     language, frame = weights.text.language, weights.frame
-    classes = frame.groupby("asset_class", sort=False)["weight"].sum().sort_values(ascending=False, kind="stable")
-    parts = []
-    for name in classes[classes > 0].index:
-        rows = frame.index[frame["asset_class"] == name]
-        parts.append({"name": weights.word(rows[0], "asset_class"), "weight": weights.total(rows, "weight", "share")})
-    yield write(language, "absolute.classes", classes=parts)
+    classes = class_weights(weights)
+    yield write(language, "absolute.classes", classes=[quote_class(weights, name) for name in classes.index])
     change = (frame["weight"] - frame["previous_weight"]).sort_values(kind="stable")
     for direction, found in (("raised", change[change > 0].iloc[::-1]), ("lowered", change[change < 0])):
         rows = found[found.abs() >= settings.weight_change].index[: settings.named]
@@ -42,6 +38,23 @@ def absolute(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
         most = change.abs().idxmax()
         difference = weights.difference(most, "weight", "previous_weight", "gap")
         yield write(language, "absolute.unchanged", name=weights.name(most), most=difference)
+
+
+def class_weights(table: Table) -> pd.Series:
+    """Return the weights of the classes held in exhibit 13, the largest first."""
+    classes = table.frame.groupby("asset_class", sort=False)["weight"].sum()
+    return classes[classes > 0].sort_values(ascending=False, kind="stable")
+
+
+def quote_class(table: Table, name: str) -> dict:
+    """Quote a class of exhibit 13 and its weight."""
+    rows = table.frame.index[table.frame["asset_class"] == name]
+    return {"name": table.word(rows[0], "asset_class"), "weight": table.total(rows, "weight", "share")}
+
+
+def latest_weights(table: Table) -> pd.Series:
+    """Return the last weights of exhibit 16 by the heading of their column, the largest first."""
+    return table.frame.drop(columns=table.key).iloc[-1].sort_values(ascending=False, kind="stable")
 
 
 def allocation(tables: Tables, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
@@ -120,18 +133,20 @@ def _sectors(table: Table) -> Iterator[Statement]:
         return
     yield write(language, "rotation.holdings", sectors=sectors(table, -1, held))
     new, gone = changes(table)
-    if new and gone:
-        yield write(language, "rotation.changed", new=sectors(table, -1, new), gone=sectors(table, -2, gone))
-    elif len(table.frame) > 1 and not new and not gone:
+    if new:
+        yield write(language, "rotation.entered", sectors=sectors(table, -1, new))
+    if gone:
+        yield write(language, "rotation.left", sectors=sectors(table, -2, gone))
+    if len(table.frame) > 1 and not new and not gone:
         yield write(language, "rotation.unchanged", sectors=sectors(table, -1, held))
 
 
 def _assets(table: Table, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
     language, rows = table.text.language, table.frame.index
-    last = table.frame.drop(columns=table.key).iloc[-1].sort_values(ascending=False, kind="stable")
+    last = latest_weights(table)
     held = last[last >= settings.weight_change].index[: settings.named]
     if len(held):
-        yield write(language, "global.weights", assets=[_asset(table, rows[-1], column, names) for column in held])
+        yield write(language, "global.weights", assets=[quote_asset(table, rows[-1], column, names) for column in held])
     if len(rows) < 2:
         return
     change = (last - table.frame.iloc[-2].reindex(last.index)).astype(float).sort_values(kind="stable")
@@ -139,13 +154,14 @@ def _assets(table: Table, settings: WeeklyReport, names: Mapping[str, str]) -> I
         columns = found[found.abs() >= settings.weight_change].index[: settings.named]
         if len(columns):
             moves = [
-                _asset(table, rows[-1], column, names) | {"previous": table.quote(rows[-2], column, "share")}
+                quote_asset(table, rows[-1], column, names) | {"previous": table.quote(rows[-2], column, "share")}
                 for column in columns
             ]
             yield write(language, f"global.{direction}", moves=moves)
 
 
-def _asset(table: Table, row: str, column: str, names: Mapping[str, str]) -> dict:
+def quote_asset(table: Table, row: str, column: str, names: Mapping[str, str]) -> dict:
+    """Quote an asset of exhibit 16 and its weight."""
     name = table.heading(row, column, names.get(column, column))
     return {"name": name, "weight": table.quote(row, column, "share")}
 

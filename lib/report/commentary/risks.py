@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.report.commentary import portfolios, themes
 from lib.report.commentary.quotations import Tables
 from lib.report.commentary.statements import Statement, templates, write
 
@@ -29,7 +30,7 @@ def _hot_themes(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
     if not (table := tables("06")):
         return
     top = table.frame.index[0]
-    if table.value(top, "change") <= -settings.score_change:
+    if top in themes.score_moves(table, settings).falling:
         yield write(
             table.text.language,
             "risk.hot_theme",
@@ -87,31 +88,24 @@ def _costs(tables: Tables, portfolio: str, measured: str, settings: WeeklyReport
 def _concentration(tables: Tables, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
     """Name a class or an asset with a large weight."""
     if weights := tables("13"):
-        totals = weights.frame.groupby("asset_class", sort=False)["weight"].sum()
-        name = totals.idxmax()
-        if totals[name] >= settings.large_class:
-            rows = weights.frame.index[weights.frame["asset_class"] == name]
-            yield write(
-                weights.text.language,
-                "risk.class",
-                name=weights.word(rows[0], "asset_class"),
-                weight=weights.total(rows, "weight", "share"),
-            )
+        totals = portfolios.class_weights(weights)
+        if len(totals) and totals.iloc[0] >= settings.large_class:
+            quoted = portfolios.quote_class(weights, totals.index[0])
+            yield write(weights.text.language, "risk.class", **quoted)
     if weights := tables("16"):
-        last, row = weights.frame.drop(columns=weights.key).iloc[-1], weights.frame.index[-1]
-        if last.max() >= settings.large_weight:
-            name = weights.heading(row, last.idxmax(), names.get(last.idxmax(), last.idxmax()))
-            weight = weights.quote(row, last.idxmax(), "share")
-            yield write(weights.text.language, "risk.asset", name=name, weight=weight)
+        last = portfolios.latest_weights(weights)
+        if last.iloc[0] >= settings.large_weight:
+            quoted = portfolios.quote_asset(weights, weights.frame.index[-1], last.index[0], names)
+            yield write(weights.text.language, "risk.asset", **quoted)
 
 
 def _luck(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
-    """Say with which probability the rotation's excess return is more than the luck of its trials."""
+    """Say with which probability the rotation's true Sharpe ratio of the excess return is above zero."""
     table = tables("s26")
     if table and table.value("probability", "value") < settings.confidence:
         yield write(
             table.text.language,
             "risk.luck",
             probability=table.quote("probability", "value", "share"),
-            trials=table.quote("trials", "value", "count"),
+            t=table.quote("t_stat", "value", "score"),
         )

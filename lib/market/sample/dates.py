@@ -1,4 +1,4 @@
-"""The dates of the synthetic market, and its independent random streams."""
+"""Dates of the synthetic market, and its independent random number generators."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ FIRST_GLOBAL = pd.Timestamp("1990-01-01")
 FIRST = pd.Timestamp("2012-01-04")
 LAST = pd.Timestamp("2026-12-31")
 
-#: the one historical date of the synthetic market: a common fall, so that themes have a low to count from
+#: the one historical date of the synthetic market: a common fall, so that themes have a low from
+#: which gains are measured
 SHOCK = pd.Timestamp("2025-04-07")
 
-#: region -> closed days of each year (month, day) beside weekends; an approximation, the real ones move
+#: region -> holidays of each year (month, day), an approximation: some of the real ones move
 HOLIDAYS: dict[str, tuple[tuple[int, int], ...]] = {
     "us": ((1, 1), (6, 19), (7, 4), (12, 25)),
     "uk": ((1, 1), (12, 25), (12, 26)),
@@ -29,14 +30,14 @@ HOLIDAYS: dict[str, tuple[tuple[int, int], ...]] = {
 }
 
 
-def stream(seed: int, *names: str) -> np.random.Generator:
-    """Return the random numbers that belong to a seed and a name; those of other names do not depend on them."""
+def rng_for(seed: int, *names: str) -> np.random.Generator:
+    """Return the generator of a seed and a name; other names have independent generators."""
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
 @cache
 def weekdays() -> pd.DatetimeIndex:
-    """Return Mondays to Fridays from 1990 to the end of the sample: the grid of everything global."""
+    """Return the weekdays (G,) from 1990 to the end of the sample: the dates of global assets."""
     return pd.bdate_range(FIRST_GLOBAL, LAST)
 
 
@@ -61,25 +62,25 @@ def exchange_sessions() -> pd.DatetimeIndex:
 
 @cache
 def sessions() -> pd.DatetimeIndex:
-    """Return the sessions of everything listed in Shanghai and Shenzhen: every one from 2012-01-04."""
-    every = exchange_sessions()
-    return every[every >= FIRST]
+    """Return the sessions (T,) from 2012-01-04: the dates of everything listed in China."""
+    all_sessions = exchange_sessions()
+    return all_sessions[all_sessions >= FIRST]
 
 
 @cache
 def open_days(region: str) -> np.ndarray:
-    """Return a bool array, one entry per weekday of the grid, True where the region trades.
+    """Return on which weekdays the region trades, (G,) bool.
 
-    ``cn`` follows the exchange since it opened, and every weekday before.
+    ``cn`` follows the exchange since it opened, and trades every weekday before.
     """
     days = weekdays()
     if region == "cn":
-        every = exchange_sessions()
-        return np.asarray((days < every[0]) | days.isin(every))
-    month_days = days.month * 100 + days.day
-    return ~np.isin(month_days, [month * 100 + day for month, day in HOLIDAYS[region]])
+        all_sessions = exchange_sessions()
+        return np.asarray((days < all_sessions[0]) | days.isin(all_sessions))
+    holidays = [month * 100 + day for month, day in HOLIDAYS[region]]
+    return ~np.isin(days.month * 100 + days.day, holidays)
 
 
 def on_sessions(values: np.ndarray) -> np.ndarray:
-    """Pick the sessions' entries, (T, ...), out of values on the grid of weekdays, (G, ...)."""
+    """Return the values on sessions, (T, ...), of values on weekdays, (G, ...)."""
     return values[weekdays().get_indexer(sessions())]

@@ -1,4 +1,4 @@
-"""Each check of the door finds what it is for, and nothing in a clean folder."""
+"""Each check finds its fault, and nothing in a clean folder."""
 
 import numpy as np
 import pandas as pd
@@ -6,9 +6,9 @@ import pytest
 from market_folder import INSTRUMENTS, SESSIONS, tables
 
 from lib.market.calendar import Sessions
-from lib.market.door import Context, check
 from lib.market.errors import DataError
 from lib.market.schema import TABLES, Batch
+from lib.market.validation import ValidationContext, validate_batch
 
 KINDS = pd.DataFrame.from_dict(INSTRUMENTS, orient="index", columns=["name", "name_en", "kind", "group"])
 
@@ -30,7 +30,7 @@ def bars(kind="etf"):
 def judge(frame, table="bars", kind="etf", previous=None):
     previous = pd.Series(dtype="int64") if previous is None else previous
     batch = Batch(table, f"{table}.csv", "x", lambda: frame, kind if table == "bars" else None)
-    return check(batch, frame, Context(Sessions.load(), KINDS, previous))
+    return validate_batch(batch, frame, ValidationContext(Sessions.load(), KINDS, previous))
 
 
 def found(checked, name):
@@ -123,7 +123,7 @@ def test_fractions_for_percent_are_flagged():
     assert len(found(judge(frame, kind="yield"), "unit")) == 1
 
 
-def test_an_open_that_is_the_close_is_no_open():
+def test_an_open_equal_to_the_close_is_flagged():
     frame = bars("global_index")
     frame["open"] = frame["close"]
     assert len(found(judge(frame, kind="global_index"), "open is close")) == 1
@@ -146,7 +146,7 @@ def test_fewer_rows_than_before_are_named():
     assert hits["symbol"].tolist() == ["510300.SH"]
 
 
-def test_what_later_rows_hold_changes_no_verdict():
+def test_later_rows_change_no_finding():
     rng = np.random.default_rng(4)
     frame = bars().sort_values(["symbol", "date"], ignore_index=True)
     frame.loc[20, "high"] = 1.0
@@ -165,7 +165,7 @@ def test_what_later_rows_hold_changes_no_verdict():
         pd.testing.assert_frame_equal(left, right)
 
 
-def test_tables_beside_the_bars():
+def test_tables_other_than_bars():
     values = canonical("valuation", tables()["valuation.csv"])
     values.loc[0, ["pe_ttm", "pb"]] = np.nan
     values.loc[1, "pe_ttm"] = -12.0
@@ -188,7 +188,7 @@ def test_tables_beside_the_bars():
     )
 
 
-def test_frames_that_are_no_table_are_refused():
+def test_frames_that_are_not_a_table_are_refused():
     with pytest.raises(DataError, match="close is missing"):
         judge(bars().drop(columns="close"))
     with pytest.raises(DataError, match="type"):

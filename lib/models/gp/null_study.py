@@ -1,0 +1,44 @@
+"""The study of the null: many seeds mined on shuffled labels once, kept as a CSV that a weekly run compares with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from lib.market.fingerprint import fingerprint
+from lib.models.gp.inputs import Inputs
+from lib.models.gp.settings import Settings
+
+NULL_STUDY = Path(__file__).resolve().parents[3] / "params" / "studies" / "03_gp_rotation_null.csv"
+
+
+def study_key(mined: Inputs, scored: Inputs, settings: Settings, until) -> str:
+    """Return what identifies the data and settings of a study: a longer history of the same data has the same key.
+
+    Parameters
+    ----------
+    mined, scored : Inputs
+        Of the mined and of the scored sectors.
+    settings : Settings
+    until : date
+        The first session that is scored: closes up to it enter the key.
+    """
+    parts = []
+    for inputs in (mined, scored):
+        stop = int(inputs.dates.searchsorted(pd.Timestamp(until), side="right"))
+        parts += [inputs.dates[:stop], inputs.symbols, inputs.close[:stop]]
+    return fingerprint(*parts, settings.asdict())
+
+
+def read_null_study(key: str, path: Path = NULL_STUDY) -> pd.DataFrame:
+    """Return the study's rows for a key, one per null seed; none where it was made on other data or settings.
+
+    Returns
+    -------
+    DataFrame
+        ``seed``, ``rank_ic`` (mean, weekly), ``excess`` (annualised, fraction), ``factors`` (mean per library),
+        ``admission`` (share of the candidates that reach the bars), ``first_week``, ``last_week``, ``key``.
+    """
+    table = pd.read_csv(path, comment="#", parse_dates=["first_week", "last_week"])
+    return table[table["key"] == key].reset_index(drop=True)
