@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from lib.exhibits.translations import Translations
+from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.report.changes import DATE
 from lib.report.commentary import headline_of
@@ -50,9 +50,7 @@ def entries(out: Path) -> list[Entry]:
 
 def write_index(out: Path, t: Translations) -> Path:
     """Write ``index.html`` in a folder of runs in one step, in the language of the translations."""
-    aside = out / f".{INDEX}-{os.getpid()}"
-    aside.write_text(render_page("index.html.j2", t=t, entries=entries(out)), encoding="utf-8")
-    os.replace(aside, out / INDEX)
+    atomic_write(out / INDEX, render_page("index.html.j2", t=t, entries=entries(out)))
     return out / INDEX
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib.exhibits.parameters import PARAMS
+from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 
@@ -135,8 +135,8 @@ class Manifest(BaseModel):
     @property
     def week_without_session(self) -> bool:
         """Whether the exchange had no session in the week asked for, so that the report is of an earlier one."""
-        asked, made = (pd.Timestamp(date).to_period("W-SUN") for date in (self.requested_as_of, self.as_of))
-        return self.stale_sessions == 0 and asked > made
+        requested, actual = (pd.Timestamp(date).to_period("W-SUN") for date in (self.requested_as_of, self.as_of))
+        return self.stale_sessions == 0 and requested > actual
 
     def section(self, name: str) -> SectionRecord | None:
         """Return a section's record, None when the section is not in the manifest."""
@@ -144,9 +144,7 @@ class Manifest(BaseModel):
 
     def write(self, folder: Path) -> None:
         """Write the manifest in one step."""
-        aside = folder / f"{NAME}.tmp"
-        aside.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        os.replace(aside, folder / NAME)
+        atomic_write(folder / NAME, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:

@@ -7,7 +7,6 @@ without a glyph.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ import typst
 from bs4 import BeautifulSoup, Tag
 
 from lib.exhibits.translations import Translations
+from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.report.fonts import FONT_FOLDER
 from lib.report.soup import classes, one_line
@@ -51,9 +51,7 @@ def export_pdf(page: Path, t: Translations, *, date: str, source: str) -> Path:
     """
     path = page.with_suffix(".pdf")
     content = pdf_of(page.read_text(encoding="utf-8"), t, date=date, source=source, name=page.name)
-    aside = path.with_suffix(".pdf.tmp")
-    aside.write_bytes(content)
-    os.replace(aside, path)
+    atomic_write(path, content)
     return path
 
 
