@@ -145,6 +145,7 @@ def test_the_report_of_the_live_store_is_that_of_the_sample(
         # published figures stand beside those of a market that is not synthetic
         beside = ["published", "verdict", "reason", "why", "why_en"]
         ours, theirs = (table.drop(columns=beside, errors="ignore") for table in (ours, theirs))
+        ours, theirs = (table.loc[:, ~table.columns.str.endswith("_verdict")] for table in (ours, theirs))
         pd.testing.assert_frame_equal(ours, theirs, rtol=1e-9, obj=name)
     exhibit = (live / "exhibits" / "fig08_gp_rotation_nav.json").read_text(encoding="utf-8")
     assert f"{FRIDAY:%Y-%m-%d}" in exhibit and "live store" in exhibit and '"synthetic": false' in exhibit

@@ -27,8 +27,8 @@ def allocation(last, budgets):
 
 
 def facts(*rows):
-    columns = ["name", "name_en", "measure", "members", "relation", "published"]
-    return pd.DataFrame([("事实", "fact", *row) for row in rows], columns=columns)
+    columns = ["name", "name_en", "measure", "members", "relation", "published", "tolerance"]
+    return pd.DataFrame([("事实", "fact", *row, 0.05) for row in rows], columns=columns)
 
 
 BUDGETS = {"bond": 0.5, "equity": 0.3, "commodity": 0.2}
@@ -44,6 +44,7 @@ EQUAL = pd.DataFrame(0.2, DATES, CLASSES.index)
         (("weight", ["SPX"], "below", 0.005), 0.008, "not_met"),
         (("weight", ["NDX"], "below", 0.01), 0.0, "not_held"),
         (("weight_change", ["CN30Y"], "about", 0.0), 0.04, "met"),
+        (("weight_change", ["CN10Y"], "about", 0.0), 0.2, "not_met"),
         (("active_weight", ["bond"], "above", 0.0), 0.04, "met"),
         (("active_weight", ["equity"], "below", 0.0), 0.008 - 0.4, "met"),
         (("active_weight", ["commodity"], "below", 0.0), -0.2, "not_held"),
@@ -85,6 +86,7 @@ def test_nothing_is_compared_with_a_synthetic_market_or_another_week():
         ("active_weight,bond", "excess,bond", "has the measure excess"),
         ("bond,above", "bond,over", "has the relation over"),
         ("as_of,measure", "date,measure", "no column as_of"),
+        ("about,0,0.02", "about,0,", "about without a tolerance"),
     ],
 )
 def test_a_bad_file_is_refused_by_name(tmp_path, old, new, message):

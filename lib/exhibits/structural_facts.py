@@ -17,10 +17,10 @@ from lib.portfolio.allocation import Allocation
 FILE = PARAMS / "structural_facts.csv"
 #: a smaller weight is not held
 HELD = 1e-4
-#: how near a weight has to be to one that was printed as "about"
+#: how near a weight has to be to one that was printed as "about", unless the fact says so itself
 ABOUT = 0.05
 VERDICTS = ("met", "not_met", "not_held", "not_compared")
-COLUMNS = ["as_of", "measure", "members", "relation", "published", "name", "name_en"]
+COLUMNS = ["as_of", "measure", "members", "relation", "published", "tolerance", "name", "name_en"]
 MEASURES = ("weight", "weight_change", "active_weight", "active_risk_budget")
 RELATIONS = ("about", "above", "below")
 
@@ -32,7 +32,8 @@ def read_facts(market: Market, path: Path = FILE) -> pd.DataFrame:
     -------
     DataFrame
         ``name``, ``name_en``, ``measure``, ``members`` (list of symbols or classes), ``relation``, ``published`` (a
-        fraction; NaN where the data are synthetic or the statement was made for another week).
+        fraction; NaN where the data are synthetic or the statement was made for another week), ``tolerance`` (of the
+        relation ``about``, a fraction).
 
     Raises
     ------
@@ -41,12 +42,11 @@ def read_facts(market: Market, path: Path = FILE) -> pd.DataFrame:
     """
     weights = published(market.as_of, "16").rename(columns={"value": "published"})
     weights = weights[weights["relation"].isin(RELATIONS)]
-    weights = weights.assign(
-        measure="weight", members=[one if isinstance(one, list) else [one] for one in weights["column"]]
-    )
+    members = [one if isinstance(one, list) else [one] for one in weights["column"]]
+    weights = weights.assign(measure="weight", members=members, tolerance=ABOUT)
     said = _read(path)
     said["published"] = said["published"].where(said["as_of"] == market.as_of)
-    columns = ["name", "name_en", "measure", "members", "relation", "published"]
+    columns = ["name", "name_en", "measure", "members", "relation", "published", "tolerance"]
     facts = pd.concat([part[columns] for part in (weights, said) if len(part)], ignore_index=True)
     facts["published"] = facts["published"].astype(float)
     return facts.assign(published=np.nan) if market.source.synthetic else facts
@@ -68,6 +68,11 @@ def _read(path: Path) -> pd.DataFrame:
                 file=path,
                 remedy=f"use {', '.join(known)}",
             )
+    vague = table.index[table["relation"].eq("about") & table["tolerance"].isna()]
+    if len(vague):
+        raise ParameterError(
+            f"fact {vague[0] + 1} says about without a tolerance", file=path, remedy="give the largest difference"
+        )
     return table.assign(as_of=pd.to_datetime(table["as_of"]), members=table["members"].str.split())
 
 
@@ -94,7 +99,7 @@ def structural_facts(
         ``name``, ``name_en``, ``relation``, ``published``, then for each variant its value (a fraction) and
         ``<variant>_verdict``, one of ``VERDICTS``; ``format``: how the values of a row are shown.
     """
-    table = facts.drop(columns=["members", "measure"])
+    table = facts.drop(columns=["members", "measure", "tolerance"])
     table["format"] = np.where(facts["measure"] == "weight", "share", "percent")
     for variant, made in allocations.items():
         pairs = [_measured(fact, made, classes, equal_weight) for _, fact in facts.iterrows()]
@@ -129,5 +134,5 @@ def _verdict(fact: pd.Series, value: float, held: bool) -> str:
     if not held:
         return "not_held"
     gap = value - fact["published"]
-    met = {"about": abs(gap) <= ABOUT, "below": gap < 0, "above": gap > 0}[fact["relation"]]
+    met = {"about": abs(gap) <= fact["tolerance"], "below": gap < 0, "above": gap > 0}[fact["relation"]]
     return "met" if met else "not_met"
