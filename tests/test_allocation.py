@@ -157,7 +157,7 @@ def held_portfolio(growth=0.0, days=900):
 def test_realised_risk_is_that_of_returns_whatever_the_value_has_grown_to():
     """Profits in units of the starting value would weigh the days after the portfolio has grown most."""
     prices, run = held_portfolio(growth=0.003)
-    shares = realised_risk(run, pd.Series({"a": "x", "b": "y"}), prices.index[1])
+    shares = realised_risk(run, pd.Series({"a": "x", "b": "y"}), prices.index[1], prices.index[-1])
     assert shares.sum() == pytest.approx(1)
     # weights at the close before are what a session's return is earned on
     held = run.weights.shift(1) * prices.pct_change()

@@ -108,6 +108,8 @@ def test_a_notebook_runs_with_smaller_parameters(name, report_of_the_sample):
     assert (folder / "facts" / f"{name}.json").exists()
 
 
+# an update and a whole report: minutes where other work runs on the machine
+@pytest.mark.timeout(900)
 def test_the_report_of_the_live_store_is_that_of_the_sample(
     report_of_the_sample, smaller, sample_store_dir, tmp_path, monkeypatch
 ):
@@ -169,6 +171,21 @@ def test_a_second_run_gives_the_same_tables_figures_and_exhibits(report_of_the_s
         compared += made
     assert {Path(file).parts[0] for file in compared} == {"tables", "figures", "exhibits", "facts"}
     assert len(compared) > 20
+
+
+def test_a_report_made_on_a_tuesday_has_the_numbers_of_the_week_before(report_of_the_sample, tmp_path):
+    """Exhibits 6 to 17 are of the last completed week, whatever the day of the week the report is made on."""
+    manifest, friday = report_of_the_sample
+    given = {"as_of": "2025-06-17", "data": manifest.source, "language": "en", "out": str(tmp_path)}
+    for name in ("02_ai_themes", "03_gp_rotation", "04_absolute_return_etf", "05_global_allocation"):
+        parameters = given | manifest.parameters[name]
+        assert execute(NOTEBOOKS / f"{name}.ipynb", tmp_path / "executed.ipynb", parameters) is None
+    numbers = set()
+    for path in sorted((tmp_path / "tables").glob("fig*.csv")):
+        numbers.add(path.name[3:5])
+        tuesday, before = pd.read_csv(path), pd.read_csv(friday / "tables" / path.name)
+        pd.testing.assert_frame_equal(tuesday, before, rtol=1e-9, obj=path.name)
+    assert numbers == {f"{number:02d}" for number in range(6, 18)}
 
 
 def test_the_page_of_a_run_tells_what_can_be_traced(report_of_the_sample):

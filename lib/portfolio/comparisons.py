@@ -169,7 +169,7 @@ def _differences(returns: np.ndarray, years: float) -> np.ndarray:
     return np.column_stack([annual[:, 0] - annual[:, 1], sharpe[:, 0] - sharpe[:, 1]])
 
 
-def realised_risk(run: Backtest, classes: pd.Series, since: pd.Timestamp) -> pd.Series:
+def realised_risk(run: Backtest, classes: pd.Series, since: pd.Timestamp, until: pd.Timestamp) -> pd.Series:
     r"""Return the share of each class in the variance of the portfolio's returns, (C,).
 
     .. math:: \frac{\operatorname{cov}(r_k, \sum_j r_j)}{\operatorname{var}(\sum_j r_j)}, \qquad
@@ -180,10 +180,10 @@ def realised_risk(run: Backtest, classes: pd.Series, since: pd.Timestamp) -> pd.
     run : Backtest
     classes : Series, (N,)
         Class of each symbol.
-    since : date
-        First session of the window.
+    since, until : date
+        First and last session of the window.
     """
-    returns = run.contributions.div(run.gross.shift(1), axis=0).loc[since:]
+    returns = run.contributions.div(run.gross.shift(1), axis=0).loc[since:until]
     by_class = returns.T.groupby(classes).sum().T
     total = by_class.sum(axis=1)
     return by_class.apply(lambda one: one.cov(total)) / total.var()

@@ -164,7 +164,7 @@ def versions() -> dict[str, str]:
 
 
 def code_fingerprint(params: Path = PARAMS) -> str:
-    """Return a hash of the suite's code, texts and universes, and of the versions of packages it uses."""
+    """Return a hash of what can change a result: code, texts, universes, trials, published numbers, versions."""
     files = [path for path in sorted(LIB.rglob("*")) if path.suffix in CODE_SUFFIXES]
-    files += sorted((Path(params) / "universe").glob("*.csv"))
+    files += sorted(Path(params).rglob("*.csv")) + sorted((Path(params) / "published").glob("*.yaml"))
     return fingerprint([(path.name, path) for path in files], versions())
