@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lib.exhibits.parameters import load
+from lib.market.atomic import atomic_write
 from lib.market.ingest import STORES, open_market
 from lib.models.forecast_evaluation import EXECUTION_LAG, forward_returns, rank_ic
 from lib.models.gp.composite import average, rotation_scores, top_weights
@@ -120,16 +121,19 @@ def null_study(folder: str, n_jobs: int = 2, seeds: int = NULL_SEEDS) -> pd.Data
     scored = sector_inputs(market, parameters.universe)
     mined, libraries = mine(market, seeds, shuffled=True, n_jobs=n_jobs)
     table = judge(scored, libraries, parameters.first_quarter, market.week.last, whole=False)
-    table["key"] = study_key(mined, scored, settings, parameters.first_quarter)
-    kept = table[["rank_ic", "excess", "factors", "admission", "first_week", "last_week", "key"]]
-    NULL_STUDY.parent.mkdir(parents=True, exist_ok=True)
-    NULL_STUDY.write_text(
-        "# rotation mined on shuffled labels, one row per seed; written by make study\n"
-        + kept.round(6).to_csv(date_format="%Y-%m-%d", lineterminator="\n"),
-        encoding="utf-8",
-    )
-    with NOTE.open("a", encoding="utf-8") as note:
-        note.write(null_note(table, len({library.mined_on for library in libraries}), parameters, market.fingerprint()))
+    rules = {name: getattr(parameters, name) for name in ("first_mined", "top", "fill")}
+    table["key"] = study_key(mined, scored, settings, parameters.first_quarter, **rules)
+    kept = table[["rank_ic", "excess", "factors", "admission", "first_week", "last_week", "key"]].round(6).reset_index()
+    if NULL_STUDY.exists():
+        # studies of other data or settings stay
+        earlier = pd.read_csv(NULL_STUDY, comment="#", parse_dates=["first_week", "last_week"])
+        kept = pd.concat([earlier[~earlier["key"].isin(kept["key"])], kept], ignore_index=True)
+    head = "# rotation mined on shuffled labels, one row per seed; written by make study\n"
+    text = head + kept.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
+    atomic_write(NULL_STUDY, text)
+    note = null_note(table, len({library.mined_on for library in libraries}), parameters, market.fingerprint())
+    before, heading, after = NOTE.read_text(encoding="utf-8").partition("\n## ")
+    atomic_write(NOTE, before + note + heading + after)
     return table
 
 

@@ -9,6 +9,7 @@ from numpy.random import RandomState
 from scipy.stats import spearmanr
 from sklearn.metrics import ndcg_score
 
+from lib.market.calendar import Sessions
 from lib.market.errors import ModelError, ParameterError
 from lib.market.panel import Panel
 from lib.models.gp import baseline
@@ -166,6 +167,15 @@ def test_calendar_positions():
     assert list(week_ends(dates)) == [0, 3, 4, 5]
     assert list(quarter_ends(dates)) == [2, 5]
     assert list(quarter_ends(dates[:5])) == [2]
+
+
+@pytest.mark.parametrize("day", ["2018-12-28", "2023-09-28", "2025-06-30"])
+def test_a_holiday_does_not_hide_the_end_of_a_quarter(day):
+    """The exchange was closed on the weekdays left of these quarters: as of that day as two weeks later."""
+    end = pd.Timestamp(day)
+    sessions = Sessions.load().between(end - pd.Timedelta(days=100), end + pd.Timedelta(days=20))
+    known = sessions[sessions <= end]
+    assert known[quarter_ends(known)][-1] == sessions[quarter_ends(sessions)][-1] == end
 
 
 # --- programs -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from test_gp_search import SEARCH, market
 
 from lib.exhibits.parameters import load
 from lib.exhibits.trials import read_trials
+from lib.market.errors import ParameterError
 from lib.models.forecast_evaluation import rank_ic
 from lib.models.gp.inputs import factor_inputs
 from lib.models.gp.null_study import NULL_STUDY, read_null_study, study_key
@@ -119,6 +120,7 @@ def test_the_key_of_a_study_survives_new_weeks_and_notes_other_data_and_settings
     assert key == study_key(factor_inputs(panel.until(panel.dates[400])), inputs, small, until)
     assert key != study_key(factor_inputs(market(rows=460, columns=16, seed=1)), inputs, small, until)
     assert key != study_key(inputs, inputs, Settings(**SEARCH | {"horizon": 6}), until)
+    assert key != study_key(inputs, inputs, small, until, top=3)
 
 
 def test_the_study_on_file_has_twenty_seeds_and_is_used_for_its_own_key_only():
@@ -127,6 +129,8 @@ def test_the_study_on_file_has_twenty_seeds_and_is_used_for_its_own_key_only():
     table = read_null_study(keys[0])
     assert len(table) >= 20 and table["seed"].is_unique and (table["rank_ic"].std() > 0)
     assert read_null_study("other").empty
+    with pytest.raises(ParameterError, match="null study is missing"):
+        read_null_study(keys[0], NULL_STUDY.with_name("nowhere.csv"))
 
 
 def test_trials_on_file_end_before_the_scores_start():

@@ -81,7 +81,10 @@ def test_published_figures_stand_beside_real_ones_of_their_week_only():
     measured = pd.DataFrame({"strategy": [0.9, 0.01]}, ["sharpe", "calmar"])
 
     def market(as_of, synthetic):
-        return SimpleNamespace(as_of=pd.Timestamp(as_of), source=SimpleNamespace(synthetic=synthetic))
+        # made on the Tuesday after: the week that was published counts, not the day of the run
+        day = pd.Timestamp(as_of)
+        week = SimpleNamespace(last=day)
+        return SimpleNamespace(as_of=day + pd.Timedelta(days=4), week=week, source=SimpleNamespace(synthetic=synthetic))
 
     shown = with_published(measured, market("2025-06-13", False), "15")
     assert shown["published"]["sharpe"] == 1.51 and pd.isna(shown["published"]["calmar"])
@@ -92,9 +95,9 @@ def test_published_figures_stand_beside_real_ones_of_their_week_only():
 def test_published_figures_stand_beside_a_performance_table_of_real_data():
     measured = pd.DataFrame({"strategy": [0.1, 1.0, 0.2]}, index=["annual_return", "sharpe", "ytd_return"])
     source = SimpleNamespace(synthetic=False)
-    market = SimpleNamespace(as_of=pd.Timestamp("2025-06-13"), source=source)
+    market = SimpleNamespace(week=SimpleNamespace(last=pd.Timestamp("2025-06-13")), source=source)
     assert with_published(measured, market, "09")["published"].tolist() == [0.2898, 1.57, 0.1677]
-    other_week = SimpleNamespace(as_of=pd.Timestamp("2025-06-06"), source=source)
+    other_week = SimpleNamespace(week=SimpleNamespace(last=pd.Timestamp("2025-06-06")), source=source)
     assert "published" not in with_published(measured, other_week, "09")
     source.synthetic = True
     assert "published" not in with_published(measured, market, "09")

@@ -16,7 +16,10 @@ DATES = pd.to_datetime(["2025-04-30", "2025-05-30"])
 
 
 def market(synthetic=False, as_of="2025-06-13"):
-    return SimpleNamespace(as_of=pd.Timestamp(as_of), source=SimpleNamespace(synthetic=synthetic))
+    # made on the Tuesday after: the week that was published counts, not the day of the run
+    day = pd.Timestamp(as_of)
+    week = SimpleNamespace(last=day)
+    return SimpleNamespace(as_of=day + pd.Timedelta(days=4), week=week, source=SimpleNamespace(synthetic=synthetic))
 
 
 def allocation(last, budgets):

@@ -233,7 +233,7 @@ def with_published(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.D
         With ``published`` as the last column, NaN where a metric was not published; as it came when nothing was
         published for the market's last session, or when its data are synthetic and nothing can be compared.
     """
-    facts = published(market.as_of, exhibit)
+    facts = published(market.week.last, exhibit)
     facts = facts[(facts["column"] == "strategy") & facts["minus"].isna()]
     if market.source.synthetic or facts.empty:
         return measured

@@ -40,12 +40,12 @@ def read_facts(market: Market, path: Path = FILE) -> pd.DataFrame:
     ParameterError
         The file is missing, lacks a column, or has a measure or relation that does not exist.
     """
-    weights = published(market.as_of, "16").rename(columns={"value": "published"})
+    weights = published(market.week.last, "16").rename(columns={"value": "published"})
     weights = weights[weights["relation"].isin(RELATIONS)]
     members = [one if isinstance(one, list) else [one] for one in weights["column"]]
     weights = weights.assign(measure="weight", members=members, tolerance=ABOUT)
     said = _read(path)
-    said["published"] = said["published"].where(said["as_of"] == market.as_of)
+    said["published"] = said["published"].where(said["as_of"] == market.week.last)
     columns = ["name", "name_en", "measure", "members", "relation", "published", "tolerance"]
     facts = pd.concat([part[columns] for part in (weights, said) if len(part)], ignore_index=True)
     facts["published"] = facts["published"].astype(float)

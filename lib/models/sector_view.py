@@ -102,7 +102,7 @@ def sector_view(
         return pd.DataFrame(np.nan, prices.dates, prices.symbols)
     if cache_dir is None:
         return _scores(prices, valuations, search, mining, n_jobs, None, report)
-    code = [*sorted(Path(gp.__file__).parent.glob("*.py")), Path(forecast_evaluation.__file__)]
+    code = [*sorted(Path(gp.__file__).parent.glob("*.py")), Path(forecast_evaluation.__file__), Path(__file__)]
     key = fingerprint(prices, valuations, *mining, dict(search), code)
     path = Path(cache_dir) / "sector_view" / f"{key}.parquet"
     if not path.exists():

@@ -12,6 +12,7 @@ import pandas as pd
 
 from lib.market.errors import ModelError
 from lib.market.fingerprint import fingerprint
+from lib.models import momentum as momentum_module
 from lib.models.momentum import stronger_half
 from lib.portfolio import budgets as budgeting
 from lib.portfolio import covariance as estimation
@@ -117,7 +118,7 @@ class Allocator:
         self._selections: dict = {}
         self._folder = None if cache_dir is None else Path(cache_dir) / "allocation"
         if self._folder is not None:
-            code = (sys.modules[__name__], budgeting, estimation)
+            code = (sys.modules[__name__], budgeting, estimation, momentum_module)
             self._basis = fingerprint(values, self.months, self.momentum, classes, decisions, *code)
 
     def allocate(self, scores: pd.DataFrame, rules: Rules) -> Allocation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,10 @@ SIXTY_FORTY = {"000300.SH": 0.6, "CN10Y": 0.4}
 QUARTER = round(SESSIONS_PER_YEAR / 4)
 
 
+#: months by which a shifted score lags or leads at least: a yearly change; a yearly change and a regression window
+MIN_LAG, MIN_LEAD = 12, 62
+
+
 @dataclass(frozen=True)
 class SimplePortfolios:
     """Target weights of each portfolio, (K, N)."""
@@ -37,7 +42,7 @@ def simple_portfolios(allocator: Allocator, rules: Rules) -> dict[str, pd.DataFr
 
     The first two hold the assets that the strategy could hold on the date, the third drops a leg that is too young.
     """
-    return vars(allocator.keep(SimplePortfolios, lambda: _simple(allocator, rules), repr(rules), SIXTY_FORTY))
+    return vars(allocator.keep(SimplePortfolios, lambda: _simple(allocator, rules), repr(rules), sys.modules[__name__]))
 
 
 def _simple(allocator: Allocator, rules: Rules) -> SimplePortfolios:
@@ -62,8 +67,10 @@ def circular_shifts(scores: pd.DataFrame, draws: int) -> dict[int, pd.DataFrame]
     """Return the scores of the classes moved along time in a circle, keyed by the months of the shift.
 
     A shift keeps what an independent random order loses: how long a class stays on top and how the classes move
-    together. Only the dates are wrong. The shifts are spread evenly; where the history is long enough, the smallest is
-    a year.
+    together. Only the dates are wrong: rows after the seam lag by the shift, rows before it lead by the rest of the
+    circle. A score holds the yearly change and the regression of the months before it, so a short lead would know the
+    coming returns; where the history is long enough the shortest lag is a year and the shortest lead ``MIN_LEAD``
+    months. The shifts are spread evenly between.
 
     Parameters
     ----------
@@ -80,14 +87,15 @@ def circular_shifts(scores: pd.DataFrame, draws: int) -> dict[int, pd.DataFrame]
     complete = scores.notna().all(axis=1)
     first = int(complete.argmax()) if complete.any() else len(scores)
     months = len(scores) - first
-    margin = min(12, (months - draws) // 2)
-    if margin < 1:
+    lag = min(MIN_LAG, (months - draws) // 2)
+    lead = min(MIN_LEAD, months - draws - lag)
+    if lag < 1 or lead < 1:
         raise ModelError(
             f"{months} months of scores cannot be shifted in {draws} ways",
             remedy="start earlier or lower placebo_draws",
         )
     made = {}
-    for shift in np.linspace(margin, months - margin, draws).round().astype(int):
+    for shift in np.linspace(lag, months - lead, draws).round().astype(int):
         moved = np.vstack([scores.to_numpy()[:first], np.roll(scores.to_numpy()[first:], shift, axis=0)])
         made[int(shift)] = pd.DataFrame(moved, scores.index, scores.columns)
     return made

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from lib.market.calendar import Sessions
 from lib.market.errors import ModelError
 from lib.market.panel import Panel
 from lib.models.gp.operators import OPERATORS
@@ -222,12 +223,16 @@ def week_ends(dates: pd.DatetimeIndex) -> np.ndarray:
 def quarter_ends(dates: pd.DatetimeIndex) -> np.ndarray:
     """Return the positions of the last session of each completed calendar quarter, (Q,).
 
-    The last date ends a quarter only if no weekday of the quarter follows it.
+    The last date ends a quarter only if no session of the exchange follows it within the quarter: holidays before a
+    quarter's end would otherwise hide it until the next session, and the same day would be scored differently later.
     """
     quarter = dates.to_period("Q")
     last = np.append(quarter[1:] != quarter[:-1], False)
     if len(dates):
-        following = dates[-1] + pd.offsets.BDay()
+        sessions = Sessions.load().all
+        later = sessions[sessions > dates[-1]]
+        # past the horizon of the exchange's calendar the next weekday stands in
+        following = later[0] if len(later) else dates[-1] + pd.offsets.BDay()
         last[-1] = following.to_period("Q") != quarter[-1]
     return np.flatnonzero(last)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.market.errors import ParameterError
 from lib.market.fingerprint import fingerprint
 from lib.models.gp.inputs import Inputs
 from lib.models.gp.settings import Settings
@@ -13,7 +14,7 @@ from lib.models.gp.settings import Settings
 NULL_STUDY = Path(__file__).resolve().parents[3] / "params" / "studies" / "03_gp_rotation_null.csv"
 
 
-def study_key(mined: Inputs, scored: Inputs, settings: Settings, until) -> str:
+def study_key(mined: Inputs, scored: Inputs, settings: Settings, until, **rules) -> str:
     """Return what identifies the data and settings of a study: a longer history of the same data has the same key.
 
     Parameters
@@ -23,12 +24,15 @@ def study_key(mined: Inputs, scored: Inputs, settings: Settings, until) -> str:
     settings : Settings
     until : date
         The first session that is scored: closes up to it enter the key.
+    **rules
+        What else decides the numbers: ``first_mined``, ``top``, ``fill``. The engine's code does not enter; another
+        rounding of its kernels acts like another set of seeds, which is what the study measures.
     """
     parts = []
     for inputs in (mined, scored):
         stop = int(inputs.dates.searchsorted(pd.Timestamp(until), side="right"))
         parts += [inputs.dates[:stop], inputs.symbols, inputs.close[:stop]]
-    return fingerprint(*parts, settings.asdict())
+    return fingerprint(*parts, settings.asdict(), rules)
 
 
 def read_null_study(key: str, path: Path = NULL_STUDY) -> pd.DataFrame:
@@ -40,5 +44,9 @@ def read_null_study(key: str, path: Path = NULL_STUDY) -> pd.DataFrame:
         ``seed``, ``rank_ic`` (mean, weekly), ``excess`` (annualised, fraction), ``factors`` (mean per library),
         ``admission`` (share of the candidates that reach the bars), ``first_week``, ``last_week``, ``key``.
     """
+    if not path.exists():
+        raise ParameterError(
+            "the null study is missing", file=path, remedy="restore it, or run make study DATA=<folder>"
+        )
     table = pd.read_csv(path, comment="#", parse_dates=["first_week", "last_week"])
     return table[table["key"] == key].reset_index(drop=True)
