@@ -202,6 +202,7 @@ def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
     core = usable.index[usable["role"] != "sector"]
     strength = trend[core].groupby(usable.loc[core, "group"]).mean().reindex(past.columns)
     # without a fund that has a trend a class is neither rising nor falling
+    told = [*told, *(("no_trend", name) for name in strength.index[strength.isna()])]
     budgets = trend_budgets(strength.fillna(0.0), rules.steepness)
     covariance = shrunk_covariance(past, periods=SESSIONS_PER_YEAR)
     solved = risk_budget_weights(covariance.matrix, budgets, target_volatility=rules.target_volatility)
