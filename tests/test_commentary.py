@@ -70,22 +70,22 @@ def test_the_key_sentences_in_both_languages(folder):
         "Of the 3 latest releases on US inflation, 2 came in below the consensus",
         "of the 3 themes that gained most, 2 score lower than a week ago and 1 higher",
         "Communication Equipment from 0.06 to 0.00 and Innovative Drugs from 0.24 to 0.19",
-        "The sector rotation now holds Steel and Electronics.",
-        "New in the week: Electronics. No longer held: Machinery.",
+        "From the next session on the sector rotation holds Steel and Electronics.",
+        "To be bought: Electronics. To be sold: Machinery.",
         "1.03 percentage points ahead of its benchmark",
         "Bonds 86.8%, Commodities 9.8% and Equities 3.4%",
         "did not beat its benchmark for the risk taken: 6.48% annualised",
         "China 10Y Treasury from 30.0% to 40.0%",
         "The absolute-return portfolio is 4.00% below its peak; its largest drawdown was 4.65%.",
         "Costs take 1.98 percentage points annualised off the sector rotation, which leaves 27.00%.",
-        "its t is 0.31, and the probability that its true Sharpe ratio is above zero is 62.0%",
+        "its t is 0.31, and the probability that its true information ratio is above zero is 62.0%",
     ):
         assert part in text, part
     text = "".join(one["text"] for one in statements(chinese))
     for part in (
         "创业板指上涨0.22%，科创50下跌1.89%。",
         "涨幅居前的3个主题中，2个得分环比回落，1个回升。",
-        "本期调入电子。本期调出机械设备。",
+        "拟调入电子。拟调出机械设备。",
         "跑赢基准1.03个百分点",
         "全球资产配置组合中中国10年期国债一项即占40.0%。",
     ):

@@ -10,6 +10,9 @@ from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.report.commentary.quotations import Table, Tables
 from lib.report.commentary.statements import Statement, templates, write
 
+#: a difference that the two digits of percentage points show as zero; a larger one is printed
+LEVEL = 0.00005
+
 
 def rotation(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
     """Yield the sentences on exhibits 9 and 10 that there are."""
@@ -27,13 +30,19 @@ def absolute(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
         return
     language, frame = weights.text.language, weights.frame
     classes = class_weights(weights)
-    yield write(language, "absolute.classes", classes=[quote_class(weights, name) for name in classes.index])
+    yield write(
+        language,
+        "absolute.classes",
+        classes=[quote_class(weights, name) for name in classes.index],
+        invested=weights.total(frame.index, "weight", "share"),
+        cash=1.0 - frame["weight"].sum() >= settings.weight_change,
+    )
     change = (frame["weight"] - frame["previous_weight"]).sort_values(kind="stable")
     for direction, found in (("raised", change[change > 0].iloc[::-1]), ("lowered", change[change < 0])):
-        rows = found[found.abs() >= settings.weight_change].index[: settings.named]
+        rows = found[found.abs() >= settings.weight_change].index
         if len(rows):
-            moves = [_weights(weights, row) for row in rows]
-            yield write(language, f"absolute.{direction}", moves=moves)
+            moves = [_weights(weights, row) for row in rows[: settings.named]]
+            yield write(language, f"absolute.{direction}", moves=moves, more=len(rows) > settings.named)
     if (change.abs() < settings.weight_change).all():
         most = change.abs().idxmax()
         difference = weights.difference(most, "weight", "previous_weight", "gap")
@@ -81,7 +90,9 @@ def performance(table: Table, nav: Table | None, portfolio: str, settings: Weekl
     subject = templates(language)[f"words.{portfolio}"]
     if {"week_return", "ytd_return"} <= set(frame.dropna(subset=["strategy", "benchmark"]).index):
         gap = frame.loc["week_return", "strategy"] - frame.loc["week_return", "benchmark"]
-        variant = "level" if abs(gap) < settings.little_changed else "ahead" if gap > 0 else "behind"
+        variant = "ahead" if gap > 0 else "behind"
+        if abs(gap) < LEVEL:
+            variant = "level"
         yield write(
             language,
             f"week.{variant}",
@@ -151,13 +162,13 @@ def _assets(table: Table, settings: WeeklyReport, names: Mapping[str, str]) -> I
         return
     change = (last - table.frame.iloc[-2].reindex(last.index)).astype(float).sort_values(kind="stable")
     for direction, found in (("raised", change[change > 0].iloc[::-1]), ("lowered", change[change < 0])):
-        columns = found[found.abs() >= settings.weight_change].index[: settings.named]
+        columns = found[found.abs() >= settings.weight_change].index
         if len(columns):
             moves = [
                 quote_asset(table, rows[-1], column, names) | {"previous": table.quote(rows[-2], column, "share")}
-                for column in columns
+                for column in columns[: settings.named]
             ]
-            yield write(language, f"global.{direction}", moves=moves)
+            yield write(language, f"global.{direction}", moves=moves, more=len(columns) > settings.named)
 
 
 def quote_asset(table: Table, row: str, column: str, names: Mapping[str, str]) -> dict:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.report.commentary import portfolios, themes
-from lib.report.commentary.quotations import Tables
+from lib.report.commentary.quotations import Table, Tables
 from lib.report.commentary.statements import Statement, templates, write
 
 #: the exhibits of net asset value and of performance
@@ -26,8 +26,9 @@ def sentences(tables: Tables, settings: WeeklyReport, names: Mapping[str, str]) 
 
 
 def _hot_themes(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
-    """Warn where a theme that has gained much has a falling score."""
-    if not (table := tables("06")):
+    """Warn where a theme that has gained much has a falling score, as far as the evidence supports such a warning."""
+    table, evidence = tables("06"), tables("s14")
+    if not table or (evidence and not _supported(evidence)):
         return
     top = table.frame.index[0]
     if top in themes.score_moves(table, settings).falling:
@@ -41,12 +42,18 @@ def _hot_themes(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
         )
 
 
+def _supported(table: Table) -> bool:
+    """Return whether supplement 14 tells falling from rising scores by more than chance."""
+    known = "difference" in table.frame.dropna().index
+    return bool(known and table.value("difference", "low") > 0)
+
+
 def _claim(tables: Tables) -> Iterator[Statement]:
     """Say how often a falling score of a hot theme was right, and whether more than chance explains it."""
     table = tables("s14")
     if not table or not {"falling", "rising", "difference"} <= set(table.frame.dropna().index):
         return
-    variant = "supported" if table.value("difference", "low") > 0 else "unsupported"
+    variant = "supported" if _supported(table) else "unsupported"
     rates = {score: table.quote(score, "hit_rate", "share") for score in ("falling", "rising")}
     yield write(table.text.language, f"risk.claim.{variant}", low=table.quote("difference", "low", "share"), **rates)
 
@@ -100,7 +107,7 @@ def _concentration(tables: Tables, settings: WeeklyReport, names: Mapping[str, s
 
 
 def _luck(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
-    """Say with which probability the rotation's true Sharpe ratio of the excess return is above zero."""
+    """Say with which probability the rotation's true information ratio is above zero."""
     table = tables("s26")
     if table and table.value("probability", "value") < settings.confidence:
         yield write(
