@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -51,8 +52,7 @@ def quarter_bars(table: pd.DataFrame, words: dict[str, str]) -> Figure:
     figure, axes = plt.subplots(layout="constrained")
     axes.bar(table["quarter"], table["rank_ic"], yerr=table["standard_error"], label=words["rank_ic"], capsize=2)
     axes.plot(table["quarter"], table["running_mean"], "o-", color="black", markersize=3, label=words["running_mean"])
-    style = dict(color="grey", markersize=3, label=words["textbook_mean"])
-    axes.plot(table["quarter"], table["textbook_mean"], "s--", **style)
+    axes.plot(table["quarter"], table["textbook_mean"], "s--", color="grey", markersize=3, label=words["textbook_mean"])
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set_ylabel(words["rank_ic"])
     axes.tick_params(axis="x", rotation=60)
@@ -106,7 +106,7 @@ def null_points(table: pd.DataFrame, words: dict[str, str], scatter: pd.Series |
         dots = axes.scatter(part["rank_ic"], part["excess"], marker=marker, s=50, label=words[labels])
         if labels == "shuffled" and scatter is not None:
             bars = dict(xerr=scatter["rank_ic"], yerr=scatter["excess"], fmt="none", capsize=2, linewidth=0.8)
-            axes.errorbar(part["rank_ic"], part["excess"], ecolor=dots.get_facecolor(), **bars)
+            axes.errorbar(part["rank_ic"], part["excess"], ecolor=to_rgba_array(dots.get_facecolor())[0], **bars)
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.axvline(0, color="grey", linewidth=0.8)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.exhibits.parameters import PARAMS, checked, read_yaml
-from lib.exhibits.tables import FORMATS, ROW_FORMATS
+from lib.exhibits.tables import ROW_FORMATS
 from lib.market.errors import ParameterError
 from lib.market.pointintime import Market
 
@@ -34,7 +34,8 @@ Text = Annotated[str, Field(min_length=1)]
 Relation = Literal["equal", "about", "above", "below", "first", "last", "held", "listed"]
 Reason = Literal["other_data", "other_universe", "our_choice"]
 Tolerance = Annotated[float, Field(ge=0)]
-Format = Literal[tuple(FORMATS)]
+#: the keys of ``lib.exhibits.tables.FORMATS``
+Format = Literal["percent", "share", "points", "score", "change", "number", "count"]
 
 
 class _Strict(BaseModel):
@@ -135,7 +136,7 @@ class Exhibit(_Strict):
         A number that was said with "about" has one digit: its tolerance is :math:`w`, half a unit of that digit.
         """
         widest = self.tolerance if fact.tolerance is None else fact.tolerance
-        if fact.relation != "equal":
+        if fact.relation != "equal" or not isinstance(fact.value, float):
             return widest
         return min(widest, max(HALF_UNITS[self.format_of(fact)], TOLERATED_SHARE * abs(fact.value)))
 

@@ -54,7 +54,14 @@ class FolderSource:
 
     def batches(self) -> Iterator[Batch]:
         """Yield one batch per file, instruments first."""
-        yield self._batch("instruments", self._find("instruments", required=True))
+        instruments = self._find("instruments")
+        if instruments is None:
+            raise DataError(
+                "the data folder has no instruments.csv",
+                file=self.path,
+                remedy=f"add instruments.csv with the columns {', '.join(TABLES['instruments'])}",
+            )
+        yield self._batch("instruments", instruments)
         for table in ("bars", "minute_bars"):
             for path in sorted((self.path / table).glob("*")):
                 if path.suffix not in SUFFIXES:
@@ -70,22 +77,15 @@ class FolderSource:
                     raise _duplicate(path)
                 yield self._batch(table, path, kind=path.stem)
         for table in ("valuation", "constituents", "macro"):
-            path = self._find(table)
-            if path:
-                yield self._batch(table, path)
+            if found := self._find(table):
+                yield self._batch(table, found)
 
-    def _find(self, stem: str, required: bool = False) -> Path | None:
+    def _find(self, stem: str) -> Path | None:
         """Return the file of a table, None where there is none."""
         paths = [self.path / f"{stem}{suffix}" for suffix in SUFFIXES]
         paths = [path for path in paths if path.exists()]
         if len(paths) > 1:
             raise _duplicate(paths[1])
-        if required and not paths:
-            raise DataError(
-                f"the data folder has no {stem}.csv",
-                file=self.path,
-                remedy=f"add {stem}.csv with the columns {', '.join(TABLES[stem])}",
-            )
         return paths[0] if paths else None
 
     def _batch(self, table: str, path: Path, kind: str | None = None) -> Batch:

@@ -149,11 +149,11 @@ class Market:
         """
         self._check_fields("bars", fields)
         needed = list(dict.fromkeys([*fields, "close", "volume"]))
-        symbols, rows = self._rows("bars", symbols, needed, start)
+        index, rows = self._rows("bars", symbols, needed, start)
         dates = self._dates(rows["day"], start)
-        arrays = _scatter(rows, dates, len(symbols), needed)
+        arrays = _scatter(rows, dates, len(index), needed)
         mask = ~np.isnan(arrays["close"]) & ~(arrays["volume"] == 0)
-        return Panel(dates, symbols, {name: arrays[name] for name in fields}, mask)
+        return Panel(dates, index, {name: arrays[name] for name in fields}, mask)
 
     def valuation(self, symbols: Iterable[str], fields: Sequence[str] = ("pe_ttm", "pb"), start=None) -> Panel:
         """Return valuations on the exchange's sessions.
@@ -172,31 +172,31 @@ class Market:
             NaN where a symbol has no valuation; the mask is True where any field is known.
         """
         self._check_fields("valuation", fields)
-        symbols, rows = self._rows("valuation", symbols, list(fields), start)
+        index, rows = self._rows("valuation", symbols, list(fields), start)
         dates = self._dates(rows["day"], start)
-        arrays = _scatter(rows, dates, len(symbols), list(fields))
+        arrays = _scatter(rows, dates, len(index), list(fields))
         mask = ~np.all([np.isnan(values) for values in arrays.values()], axis=0)
-        return Panel(dates, symbols, arrays, mask)
+        return Panel(dates, index, arrays, mask)
 
     def closes(self, symbols: Iterable[str], start=None) -> pd.DataFrame:
         """Return closes on the symbols' own dates, (T, N), for global assets.
 
         T are the dates on which any of the symbols has a close; NaN where a symbol has none.
         """
-        symbols, rows = self._rows("bars", symbols, ["close"], start)
+        index, rows = self._rows("bars", symbols, ["close"], start)
         dates = pd.DatetimeIndex(np.unique(rows["day"]).astype("datetime64[D]")).as_unit("ns")
-        arrays = _scatter(rows, dates, len(symbols), ["close"])
-        closes = pd.DataFrame(arrays["close"], index=dates, columns=symbols)
+        arrays = _scatter(rows, dates, len(index), ["close"])
+        closes = pd.DataFrame(arrays["close"], index=dates, columns=index)
         return closes.dropna(how="all")
 
     def with_minute_bars(self, symbols: Iterable[str]) -> pd.Index:
         """Return those of the symbols that have minute bars up to ``as_of``, in the given order."""
-        symbols = self._checked(symbols)
+        index = self._checked(symbols)
         present = self.store.query(
             "SELECT DISTINCT symbol FROM minute_bars WHERE time < ? AND symbol IN (SELECT unnest(?))",
-            [self.as_of + pd.Timedelta(days=1), list(symbols)],
+            [self.as_of + pd.Timedelta(days=1), list(index)],
         )
-        return symbols[symbols.isin(present["symbol"])]
+        return index[index.isin(present["symbol"])]
 
     def minute_bars(self, symbol: str, start=None) -> pd.DataFrame:
         """Return one symbol's minute bars up to the close of ``as_of``, in the order of time.
@@ -315,18 +315,18 @@ class Market:
 
     def _checked(self, symbols: Iterable[str]) -> pd.Index:
         """Return the symbols as an index; raise a DataError for unknown ones."""
-        symbols = pd.Index(list(symbols), dtype=object, name="symbol")
-        unknown = symbols.difference(self._symbols)
+        index = pd.Index(list(symbols), dtype=object, name="symbol")
+        unknown = index.difference(self._symbols)
         if len(unknown):
             near = difflib.get_close_matches(str(unknown[0]), list(self._symbols), n=1)
             remedy = "take the symbol out of the universe, or bring its data"
             raise DataError(
-                f"{len(unknown)} of {len(symbols)} symbols are not in the store",
+                f"{len(unknown)} of {len(index)} symbols are not in the store",
                 symbol=", ".join(map(str, unknown[:5])),
                 file=self.store.path,
                 remedy=f"did you mean {near[0]}?" if near else remedy,
             )
-        return symbols
+        return index
 
     @staticmethod
     def _check_fields(table: str, fields: Sequence[str]) -> None:
@@ -338,9 +338,9 @@ class Market:
 
     def _rows(self, table: str, symbols: Iterable[str], fields: list[str], start):
         """Return the symbols, and their rows as arrays: column of the symbol, day, fields."""
-        symbols = self._checked(symbols)
-        columns = np.arange(len(symbols), dtype=np.int32)
-        symbol_columns = pd.DataFrame({"symbol": symbols.astype(str), "symbol_column": columns})
+        index = self._checked(symbols)
+        columns = np.arange(len(index), dtype=np.int32)
+        symbol_columns = pd.DataFrame({"symbol": index.astype(str), "symbol_column": columns})
         first = pd.Timestamp(start) if start is not None else pd.Timestamp("1900-01-01")
         names = ", ".join(f'"{name}"' for name in fields)
         with self.store.read() as connection:
@@ -350,7 +350,7 @@ class Market:
                 FROM {table} JOIN symbol_columns USING (symbol) WHERE date BETWEEN ? AND ?""",
                 [first.date(), self.as_of.date()],
             ).fetchnumpy()
-        return symbols, rows
+        return index, rows
 
     def _dates(self, days: np.ndarray, start) -> pd.DatetimeIndex:
         if start is None:
@@ -376,7 +376,7 @@ def _scatter(rows: dict, dates: pd.DatetimeIndex, width: int, fields: list[str])
     arrays = {}
     for name in fields:
         # DuckDB marks NULL in a mask; here it becomes NaN
-        values = np.ma.filled(np.ma.asarray(rows[name], dtype=float), np.nan)
+        values: np.ndarray = np.ma.filled(np.ma.asarray(rows[name], dtype=float), np.nan)
         array = np.full((len(days), width), np.nan)
         array[position, column] = values[is_kept]
         arrays[name] = array

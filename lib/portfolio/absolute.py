@@ -19,12 +19,12 @@ from lib.portfolio import budgets as budgeting
 from lib.portfolio import covariance as estimation
 from lib.portfolio import sleeves as splitting
 from lib.portfolio import volatility as control
-from lib.portfolio.budgets import risk_budget_weights
+from lib.portfolio.budgets import RiskBudget, risk_budget_weights
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
 from lib.portfolio.covariance import shrunk_covariance
 from lib.portfolio.keeping import kept
 from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
-from lib.portfolio.volatility import raise_along_ray
+from lib.portfolio.volatility import Controlled, raise_along_ray
 
 CLASSES = ("equity", "bond", "commodity")
 
@@ -206,7 +206,7 @@ def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
     budgets = trend_budgets(strength.fillna(0.0), rules.steepness)
     covariance = shrunk_covariance(past, periods=SESSIONS_PER_YEAR)
     solved = risk_budget_weights(covariance.matrix, budgets, target_volatility=rules.target_volatility)
-    final = solved
+    final: RiskBudget | Controlled = solved
     if rules.volatility_rule == "ray":
         final = raise_along_ray(solved, covariance.matrix, rules.target_volatility)
     made = {

@@ -92,13 +92,13 @@ def backtest(
     """
     targets = _checked(closes, targets)
     charge = _charges(cost, closes.columns)
-    if fill == "next_open" and opens is None:
-        raise ModelError("fills at the open need opens", remedy="give the panel of opens or fill at the next close")
     start = closes.index.get_loc(targets.index[0])
     dates = closes.index[start:]
     raw = closes.to_numpy(dtype=float)
     held = pd.DataFrame(raw).ffill().to_numpy()[start:]
     if fill == "next_open":
+        if opens is None:
+            raise ModelError("fills at the open need opens", remedy="give the panel of opens or fill at the next close")
         quoted = opens.reindex(index=dates, columns=closes.columns).to_numpy(dtype=float)
         # a bar without a close is broken: nothing trades on it
         quoted = np.where(np.isfinite(raw[start:]), quoted, np.nan)

@@ -187,7 +187,7 @@ class _Problem:
         import cvxpy as cp
 
         self.root.value, self.budgets.value = root, budgets
-        if caps is not None:
+        if self.caps is not None:
             self.caps.value = caps
         try:
             with warnings.catch_warnings():
@@ -226,7 +226,7 @@ def _solve(sigma, share, groups, asset_cap, class_cap) -> tuple[np.ndarray | Non
     for rows in (None, caps):
         compiled = _problem(n, 0 if rows is None else len(rows))
         status = compiled.solve(root, share, rows)
-        if status not in SOLVED:
+        if status not in SOLVED or compiled.x.value is None:
             return None, status
         x = np.maximum(compiled.x.value, 0.0)
         if rows is None and (caps @ x <= 1e-9 * (size @ x)).all():

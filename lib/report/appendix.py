@@ -191,7 +191,7 @@ def parameters_of(notebook: NotebookNode) -> dict[str, object]:
 
 
 def _assigned(source: str) -> dict[str, object]:
-    values = {}
+    values: dict[str, object] = {}
     try:
         statements = ast.parse(source).body
     except SyntaxError:
@@ -232,5 +232,5 @@ def _box_tables(soup: BeautifulSoup) -> None:
     for number, table in enumerate(soup.find_all("table"), start=1):
         if table.find_parent("table") is None and not table.find_parent(class_="scroll"):
             label = f"table {number}"
-            attributes = {"class": ["scroll"], "role": "region", "tabindex": "0", "aria-label": label}
+            attributes = {"class": "scroll", "role": "region", "tabindex": "0", "aria-label": label}
             table.wrap(soup.new_tag("div", attrs=attributes))

@@ -74,10 +74,14 @@ def changes(
         Numbers of the exhibits that one of the runs lacks, so that nothing is compared.
     """
     now, before = Tables(folder, text), Tables(previous, text)
-    missing = [number for number in COMPARED if now(number) is None or before(number) is None]
-    rows = []
-    for number in [number for number in COMPARED if number not in missing]:
-        pair = before(number), now(number)
+    missing = []
+    rows: list[dict] = []
+    for number in COMPARED:
+        old, new = before(number), now(number)
+        if old is None or new is None:
+            missing.append(number)
+            continue
+        pair = old, new
         if number in ("06", "07"):
             rows += [*_names(number, *map(_listed, pair)), *_moves(number, *pair, "latest_score", settings)]
         elif number == "10":
@@ -123,22 +127,22 @@ def _moves(number: str, before: Table, now: Table, column: str, settings: Weekly
         rows = rows[sources[0].eq(sources[1])]
     for row in rows:
         source = now if row in now.frame.index else before
-        values = [0.0 if row not in table.frame.index else table.value(row, column) for table in (before, now)]
-        if abs(values[1] - values[0]) < (settings.score_change if score else settings.weight_change):
+        previous, latest = [table.value(row, column) if row in table.frame.index else 0.0 for table in (before, now)]
+        if abs(latest - previous) < (settings.score_change if score else settings.weight_change):
             continue
         name = source.value(row, "name") if "name" in source.frame else row
         english = source.value(row, "name_en") if "name_en" in source.frame else name
         what = "score" if score else column
-        yield _row(number, name, english, what, *values, "score" if score else "share")
+        yield _row(number, name, english, what, previous, latest, "score" if score else "share")
 
 
 def _assets(number: str, before: Table, now: Table, settings: WeeklyReport, assets: pd.DataFrame) -> Iterator[dict]:
     last = [table.frame.drop(columns=table.key).iloc[-1] for table in (before, now)]
     for symbol in last[1].index.union(last[0].index, sort=False):
-        values = [float(weights.get(symbol, 0.0)) for weights in last]
-        if abs(values[1] - values[0]) >= settings.weight_change:
-            names = [assets[column].get(symbol, symbol) for column in ("name_zh", "name_en")]
-            yield _row(number, *names, "weight", *values, "share")
+        previous, latest = [float(weights.get(symbol, 0.0)) for weights in last]
+        if abs(latest - previous) >= settings.weight_change:
+            name, english = [assets[column].get(symbol, symbol) for column in ("name_zh", "name_en")]
+            yield _row(number, name, english, "weight", previous, latest, "share")
 
 
 def _row(number, name, english, what, previous, latest, kind) -> dict:

@@ -73,7 +73,7 @@ def _judged(number: str, part: Exhibit, fact: Fact, listed: tuple[Table | None, 
         value = _value(more, fact)
     found = fact.relation in ("held", "listed")
     ranked = found or fact.relation in ("first", "last")
-    published = np.nan if found else 1.0 if ranked else fact.value
+    published = np.nan if found else fact.value if isinstance(fact.value, float) else 1.0
     tolerance = part.tolerance_of(fact)
     row = {
         "exhibit": number,

@@ -32,7 +32,7 @@ def check_bars(log: FindingsLog, sessions: Sessions, instruments: pd.DataFrame) 
     """
     refuse_unknown(log, instruments)
     _refuse_other_kinds(log, instruments)
-    kind = log.batch.kind
+    kind = log.batch.kind or ""
     _check_dates(log, sessions, on_exchange=kind in XSHG_KINDS)
     _sort(log)
     _blank_zeros(log)

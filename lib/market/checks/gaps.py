@@ -42,7 +42,7 @@ def check_missing_sessions(log: FindingsLog, sessions: Sessions, groups: pd.Seri
         usual = present.rolling(USUAL_WINDOW, min_periods=1).max().shift(1, fill_value=0).to_numpy()
         present = present.to_numpy()
         missing = np.flatnonzero((present < usual / 2) | (present == 0))
-        revealed_on = [_next_present(present, position) for position in missing]
+        revealed_on = [_next_present(present, position) for position in missing.tolist()]
         log.add_finding(
             "warn",
             "session missing",

@@ -44,7 +44,7 @@ def _symbol_codes(log: FindingsLog) -> np.ndarray:
     return pd.factorize(log.rows["symbol"])[0]
 
 
-def check_jumps(log: FindingsLog, kind: str | None) -> None:
+def check_jumps(log: FindingsLog, kind: str) -> None:
     """Warn of changes far larger than the symbol's own and than its kind can move in a day.
 
     The threshold at t is the larger of ``MIN_JUMP[kind]`` and ``JUMP_MEDIANS`` times the median

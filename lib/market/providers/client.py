@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -111,11 +112,10 @@ class Client:
             options["timeout"] = options.get("timeout") or client.timeout
             return client.send(request.url, request.body, lambda: original(adapter, request, **options))
 
-        HTTPAdapter.send = send
         try:
-            yield self
+            with patch.object(HTTPAdapter, "send", send):
+                yield self
         finally:
-            HTTPAdapter.send = original
             for session in self.sessions.values():
                 session.close()
             self.sessions.clear()

@@ -106,8 +106,7 @@ def run_task(task: FetchTask) -> None:
     """Ask the providers in order, each for the symbols that the ones before did not complete."""
     due = list(task.symbols)
     for endpoint in task.endpoints:
-        codes = {symbol: task.context.settings.code(endpoint, symbol) for symbol in due}
-        codes = {symbol: code for symbol, code in codes.items() if code}
+        codes = {symbol: code for symbol in due if (code := task.context.settings.code(endpoint, symbol))}
         if not codes:
             continue
         pairs = _fetch(endpoint, codes, task)
@@ -361,10 +360,13 @@ def _largest_gap(check: CrossCheck, close: pd.Series, request: FetchRequest, con
     Raises a ProviderError when the second provider gives nothing to compare with.
     """
     name = check.provider
-    codes = {check.symbol: context.settings.code(name, check.symbol)}
+    code = context.settings.code(name, check.symbol)
+    if code is None:
+        remedy = "name it in a universe list, or take the cross-check out of params/providers.yaml"
+        raise ProviderError("the provider does not serve it", symbol=check.symbol, remedy=remedy)
     start = max(request.start, request.end - CROSS_CHECK_DAYS)
     stored = request.stored.iloc[:0]
-    second = FetchRequest(request.kind, (check.symbol,), codes, start, request.end, stored)
+    second = FetchRequest(request.kind, (check.symbol,), {check.symbol: code}, start, request.end, stored)
     response = call_provider(name, ENDPOINTS[name].function, second, context.client)["bars"]
     bars = cast_to_schema("bars", response)
     faults = find_faults("bars", request.kind, bars, stored, context.sessions)

@@ -32,11 +32,10 @@ def fetch_inflation(context: UpdateContext, stored: pd.DataFrame, last_asked: di
     last_asked : dict
         Endpoint -> day of its last response; updated here.
     """
-    calendars = []
-    histories = []
+    calendars: list[pd.DataFrame] = []
+    histories: list[pd.DataFrame] = []
     for endpoint in (name for names in context.settings.macro.values() for name in names):
-        codes = {series: context.settings.code(endpoint, series) for series in SERIES}
-        codes = {series: code for series, code in codes.items() if code}
+        codes = {series: code for series in SERIES if (code := context.settings.code(endpoint, series))}
         is_history = endpoint == HISTORY_ENDPOINT
         last = context.day - CALENDAR_DAYS
         if endpoint in last_asked:

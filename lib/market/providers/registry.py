@@ -195,14 +195,14 @@ def read_providers(path: Path = PARAMETERS_FILE, universes: Path = UNIVERSE_FOLD
         for names in table.values():
             _check_names(names, path)
     _check_names([check.provider for check in file.cross_checks], path)
-    return ProviderSettings(**dict(file), **_read_lists(Path(universes)))
+    return ProviderSettings.model_validate(dict(file) | _read_lists(Path(universes)))
 
 
 def _read_lists(folder: Path) -> dict[str, dict]:
     """Return the orders, codes and names of ``ProviderSettings`` from the universe lists."""
     sources: dict[str, tuple[str, Path]] = {}
     orders = {}
-    codes = {}
+    codes: dict[str, dict[str, str]] = {}
     names = {}
     for path in sorted(folder.glob("*.csv")):
         table = read_universe(path.stem, folder)

@@ -237,14 +237,11 @@ def _check_stored(
                 faults[symbol].append(f"{field} has become empty")
         with np.errstate(invalid="ignore"):
             differs = np.abs(new - old) > _tolerance(table, kind, field, old, is_fund)
-        _add(
-            faults,
-            symbols,
-            differs,
-            lambda row, count, field=field, old=old, new=new: (
-                f"{field} was {old[row]:.6g} and is {new[row]:.6g} ({count} stored rows differ)"
-            ),
-        )
+        _add(faults, symbols, differs, partial(_difference, field, old, new))
+
+
+def _difference(field: str, old: np.ndarray, new: np.ndarray, row: int, count: int) -> str:
+    return f"{field} was {old[row]:.6g} and is {new[row]:.6g} ({count} stored rows differ)"
 
 
 def _tolerance(table: str, kind: str, field: str, old: np.ndarray, is_fund: np.ndarray) -> np.ndarray:

@@ -66,6 +66,10 @@ def self_test(settings: ProviderSettings, client: Client, day: pd.Timestamp) -> 
             if not ENDPOINTS[name].available(day, client.today()):
                 continue
             code = settings.code(name, symbol)
+            if code is None:
+                detail = f"no universe list names {symbol} for it"
+                lines.append({"function": name, "verdict": "fails", "rows": 0, "last": "", "detail": detail})
+                continue
             start = day - pd.Timedelta(days=LOOKBACK_DAYS[table])
             stored = empty_table(table)
             request = FetchRequest(kind, (symbol,), {symbol: code}, start, day, stored)

@@ -146,7 +146,7 @@ class Funds:
         rng = rng_for(self._seed, "fund bars", symbol)
         close = np.exp(log_close)
         previous = np.concatenate([close[:1], close[:-1]])
-        opening, high, low = bars_around(rng, close, previous, np.std(np.diff(log_close)))
+        opening, high, low = bars_around(rng, close, previous, float(np.std(np.diff(log_close))))
         return {"open": opening, "high": high, "low": low, "close": close}
 
     def _last_close(self, symbol: str) -> np.ndarray:

@@ -105,7 +105,7 @@ class IndexBuilder:
         select = self._selection(symbol, name, preferred)
         is_capped = symbol not in BROAD_INDICES and group not in ("sw1", "citic1")
         level = BASE_LEVEL
-        bars = {field: [] for field in BAR}
+        bars: dict[str, list[np.ndarray]] = {field: [] for field in BAR}
         weights = []
         for begin, end in pairwise([*self._rows, len(self._value) - 1]):
             members = select(begin)

@@ -33,7 +33,7 @@ def releases(seed: int) -> pd.DataFrame:
     """
     periods = pd.date_range(FIRST_PERIOD, LAST, freq="MS")
     common = autoregression(rng_for(seed, "macro").standard_normal(len(periods)), decay(4.0))
-    frames = []
+    frames: list[pd.DataFrame] = []
     for name in INDICES:
         frames += _releases_of(name, periods, common, seed)
     table = pd.concat(frames, ignore_index=True)

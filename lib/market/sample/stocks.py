@@ -134,10 +134,10 @@ def build(world: World, effects: Effects, seed: int) -> Stocks:
     daily = np.sqrt(scale**2 + 0.012**2)
     lowest = previous * np.exp(lower)
     highest = previous * np.exp(upper)
-    prices = [np.round(np.clip(values, lowest, highest), 4) for values in bars_around(rng, close, previous, daily)]
-    opening = prices[0]
-    high = np.maximum(prices[1], close)
-    low = np.minimum(prices[2], close)
+    drawn = [np.round(np.clip(values, lowest, highest), 4) for values in bars_around(rng, close, previous, daily)]
+    opening = drawn[0]
+    high = np.maximum(drawn[1], close)
+    low = np.minimum(drawn[2], close)
     volume = _volume(rng, table, returns, daily, unusual_volume, attention)
     amount = volume * (opening + high + low + close) / 4.0
     forward_filled = {

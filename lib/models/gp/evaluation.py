@@ -98,7 +98,7 @@ class Evaluator:
                 continue
             name = node.name
             if node.arity == 1:
-                key = (name, stack.pop())
+                key: tuple = (name, stack.pop())
             else:
                 first, second = stack.pop(), stack.pop()
                 if second < first and name in COMMUTATIVE:

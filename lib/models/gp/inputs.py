@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -109,10 +110,10 @@ def factor_inputs(panel: Panel) -> Inputs:
             remedy=f"load a history of at least {MIN_SESSIONS} sessions",
         )
     fields = {}
-    for name, values in panel.fields.items():
+    for name, cells in panel.fields.items():
         positive = name not in RATIOS
-        usable = panel.mask & (values > 0) if positive else panel.mask & np.isfinite(values)
-        fields[name] = np.where(usable, values, np.nan)[kept]
+        usable = panel.mask & (cells > 0) if positive else panel.mask & np.isfinite(cells)
+        fields[name] = np.where(usable, cells, np.nan)[kept]
     close = fields["close"]
     carried = {}
     for name in [name for name in RATIOS if name in fields]:
@@ -185,7 +186,7 @@ def _yield(ratio):
 
 
 #: input -> (fields it needs, how it is made)
-RECIPES = {
+RECIPES: dict[str, tuple[tuple[str, ...], Callable]] = {
     "returns": (("close",), lambda close: OPERATORS["pct_change_1"](close)),
     "open": (("open", "close"), _share),
     "high": (("high", "close"), _share),

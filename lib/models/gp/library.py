@@ -134,8 +134,8 @@ def _entry(factor: dict, path: Path) -> Entry:
         raise ModelError(
             f"a factor reads {factor!r}", file=path, remedy="its formula is a text and its sign is 1 or -1"
         )
-    measures = (dict(factor.get(part) or {}) for part in ("training", "validation"))
-    return Entry(factor["formula"], sign, *measures, vif=factor.get("vif"))
+    training, validation = (dict(factor.get(part) or {}) for part in ("training", "validation"))
+    return Entry(factor["formula"], sign, training, validation, factor.get("vif"))
 
 
 def load_libraries(folder: str | Path) -> list[Library]:

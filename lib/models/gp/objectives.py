@@ -222,4 +222,5 @@ def measure(factor: np.ndarray, target: Target, min_coverage: float = 0.0) -> Ob
     covered = coverage(factor, target.listed, target.first, target.stop)
     if covered < min_coverage or not len(target.rows):
         return Objectives(0.0, 0.0, 0.0, covered)
-    return Objectives(*_measure(factor, target.labels, target.rows, target.ranked, DISCOUNTS), covered)
+    ic, icir, ndcg = _measure(factor, target.labels, target.rows, target.ranked, DISCOUNTS)
+    return Objectives(ic, icir, ndcg, covered)

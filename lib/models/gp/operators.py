@@ -64,7 +64,7 @@ class Operator:
 
 
 #: family -> (arity, kernel, commutative)
-PLAIN = {
+PLAIN: dict[str, tuple[int, Callable, bool]] = {
     "add": (2, cell.add, True),
     "sub": (2, cell.sub, False),
     "mul": (2, cell.mul, True),
@@ -83,7 +83,7 @@ PLAIN = {
     "cs_zscore": (1, cross.cs_zscore, False),
     "cs_demean": (1, cross.cs_demean, False),
 }
-WINDOWED = {
+WINDOWED: dict[str, tuple[int, Callable, bool]] = {
     "delay": (1, sorting.delay, False),
     "delta": (1, sorting.delta, False),
     "pct_change": (1, sorting.pct_change, False),

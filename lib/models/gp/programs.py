@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from gplearn._program import _Program
 from gplearn.functions import _Function
@@ -41,13 +42,16 @@ class Grammar:
     names: list[str]
     settings: Settings
 
-    def __post_init__(self):
-        functions = [FUNCTIONS[operator.name] for operator in self.operators]
-        arities: dict[int, list] = {}
-        for function in functions:
+    @cached_property
+    def _functions(self) -> list[_Function]:
+        return [FUNCTIONS[operator.name] for operator in self.operators]
+
+    @cached_property
+    def _arities(self) -> dict[int, list[_Function]]:
+        arities: dict[int, list[_Function]] = {}
+        for function in self._functions:
             arities.setdefault(function.arity, []).append(function)
-        object.__setattr__(self, "_functions", functions)
-        object.__setattr__(self, "_arities", arities)
+        return arities
 
     def program(self, random: RandomState, tree: Tree | None = None) -> _Program:
         """Return a gplearn program: the given tree, or a random one."""

@@ -135,7 +135,8 @@ def mining_ends(inputs: Inputs, settings: Settings, first: str | pd.Timestamp) -
             if position + 1 == len(ends):
                 raise
         else:
-            return ends[position:]
+            break
+    return ends[position:]
 
 
 def close_only_quarters(inputs: Inputs, first: str | pd.Timestamp) -> pd.DatetimeIndex:

@@ -221,7 +221,7 @@ def features(
         mean = average(np.ascontiguousarray(values), INTRADAY)[:, rows].T
         columns.append(ranked(np.where(traded & lately, mean, np.nan)))
     with ThreadPoolExecutor(threads) as pool:
-        while all(made := list(pool.map(_next, parts))):
+        while len(made := [one for one in pool.map(_next, parts) if one]) == len(parts):
             names.append(made[0][0])
             values = np.concatenate([part[:, rows] for _, part in made])
             columns.append(ranked(np.where(traded & lately, values.T, np.nan)))

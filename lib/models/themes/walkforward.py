@@ -166,9 +166,11 @@ def _check_spread(name: str, values: np.ndarray, dates: pd.DatetimeIndex) -> Non
 def blend(panel: Panel, dates: pd.DatetimeIndex, settings: Settings, groups: np.ndarray | None) -> np.ndarray:
     """Return the weighted mean of the labels of all horizons, (K, N); NaN unless all are over."""
     total = sum(settings.horizons.values())
-    return sum(
-        weight / total * labels.labels(labels.forward_returns(panel, dates, h), groups, settings.neutral)
-        for h, weight in settings.horizons.items()
+    return np.asarray(
+        sum(
+            weight / total * labels.labels(labels.forward_returns(panel, dates, h), groups, settings.neutral)
+            for h, weight in settings.horizons.items()
+        )
     )
 
 

@@ -155,9 +155,9 @@ def _headline(tables: Tables, settings: WeeklyReport, synthetic: bool) -> Statem
             return write(language, f"headline.themes.{moves.direction}", prefix=prefix, **counted)
     if (holdings := tables("10")) and (new := portfolios.changes(holdings)[0]):
         return write(language, "headline.rotation", prefix=prefix, sectors=portfolios.sectors(holdings, -1, new))
-    if (assets := tables("01")) and (moves := market.group_moves(assets, "a_share", settings)):
-        quoted = market.quote_moves(assets, moves)
-        return write(language, f"headline.market.{moves.variant}", prefix=prefix, **quoted)
+    if (assets := tables("01")) and (moved := market.group_moves(assets, "a_share", settings)):
+        quoted = market.quote_moves(assets, moved)
+        return write(language, f"headline.market.{moved.variant}", prefix=prefix, **quoted)
     return write(language, "headline.none", prefix=prefix)
 
 

@@ -103,7 +103,7 @@ def _environment(language: str) -> jinja2.Environment:
 
     def moved(change: Quotation) -> str:
         still = not set(change.text) & set("123456789")  # too small for the digits shown
-        direction = "none" if still else "up" if change.value > 0 else "down"
+        direction = "none" if still else "up" if float(change.value) > 0 else "down"
         return templates(language)[f"words.{direction}"].format(change)
 
     environment.filters |= {"listed": listed, "moved": moved}
