@@ -1,12 +1,14 @@
 """What was published: every file can be read, and a bad one says what is wrong with it."""
 
 from types import SimpleNamespace
+from typing import get_args
 
 import pandas as pd
 import pytest
 import yaml
 
-from lib.exhibits.published import FOLDER, published, published_week, with_published
+from lib.exhibits.published import FOLDER, Format, published, published_week, with_published
+from lib.exhibits.tables import FORMATS
 from lib.market.errors import ParameterError
 
 GOOD = """
@@ -29,6 +31,10 @@ def week_of(folder, text):
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_formats_of_a_published_number_are_those_of_the_tables():
+    assert get_args(Format) == tuple(FORMATS)
+
+
 def test_every_published_week_can_be_read(path):
     assert published_week(path.stem).exhibits
 
