@@ -16,8 +16,7 @@ from test_pdf import png, squeezed, text
 from lib.exhibits.plan import Plan
 from lib.exhibits.translations import translations
 from lib.market.errors import RunError
-from lib.report import appendix, exports
-from lib.report import sanitize as oddcells
+from lib.report import appendix, exports, sanitize
 from lib.report.appendix import export_appendix, parameters_of
 from lib.report.manifest import SectionRecord
 from lib.weekly.appendix import find_executed, main
@@ -107,7 +106,7 @@ def test_every_odd_cell_exports_or_is_named_with_its_number_and_a_remedy(tmp_pat
         assert squeezed(f"Cell {issue.cell}: {issue.what}") in banner
     assert f"Cell{made.issues[0].cell}:" in words
     assert outside_references(str(soup)) == []
-    assert soup.get_text().count("line\n") <= oddcells.LINES + 5 and len(soup.find_all("tr")) <= oddcells.ROWS
+    assert soup.get_text().count("line\n") <= sanitize.LINES + 5 and len(soup.find_all("tr")) <= sanitize.ROWS
     assert "IntSlider(value=3)" in soup.get_text() and "no ink" in soup.get_text()
 
 
@@ -135,14 +134,14 @@ def test_cells_that_look_odd_but_can_be_shown_are_shown(tmp_path):
 
 
 def test_a_cell_that_cannot_be_rendered_is_left_out_and_named(tmp_path, monkeypatch):
-    real = oddcells.cells_html
+    real = sanitize.cells_html
 
     def fragile(notebook, **settings):
         if any("boom" in cell.source for cell in notebook.cells):
             raise ValueError("a filter stumbles")
         return real(notebook, **settings)
 
-    for module in (appendix, oddcells):
+    for module in (appendix, sanitize):
         monkeypatch.setattr(module, "cells_html", fragile)
     path = notebook(tmp_path / "x.ipynb", *PLAIN, new_markdown_cell("boom"))
     made = export_appendix(path, tmp_path, code=True)

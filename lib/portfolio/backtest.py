@@ -120,7 +120,7 @@ class _Book:
         self.dates, self.symbols, self.charge = dates, symbols, charge
         self.accrual, self.interest = accrual, np.zeros(len(dates))
         self.quoted = quoted
-        # a symbol without a price so far is held in no units; nought keeps the sums free of NaN
+        # a symbol without a price so far is held in no units; zero keeps the sums free of NaN
         self.held = np.nan_to_num(held)
         self.before = self.held if before is held else np.nan_to_num(before)
         rows, width = held.shape

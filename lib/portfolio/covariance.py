@@ -40,7 +40,7 @@ def shrunk_covariance(
     """Estimate the covariance with the shrinkage of Ledoit and Wolf (2004) or OAS (Chen and others, 2010).
 
     The returns are standardised first: the target of both is a multiple of the identity, which would lend the
-    volatility of oil to a two-year bond. So correlations are shrunk towards nought and volatilities stay as measured.
+    volatility of oil to a two-year bond. So correlations are shrunk towards zero and volatilities stay as measured.
 
     Parameters
     ----------
