@@ -146,6 +146,8 @@ def test_the_report_of_the_live_store_is_that_of_the_sample(
         ours, theirs = (pd.read_csv(folder / "tables" / name) for folder in (live, sample))
         # published figures stand beside those of a market that is not synthetic
         beside = ["published", "verdict", "reason", "why", "why_en"]
+        # the live store of this test begins in 2022, so the pool counts fewer sessions of history
+        beside += ["sessions"] if name.startswith("s17") else []
         ours, theirs = (table.drop(columns=beside, errors="ignore") for table in (ours, theirs))
         ours, theirs = (table.loc[:, ~table.columns.str.endswith("_verdict")] for table in (ours, theirs))
         pd.testing.assert_frame_equal(ours, theirs, rtol=1e-9, obj=name)

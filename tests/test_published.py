@@ -31,10 +31,6 @@ def week_of(folder, text):
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_formats_of_a_published_number_are_those_of_the_tables():
-    assert get_args(Format) == tuple(FORMATS)
-
-
 def test_every_published_week_can_be_read(path):
     assert published_week(path.stem).exhibits
 
@@ -107,3 +103,7 @@ def test_published_figures_stand_beside_a_performance_table_of_real_data():
     assert "published" not in with_published(measured, other_week, "09")
     source.synthetic = True
     assert "published" not in with_published(measured, market, "09")
+
+
+def test_the_formats_of_a_published_number_are_those_of_the_tables():
+    assert get_args(Format) == tuple(FORMATS)
