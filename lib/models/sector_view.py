@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from lib.market.atomic import atomic_path
 from lib.market.errors import ParameterError
 from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
@@ -108,10 +108,8 @@ def sector_view(
     if not path.exists():
         scores = _scores(prices, valuations, search, mining, n_jobs, cache_dir, report)
         path.parent.mkdir(parents=True, exist_ok=True)
-        # written aside, then renamed: a killed run leaves no half of it
-        aside = path.with_name(f"{path.name}.{os.getpid()}")
-        scores.to_parquet(aside)
-        os.replace(aside, path)
+        with atomic_path(path) as temporary:
+            scores.to_parquet(temporary)
     return pd.read_parquet(path)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import datetime
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from lib.exhibits.translations import LANGUAGES, Translations, translations
+from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.report.formulas import with_mathml
 from lib.report.html import heading, make_self_contained, number_headings, render_page
@@ -95,9 +95,7 @@ def export_appendix(
     html = appendix_page(body, notebook, executed.stem, origin, issues, t, code=code)
     target.mkdir(parents=True, exist_ok=True)
     path = target / f"{executed.stem}.html"
-    aside = path.with_suffix(".html.tmp")
-    aside.write_text(html, encoding="utf-8")
-    os.replace(aside, path)
+    atomic_write(path, html)
     return Appendix(path, export_pdf(path, t, date=origin.as_of, source=origin.source), issues)
 
 

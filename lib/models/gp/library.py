@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from lib.market.atomic import atomic_write
 from lib.market.errors import ModelError
 
 #: raised by one when the file's layout changes
@@ -83,9 +83,7 @@ class Library:
             ],
             **self.details,
         }
-        aside = path.with_suffix(f".{os.getpid()}.tmp")
-        aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(aside, path)
+        atomic_write(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         return path
 
 
