@@ -1,7 +1,10 @@
-"""Licences of all installed pins, written to docs/licences.md; with --check it fails where the page is out of date.
+"""Licences of all installed pins, written to docs/licences.md; with --check it fails where the page
+is out of date.
 
-The page lists what `requirements.txt` pins: what a report needs. Every licence has to allow use by an Apache-2.0
-project that does not copy their code: permissive ones and weak copyleft do, strong copyleft does not.
+The page lists what `requirements.txt` pins: what a report needs. Every licence has to allow use by
+an Apache-2.0
+project that does not copy their code: permissive ones and weak copyleft do, strong copyleft does
+not.
 """
 
 from __future__ import annotations
@@ -16,9 +19,12 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
 STRONG_COPYLEFT = re.compile(r"\bA?GPL\b|GNU (Affero )?General Public", re.IGNORECASE)
-#: packages under several licences or under one that is spelled otherwise in their metadata, read from their sources
+# : packages under several licences or under one that is spelled otherwise in their metadata, read
+# from their sources
 KNOWN = {
-    "pypandoc_binary": "MIT; ships the pandoc program under GPL-2.0-or-later, which is run as a separate process",
+    "pypandoc_binary": (
+        "MIT; ships the pandoc program under GPL-2.0-or-later, which is run as a separate process"
+    ),
 }
 
 
@@ -30,14 +36,18 @@ def pins() -> list[str]:
 
 
 def licence_of(name: str) -> str:
-    """Return what a package's metadata says: SPDX expression, classifiers, or the first line of the licence field."""
+    """Return what a package's metadata says: SPDX expression, classifiers, or the first line of the
+    licence field.
+    """
     if name.replace("-", "_") in KNOWN:
         return KNOWN[name.replace("-", "_")]
     data = metadata(name)
     if data.get("License-Expression"):
         return data["License-Expression"]
     classifiers = [line for line in data.get_all("Classifier", []) if line.startswith("License ::")]
-    named = [line.rpartition(" :: ")[2] for line in classifiers if line != "License :: OSI Approved"]
+    named = [
+        line.rpartition(" :: ")[2] for line in classifiers if line != "License :: OSI Approved"
+    ]
     if named:
         return ", ".join(named)
     text = (data.get("License") or "").strip().splitlines()
@@ -50,8 +60,14 @@ def page() -> str:
     head = [
         "# Licences",
         "",
-        "The suite is under the Apache License 2.0 (`LICENSE`). It imports or runs the packages below and copies code",
-        "from none of them. Clients of live sources (`requirements-live.txt`) and test tools (`requirements-dev.txt`)",
+        (
+            "The suite is under the Apache License 2.0 (`LICENSE`). It imports or runs the packages"
+            " below and copies code"
+        ),
+        (
+            "from none of them. Clients of live sources (`requirements-live.txt`) and test tools"
+            " (`requirements-dev.txt`)"
+        ),
         "are installed only where they are used.",
         "",
         "Written by `.venv/bin/python .ci/licences.py` from the metadata of the pinned versions.",
@@ -69,7 +85,11 @@ def main() -> int:
     except PackageNotFoundError as error:
         print(f"{error} is not installed: run `make test` first")
         return 1
-    refused = [row for row in text.splitlines() if STRONG_COPYLEFT.search(row) and "separate process" not in row]
+    refused = [
+        row
+        for row in text.splitlines()
+        if STRONG_COPYLEFT.search(row) and "separate process" not in row
+    ]
     # a Lesser GPL is weak copyleft: importing the package is allowed
     refused = [row for row in refused if "LGPL" not in row and "Lesser" not in row]
     if refused:

@@ -1,7 +1,9 @@
 """Run the benchmarks and write ``outputs/benchmarks.json``: ``python -m benchmarks [part ...]``.
 
-Every module ``bench_<part>.py`` beside this one has a function ``measure()`` that returns its figures, each a dict of
-name (``<part>.<what>``), value, unit, against (what the ratio compares with, or None) and ratio (or None).
+Every module ``bench_<part>.py`` beside this one has a function ``measure()`` that returns its
+figures, each a dict of
+name (``<part>.<what>``), value, unit, against (what the ratio compares with, or None) and ratio (or
+None).
 """
 
 from __future__ import annotations
@@ -19,21 +21,27 @@ KEYS = ("name", "value", "unit", "against", "ratio")
 
 
 def main() -> None:
-    parts = sorted(path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py"))
+    parts = sorted(
+        path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py")
+    )
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the suite.")
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(parts)}; all by default")
     parser.add_argument("--out", type=Path, default=Path("outputs/benchmarks.json"))
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if unknown := sorted(set(chosen.parts) - set(parts)):
-        parser.error(f"there is no benchmark of {', '.join(unknown)}; choose from {', '.join(parts)}")
+        parser.error(
+            f"there is no benchmark of {', '.join(unknown)}; choose from {', '.join(parts)}"
+        )
     if chosen.child:
         module = importlib.import_module(f"benchmarks.bench_{chosen.parts[0]}")
         chosen.out.write_text(json.dumps(module.measure(), ensure_ascii=False), encoding="utf-8")
         return
     measured = chosen.parts or parts
     kept = json.loads(chosen.out.read_text(encoding="utf-8")) if chosen.out.exists() else []
-    results = [result for result in kept if part_of(result) not in measured and part_of(result) in parts]
+    results = [
+        result for result in kept if part_of(result) not in measured and part_of(result) in parts
+    ]
     for part in measured:
         results += in_own_process(part, chosen.out)
     results.sort(key=lambda result: parts.index(part_of(result)))
@@ -47,7 +55,9 @@ def part_of(result: dict) -> str:
 
 
 def in_own_process(part: str, out: Path) -> list[dict]:
-    """Measure one part in a fresh process, so that no part pays for another's memory and imports."""
+    """Measure one part in a fresh process, so that no part pays for another's memory and
+    imports.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     answer = out.with_name(f".{part}.json")
     try:
@@ -57,9 +67,15 @@ def in_own_process(part: str, out: Path) -> list[dict]:
     finally:
         answer.unlink(missing_ok=True)
     for result in results:
-        if set(result) != set(KEYS) or part_of(result) != part or not math.isfinite(result["value"]):
+        if (
+            set(result) != set(KEYS)
+            or part_of(result) != part
+            or not math.isfinite(result["value"])
+        ):
             raise ValueError(f"the benchmark of {part} gave {result}")
-        ratio = f"  {result['ratio']:.3g} x {result['against']}" if result["ratio"] is not None else ""
+        ratio = (
+            f"  {result['ratio']:.3g} x {result['against']}" if result["ratio"] is not None else ""
+        )
         print(f"{result['name']:<44}{result['value']:>12.4g} {result['unit']}{ratio}", flush=True)
     return results
 

@@ -1,4 +1,6 @@
-"""Speed of the absolute-return portfolio: its decisions and backtest since 2016, and the warm rerun of its notebook."""
+"""Speed of the absolute-return portfolio: its decisions and backtest since 2016, and the warm rerun
+of its notebook.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ NOTEBOOK = "04_absolute_return_etf"
 
 
 def whole_backtest() -> float:
-    """Seconds from closes to the net asset value, sector scores given: stand-ins, timing, decisions, trades."""
+    """Seconds from closes to the net asset value, sector scores given: stand-ins, timing,
+    decisions, trades.
+    """
     market = open_market("sample", AS_OF)
     funds = read_universe("absolute_return")
     funds = funds[funds["role"] != "alternative"]
@@ -35,7 +39,9 @@ def whole_backtest() -> float:
     ends = market.sessions.month_ends(until=market.as_of)
     begin = time.perf_counter()
     proxies = {
-        symbol: bond_value(lines[row.proxy].dropna(), float(row.maturity)) if row.maturity else lines[row.proxy]
+        symbol: bond_value(lines[row.proxy].dropna(), float(row.maturity))
+        if row.maturity
+        else lines[row.proxy]
         for symbol, row in named.iterrows()
     }
     values = with_standins(closes, proxies).values

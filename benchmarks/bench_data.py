@@ -1,7 +1,9 @@
 """The live store's own cost of a week: every universe, with hosts that answer at once.
 
-The provider libraries run as they do for a user; only their transport is replaced, by stand-ins that answer with rows
-of the sample market. The time these take to make their answers is taken off. Pauses between requests and the way to the
+The provider libraries run as they do for a user; only their transport is replaced, by stand-ins
+that answer with rows
+of the sample market. The time these take to make their answers is taken off. Pauses between
+requests and the way to the
 hosts are no part of the figure: they depend on the network and on ``params/providers.yaml``.
 """
 
@@ -28,7 +30,10 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 def measure() -> list[dict]:
     if importlib.util.find_spec("akshare") is None:
-        print("data: not measured, the live clients are not installed (pip install -r requirements-live.txt)")
+        print(
+            "data: not measured, the live clients are not installed (pip install -r"
+            " requirements-live.txt)"
+        )
         return []
     sys.path.insert(0, str(TESTS))
     import pytest
@@ -92,5 +97,13 @@ def _spent(fake):
     yield spent
 
 
-def _figure(name: str, value: float, unit: str, against: str | None = None, ratio: float | None = None) -> dict:
-    return {"name": f"data.{name}", "value": value, "unit": unit, "against": against, "ratio": ratio}
+def _figure(
+    name: str, value: float, unit: str, against: str | None = None, ratio: float | None = None
+) -> dict:
+    return {
+        "name": f"data.{name}",
+        "value": value,
+        "unit": unit,
+        "against": against,
+        "ratio": ratio,
+    }

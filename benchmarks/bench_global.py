@@ -28,7 +28,9 @@ def one_vector(repeats: int = 40) -> float:
     spent = []
     for turn in range(repeats):
         begin = time.perf_counter()
-        risk_budget_weights(covariance * (1 + 0.01 * turn), even, asset_cap=0.25, target_volatility=0.05)
+        risk_budget_weights(
+            covariance * (1 + 0.01 * turn), even, asset_cap=0.25, target_volatility=0.05
+        )
         spent.append(time.perf_counter() - begin)
     return float(np.median(spent[1:]) * 1e3)
 

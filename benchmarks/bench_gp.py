@@ -1,4 +1,5 @@
-"""Speed of the factor search: against pandas group-by operators, against gplearn, on narrow and wide panels.
+"""Speed of the factor search: against pandas group-by operators, against gplearn, on narrow and
+wide panels.
 
 Each figure is measured in one run of this file; ``against`` says what a ratio compares with.
 """
@@ -29,9 +30,22 @@ from lib.models.gp.walkforward import walk_forward
 
 #: families that pandas can express without a Python loop per window
 PANDAS_FAMILIES = (
-    "add", "sub", "mul", "max", "abs", "rank", "delta", "ts_sum", "ts_mean", "ts_std", "ts_zscore", "ts_min", "ts_max",
-    "ts_rank", "ts_corr",
-)  # fmt: skip
+    "add",
+    "sub",
+    "mul",
+    "max",
+    "abs",
+    "rank",
+    "delta",
+    "ts_sum",
+    "ts_mean",
+    "ts_std",
+    "ts_zscore",
+    "ts_min",
+    "ts_max",
+    "ts_rank",
+    "ts_corr",
+)
 #: a search as large as those that the targets of speed were set for
 SEARCH = dict(
     population=1000,
@@ -45,7 +59,8 @@ SEARCH = dict(
     max_vif=5.0,
     max_factors=20,
 )
-#: the programs of a search that starts at these depths, without parsimony and hoisting, have about twelve nodes
+# : the programs of a search that starts at these depths, without parsimony and hoisting, have about
+# twelve nodes
 DEEP = dict(init_depth=(5, 6), max_depth=9, max_length=40, parsimony=0.0, p_hoist=0.0)
 
 
@@ -64,7 +79,9 @@ def panel(rows: int, columns: int, seed: int = 0) -> Panel:
         "amount": volume * close,
     }
     dates = pd.bdate_range("2014-01-01", periods=rows)
-    return Panel(dates, pd.Index([f"S{k:03d}" for k in range(columns)]), fields, np.ones(close.shape, bool))
+    return Panel(
+        dates, pd.Index([f"S{k:03d}" for k in range(columns)]), fields, np.ones(close.shape, bool)
+    )
 
 
 def window_of(rows: int, columns: int, settings: Settings):
@@ -95,18 +112,26 @@ def both_cores(window, settings: Settings) -> tuple[float, float]:
     """Return programs per second of two minings side by side, and their mean length."""
     with Parallel(n_jobs=2) as workers:
         # the first round starts the processes and loads the kernels
-        workers(delayed(timed_mining)(window, Settings(**{**settings.asdict(), "population": 50}), k) for k in (8, 9))
+        workers(
+            delayed(timed_mining)(window, Settings(**{**settings.asdict(), "population": 50}), k)
+            for k in (8, 9)
+        )
         start = time.perf_counter()
         done = workers(delayed(timed_mining)(window, settings, seed) for seed in (0, 1))
         seconds = time.perf_counter() - start
-    return sum(programs for programs, _, _ in done) / seconds, float(np.mean([length for *_, length in done]))
+    return sum(programs for programs, _, _ in done) / seconds, float(
+        np.mean([length for *_, length in done])
+    )
 
 
-# --- the same search with pandas ------------------------------------------------------------------------------------
+# --- the same search with pandas
+# ------------------------------------------------------------------------------------
 
 
 def _rolling(name):
-    return lambda x, d: getattr(x.groupby(level="symbol").rolling(d), name)().droplevel(0).sort_index()
+    return lambda x, d: (
+        getattr(x.groupby(level="symbol").rolling(d), name)().droplevel(0).sort_index()
+    )
 
 
 def _zscore(x, d):
@@ -144,12 +169,18 @@ def pandas_program(tree, inputs: list[pd.Series], labels: pd.Series) -> float:
     for node in reversed(tree):
         if isinstance(node, _Function):
             operator = OPERATORS[node.name]
-            stack.append(PANDAS[operator.family](*(stack.pop() for _ in range(operator.arity)), *operator.windows))
+            stack.append(
+                PANDAS[operator.family](
+                    *(stack.pop() for _ in range(operator.arity)), *operator.windows
+                )
+            )
         else:
             stack.append(inputs[node])
     frame = pd.DataFrame({"factor": stack[0], "label": labels}).dropna()
     ranks = frame.groupby(level="date").rank()
-    return abs(ranks.groupby(level="date").apply(lambda day: day["factor"].corr(day["label"])).mean())
+    return abs(
+        ranks.groupby(level="date").apply(lambda day: day["factor"].corr(day["label"])).mean()
+    )
 
 
 def pandas_rate(window, settings: Settings, programs: int = 6) -> float:
@@ -173,7 +204,9 @@ def measure() -> list[dict]:
     results = []
 
     def add(name, value, unit, against=None, ratio=None):
-        results.append(dict(name=f"gp.{name}", value=value, unit=unit, against=against, ratio=ratio))
+        results.append(
+            dict(name=f"gp.{name}", value=value, unit=unit, against=against, ratio=ratio)
+        )
 
     settings = Settings(**SEARCH | DEEP | {"window": 1280})
     narrow = window_of(1400, 32, settings)
@@ -188,21 +221,34 @@ def measure() -> list[dict]:
     share = (time.perf_counter() - start) / 20 / (settings.population / rate)
     add("selection_share", share, "of a generation's time", "a tenth", share / 0.1)
 
-    few = Settings(**{**settings.asdict(), "population": 400, "generations": 3, "init_depth": (3, 5)})
+    few = Settings(
+        **{**settings.asdict(), "population": 400, "generations": 3, "init_depth": (3, 5)}
+    )
     timed_mining(narrow, Settings(**{**few.asdict(), "population": 40}), 9, PANDAS_FAMILIES)
     programs, seconds, _ = timed_mining(narrow, few, 0, PANDAS_FAMILIES)
     slow = pandas_rate(narrow, few)
-    add("programs_one_core_simple_operators", programs / seconds, "1/s", "pandas group-by", programs / seconds / slow)
+    add(
+        "programs_one_core_simple_operators",
+        programs / seconds,
+        "1/s",
+        "pandas group-by",
+        programs / seconds / slow,
+    )
 
     programs, seconds, _ = timed_mining(narrow, few, 0)
     one_core = programs / seconds
     small = Settings(**{**few.asdict(), "population": 100, "generations": 3})
     add("programs_one_core", one_core, "1/s")
-    # gplearn as it comes ranks 45,000 values twice a program; given our measure, its own evaluation is what is left
+    # gplearn as it comes ranks 45,000 values twice a program; given our measure, its own evaluation
+    # is what is left
     for metric, words in (("spearman", "with its own fitness"), ("rank ic", "with our fitness")):
         start = time.perf_counter()
         fitted = symbolic_transformer(narrow, small, 0, metric=metric)
-        theirs = len(fitted.run_details_["generation"]) * small.population / (time.perf_counter() - start)
+        theirs = (
+            len(fitted.run_details_["generation"])
+            * small.population
+            / (time.perf_counter() - start)
+        )
         add(
             f"gplearn_{metric.replace(' ', '_')}",
             theirs,
@@ -222,7 +268,13 @@ def measure() -> list[dict]:
     start = time.perf_counter()
     quarters = walk_forward(panel(1400, 32), Settings(**SEARCH), (0,), first="2016-06-01", n_jobs=2)
     seconds = time.perf_counter() - start
-    add("walk_forward", seconds * 12 / len(quarters), "s per 12 quarters of 1000 x 5", "target 60 s", seconds / 60)
+    add(
+        "walk_forward",
+        seconds * 12 / len(quarters),
+        "s per 12 quarters of 1000 x 5",
+        "target 60 s",
+        seconds / 60,
+    )
     return results
 
 

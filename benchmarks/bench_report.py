@@ -37,7 +37,9 @@ def _notebooks(out: Path) -> dict:
     common = {"as_of": AS_OF, "data": "sample", "out": str(out), "language": "en"}
     start = time.perf_counter()
     for name in (RECAP, REPORT):
-        failure = execute(NOTEBOOKS / f"{name}.ipynb", out / f"{name}.ipynb", common | load(name).model_dump())
+        failure = execute(
+            NOTEBOOKS / f"{name}.ipynb", out / f"{name}.ipynb", common | load(name).model_dump()
+        )
         if failure:
             raise RuntimeError(f"{name}: {failure.error}")
     total = time.perf_counter() - start
@@ -45,19 +47,25 @@ def _notebooks(out: Path) -> dict:
 
 
 def _runs(out: Path) -> list[dict]:
-    """Time a whole run in each language, the second on the models that the first has left in the cache."""
+    """Time a whole run in each language, the second on the models that the first has left in the
+    cache.
+    """
     results = []
     for language in LANGUAGES:
         start = time.perf_counter()
         manifest = weekly_run(Settings(as_of=AS_OF, out=out / language, language=language))
         if manifest.status != "ok":
-            raise RuntimeError(f"the run failed: {[record.error for record in manifest.sections if record.error]}")
+            raise RuntimeError(
+                f"the run failed: {[record.error for record in manifest.sections if record.error]}"
+            )
         results.append(_result(f"report.weekly_run_{language}", time.perf_counter() - start, "s"))
     return results
 
 
 def _exports(out: Path) -> list[dict]:
-    """Time the exports of executed notebooks: one edition's page and PDF, then both editions side by side."""
+    """Time the exports of executed notebooks: one edition's page and PDF, then both editions side
+    by side.
+    """
     folder = out / "en" / AS_OF
     manifest, t = Manifest.read(folder), translations("en")
     start = time.perf_counter()
@@ -70,7 +78,10 @@ def _exports(out: Path) -> list[dict]:
         start = time.perf_counter()
         list(pool.map(_edition, [(str(out), language) for language in LANGUAGES]))
         both = time.perf_counter() - start
-    size = max((out / language / AS_OF / "report.html").stat().st_size for language in LANGUAGES) / 2**20
+    size = (
+        max((out / language / AS_OF / "report.html").stat().st_size for language in LANGUAGES)
+        / 2**20
+    )
     return [
         _result("report.html_export", html, "s"),
         _result("report.pdf_export", pdf, "s"),
@@ -91,4 +102,10 @@ def _edition(chosen: tuple[str, str]) -> None:
 
 
 def _result(name, value, unit, against=None, ratio=None) -> dict:
-    return {"name": name, "value": round(value, 3), "unit": unit, "against": against, "ratio": ratio}
+    return {
+        "name": name,
+        "value": round(value, 3),
+        "unit": unit,
+        "against": against,
+        "ratio": ratio,
+    }

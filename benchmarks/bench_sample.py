@@ -22,6 +22,12 @@ def measure() -> list[dict]:
             ingest(SampleSource(), store)
             seconds[name] = (time.perf_counter() - start, budget)
     return [
-        {"name": name, "value": round(value, 3), "unit": "s", "against": budget, "ratio": round(value / budget, 3)}
+        {
+            "name": name,
+            "value": round(value, 3),
+            "unit": "s",
+            "against": budget,
+            "ratio": round(value / budget, 3),
+        }
         for name, (value, budget) in seconds.items()
     ]

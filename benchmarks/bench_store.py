@@ -1,6 +1,7 @@
 """Speed and memory of the store: filling it, filling it again, reading panels out of it.
 
-The real folder is measured where it lies beside the checkout, else only the sample. ``against`` is the bound that the
+The real folder is measured where it lies beside the checkout, else only the sample. ``against`` is
+the bound that the
 suite sets itself, or the obvious way to do the same.
 """
 
@@ -38,7 +39,9 @@ def measure() -> list[dict]:
 def _source(name: str, data: str, home: str, seconds: float) -> list[dict]:
     """Fill an empty store in a process of its own, whose peak memory is then that of the ingest."""
     code = "import sys\nfrom benchmarks.bench_store import fill\nfill(*sys.argv[1:])"
-    answer = subprocess.run([sys.executable, "-c", code, data, home], check=True, capture_output=True, text=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code, data, home], check=True, capture_output=True, text=True
+    )
     first, again, memory, rows = map(float, answer.stdout.split())
     return [
         _figure(f"{name}_ingest", first, "s", f"bound of {seconds:g} s", first / seconds),
@@ -49,7 +52,9 @@ def _source(name: str, data: str, home: str, seconds: float) -> list[dict]:
 
 
 def fill(data: str, home: str) -> None:
-    """Print seconds to fill an empty store, seconds to find it unchanged, peak GB and rows of bars."""
+    """Print seconds to fill an empty store, seconds to find it unchanged, peak GB and rows of
+    bars.
+    """
     start = time.perf_counter()
     market = open_market(data, AS_OF, store_dir=home)
     first = time.perf_counter() - start
@@ -66,7 +71,9 @@ def _panels(market: Market) -> list[dict]:
     start = market.sessions.between("2015-01-01", market.as_of)[0]
     shape = f"{len(stocks)}x{len(market.sessions.between(start, market.as_of))}"
     close = _best(lambda: market.panel(stocks, start=start))
-    bars = _best(lambda: market.panel(stocks, ("open", "high", "low", "close", "volume"), start=start))
+    bars = _best(
+        lambda: market.panel(stocks, ("open", "high", "low", "close", "volume"), start=start)
+    )
     pivot = _best(lambda: _pivoted(market, stocks, start))
     fresh = _best(lambda: Market(market.store, AS_OF).fingerprint())
     opened = _best(lambda: Market(market.store, AS_OF))
@@ -81,7 +88,8 @@ def _panels(market: Market) -> list[dict]:
 
 def _pivoted(market: Market, symbols: pd.Index, start: pd.Timestamp) -> pd.DataFrame:
     rows = market.store.query(
-        "SELECT date, symbol, close FROM bars WHERE symbol IN (SELECT unnest(?)) AND date BETWEEN ? AND ?",
+        "SELECT date, symbol, close FROM bars WHERE symbol IN (SELECT unnest(?)) AND date BETWEEN ?"
+        " AND ?",
         [list(symbols), start.date(), market.as_of.date()],
     )
     wide = rows.set_index(["date", "symbol"])["close"].unstack()  # noqa: PD010 -- what is measured
@@ -98,5 +106,13 @@ def _best(call, repeats: int = 3) -> float:
     return min(seconds)
 
 
-def _figure(name: str, value: float, unit: str, against: str | None = None, ratio: float | None = None) -> dict:
-    return {"name": f"store.{name}", "value": value, "unit": unit, "against": against, "ratio": ratio}
+def _figure(
+    name: str, value: float, unit: str, against: str | None = None, ratio: float | None = None
+) -> dict:
+    return {
+        "name": f"store.{name}",
+        "value": value,
+        "unit": unit,
+        "against": against,
+        "ratio": ratio,
+    }

@@ -16,7 +16,9 @@ from lib.models.themes.walkforward import Settings, blend, walk_forward
 
 
 def made_up(stocks: int = 787, sessions: int = 2431, seed: int = 5) -> Panel:
-    """Random walks with bars and volumes of the usual size, a tenth of the bars missing; not market data."""
+    """Random walks with bars and volumes of the usual size, a tenth of the bars missing; not market
+    data.
+    """
     rng = np.random.default_rng(seed)
     shape = (sessions, stocks)
     close = 10 * np.exp((0.02 * rng.standard_normal(shape)).cumsum(axis=0))
@@ -30,19 +32,26 @@ def made_up(stocks: int = 787, sessions: int = 2431, seed: int = 5) -> Panel:
     }
     fields["amount"] = fields["volume"] * close
     symbols = pd.Index([f"{number:06d}.SZ" for number in range(stocks)])
-    return Panel(pd.bdate_range("2015-01-05", periods=sessions), symbols, fields, rng.random(shape) > 0.1)
+    return Panel(
+        pd.bdate_range("2015-01-05", periods=sessions), symbols, fields, rng.random(shape) > 0.1
+    )
 
 
 def parts() -> tuple[float, float, float, float]:
-    """Seconds of features, of one fit on the longest window and of the walk-forward; GiB the features took."""
+    """Seconds of features, of one fit on the longest window and of the walk-forward; GiB the
+    features took.
+    """
     panel = made_up()
-    features(panel.until(panel.dates[299]), panel.dates[250:260])  # compiled before the clock starts
+    # compiled before the clock starts
+    features(panel.until(panel.dates[299]), panel.dates[250:260])
     begin = time.perf_counter()
     x, _, _ = features(panel, panel.dates)
     built = time.perf_counter() - begin
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     weeks = panel.dates[4::5]
-    settings = Settings({"boosted": 0.5, "linear": 0.5}, {5: 1.0, 10: 1.0, 20: 1.0}, retrain_months=6, seeds=3)
+    settings = Settings(
+        {"boosted": 0.5, "linear": 0.5}, {5: 1.0, 10: 1.0, 20: 1.0}, retrain_months=6, seeds=3
+    )
     y = blend(panel, weeks, settings, None)
     x = x[4::5].copy()
     train = np.isfinite(y) & (np.isfinite(x).mean(axis=2) > 0.5)

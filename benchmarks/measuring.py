@@ -14,13 +14,21 @@ from lib.weekly.run import NOTEBOOKS
 def beside_targets(rows: Iterable[tuple[str, float, str, float]]) -> list[dict]:
     """Return rows of ``outputs/benchmarks.json`` from name, value, unit and target."""
     return [
-        {"name": name, "value": value, "unit": unit, "against": f"target {target:g} {unit}", "ratio": value / target}
+        {
+            "name": name,
+            "value": value,
+            "unit": unit,
+            "against": f"target {target:g} {unit}",
+            "ratio": value / target,
+        }
         for name, value, unit, target in rows
     ]
 
 
 def warm_notebook(name: str, **parameters) -> float:
-    """Return the seconds of a notebook, start of the kernel included, when its caches are filled."""
+    """Return the seconds of a notebook, start of the kernel included, when its caches are
+    filled.
+    """
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(2):
             begin = time.perf_counter()

@@ -1,7 +1,9 @@
-"""Slow studies of the sector rotation: seeds and nulls on the sample, and a folder of real history when one is given.
+"""Slow studies of the sector rotation: seeds and nulls on the sample, and a folder of real history
+when one is given.
 
 python benchmarks/study_gp.py                     the sample with its effects, and the null sample
-python benchmarks/study_gp.py <folder> [n_jobs]   the seeds of a data folder, and its null of twenty seeds, which is
+python benchmarks/study_gp.py <folder> [n_jobs]   the seeds of a data folder, and its null of twenty
+seeds, which is
                                                   kept in params/studies and noted in docs/research
 """
 
@@ -38,7 +40,9 @@ def production():
     """Return the parameters of notebook 03 and its settings of the search."""
     parameters = load("03_gp_rotation")
     values = parameters.model_dump()
-    return parameters, Settings(**{name: values[name] for name in values if name in Settings.__dataclass_fields__})
+    return parameters, Settings(
+        **{name: values[name] for name in values if name in Settings.__dataclass_fields__}
+    )
 
 
 def sector_inputs(market, name: str) -> Inputs:
@@ -67,7 +71,8 @@ def mine(market, seeds: int, shuffled: bool = False, n_jobs: int = 2):
 
 
 def judge(scored: Inputs, libraries, first: str, until, whole: bool = True) -> pd.DataFrame:
-    """Return rank IC, performance, turnover and admission of each seed and, where wanted, of their average.
+    """Return rank IC, performance, turnover and admission of each seed and, where wanted, of their
+    average.
 
     Parameters
     ----------
@@ -102,7 +107,9 @@ def judge(scored: Inputs, libraries, first: str, until, whole: bool = True) -> p
                 "weeks": int(np.isfinite(ic).sum()),
                 "return": figures.loc["annual_return", "run"],
                 "benchmark": figures.loc["annual_return", "base"],
-                "excess": figures.loc["annual_return", "run"] - figures.loc["annual_return", "base"],
+                "excess": (
+                    figures.loc["annual_return", "run"] - figures.loc["annual_return", "base"]
+                ),
                 "sharpe": figures.loc["sharpe", "run"],
                 "turnover": run.turnover.mean(),
                 "factors": np.mean([len(library.entries) for library in own]),
@@ -115,7 +122,9 @@ def judge(scored: Inputs, libraries, first: str, until, whole: bool = True) -> p
 
 
 def null_study(folder: str, n_jobs: int = 2, seeds: int = NULL_SEEDS) -> pd.DataFrame:
-    """Mine shuffled labels with many seeds, keep the result of each as a CSV and add a dated note."""
+    """Mine shuffled labels with many seeds, keep the result of each as a CSV and add a dated
+    note.
+    """
     parameters, settings = production()
     market = open_market(folder, "latest")
     scored = sector_inputs(market, parameters.universe)
@@ -123,7 +132,11 @@ def null_study(folder: str, n_jobs: int = 2, seeds: int = NULL_SEEDS) -> pd.Data
     table = judge(scored, libraries, parameters.first_quarter, market.week.last, whole=False)
     rules = {name: getattr(parameters, name) for name in ("first_mined", "top", "fill")}
     table["key"] = study_key(mined, scored, settings, parameters.first_quarter, **rules)
-    kept = table[["rank_ic", "excess", "factors", "admission", "first_week", "last_week", "key"]].round(6).reset_index()
+    kept = (
+        table[["rank_ic", "excess", "factors", "admission", "first_week", "last_week", "key"]]
+        .round(6)
+        .reset_index()
+    )
     if NULL_STUDY.exists():
         # studies of other data or settings stay
         earlier = pd.read_csv(NULL_STUDY, comment="#", parse_dates=["first_week", "last_week"])
@@ -131,7 +144,9 @@ def null_study(folder: str, n_jobs: int = 2, seeds: int = NULL_SEEDS) -> pd.Data
     head = "# rotation mined on shuffled labels, one row per seed; written by make study\n"
     text = head + kept.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
     atomic_write(NULL_STUDY, text)
-    note = null_note(table, len({library.mined_on for library in libraries}), parameters, market.fingerprint())
+    note = null_note(
+        table, len({library.mined_on for library in libraries}), parameters, market.fingerprint()
+    )
     before, heading, after = NOTE.read_text(encoding="utf-8").partition("\n## ")
     atomic_write(NOTE, before + note + heading + after)
     return table
@@ -151,9 +166,10 @@ def null_note(table: pd.DataFrame, quarters: int, parameters, data: str) -> str:
     return f"""
 ## Null of the rotation, {datetime.now(UTC):%Y-%m-%d}
 
-{len(table)} seeds mined on shuffled labels at {quarters} quarter ends ({parameters.mined_on}), scored on
-{parameters.universe}, weeks {one["first_week"]:%Y-%m-%d} to {one["last_week"]:%Y-%m-%d}. Rank IC against the return of
-{WEEK} sessions from {EXECUTION_LAG} session after the score. Data: fingerprint `{data}`; key of data and settings
+{len(table)} seeds mined on shuffled labels at {quarters} quarter ends ({parameters.mined_on}),
+scored on {parameters.universe}, weeks {one["first_week"]:%Y-%m-%d} to
+{one["last_week"]:%Y-%m-%d}. Rank IC against the return of {WEEK} sessions from
+{EXECUTION_LAG} session after the score. Data: fingerprint `{data}`; key of data and settings
 `{one["key"]}`.
 
 {chr(10).join(lines)}
@@ -161,7 +177,9 @@ def null_note(table: pd.DataFrame, quarters: int, parameters, data: str) -> str:
 
 
 def _row(name: str, values: pd.Series, form: str) -> str:
-    cells = [form.format(value) for value in (values.mean(), values.std(), values.min(), values.max())]
+    cells = [
+        form.format(value) for value in (values.mean(), values.std(), values.min(), values.max())
+    ]
     return f"| {name} | {' | '.join(cells)} |"
 
 
@@ -177,15 +195,24 @@ def main() -> None:
         folder, n_jobs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2
         market = open_market(folder, "latest")
         mined, libraries = mine(market, parameters.seeds, n_jobs=n_jobs)
-        show("mined sectors, before the scored window", judge(mined, libraries, parameters.first_mined, first))
-        show("scored sectors", judge(sector_inputs(market, parameters.universe), libraries, first, None))
+        show(
+            "mined sectors, before the scored window",
+            judge(mined, libraries, parameters.first_mined, first),
+        )
+        show(
+            "scored sectors",
+            judge(sector_inputs(market, parameters.universe), libraries, first, None),
+        )
         show("scored sectors, shuffled labels", null_study(folder, n_jobs))
         return
     for data, shuffled in (("sample", False), ("sample", True), ("sample-null", False)):
         market = open_market(data, "latest")
         _, libraries = mine(market, parameters.seeds, shuffled=shuffled)
         scored = sector_inputs(market, parameters.universe)
-        show(f"{data}{', shuffled labels' if shuffled else ''}", judge(scored, libraries, first, None))
+        show(
+            f"{data}{', shuffled labels' if shuffled else ''}",
+            judge(scored, libraries, first, None),
+        )
 
 
 if __name__ == "__main__":

@@ -15,22 +15,44 @@ import websocket
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 OPTIONS = (
-    *("--headless", "--disable-gpu", "--no-first-run", "--no-default-browser-check", "--hide-scrollbars"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"),
-    *("--disable-dev-shm-usage", "--remote-debugging-port=0", "--remote-allow-origins=*", "about:blank"),
+    *(
+        "--headless",
+        "--disable-gpu",
+        "--no-first-run",
+        "--no-default-browser-check",
+        "--hide-scrollbars",
+    ),
+    *(
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-extensions",
+    ),
+    *(
+        "--disable-dev-shm-usage",
+        "--remote-debugging-port=0",
+        "--remote-allow-origins=*",
+        "about:blank",
+    ),
 )
 
 
 class Browser:
-    """One tab; ``requests`` and ``complaints`` collect what the page fetched and what the console said."""
+    """One tab; ``requests`` and ``complaints`` collect what the page fetched and what the console
+    said.
+    """
 
     def __init__(self, home: Path):
         path = next(filter(None, map(shutil.which, NAMES)), None)
         if path is None:
-            pytest.skip("no Chromium on this machine: apt-get install chromium makes these checks run")
+            pytest.skip(
+                "no Chromium on this machine: apt-get install chromium makes these checks run"
+            )
         root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         self.process = subprocess.Popen(
-            [path, f"--user-data-dir={home}", *root, *OPTIONS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [path, f"--user-data-dir={home}", *root, *OPTIONS],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self.socket, self.count = None, 0
         self.requests, self.complaints, self.events = [], [], []
@@ -44,12 +66,16 @@ class Browser:
         deadline = time.monotonic() + 60
         while not (file.exists() and len(file.read_text().splitlines()) == 2):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                pytest.skip(f"Chromium does not start on this machine (exit code {self.process.poll()})")
+                pytest.skip(
+                    f"Chromium does not start on this machine (exit code {self.process.poll()})"
+                )
             time.sleep(0.05)
         port, address = file.read_text().splitlines()
         self.socket = websocket.create_connection(f"ws://127.0.0.1:{port}{address}", timeout=60)
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Network", "Log", "Runtime"):
             self.call(f"{domain}.enable")
 
@@ -94,16 +120,26 @@ class Browser:
     def size(self, width: int, height: int = 900) -> None:
         """Resize the window."""
         mobile = width < 600
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=mobile,
+        )
 
     def ask(self, expression: str):
         """Return the value of an expression in the page."""
-        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        found = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
     def nodes(self, selector: str) -> list[int]:
-        """Return the page's elements as the protocol's methods name them, in the order of the page."""
+        """Return the page's elements as the protocol's methods name them, in the order of the
+        page.
+        """
         for domain in ("DOM", "CSS"):
             self.call(f"{domain}.enable")
         root = self.call("DOM.getDocument")["root"]["nodeId"]

@@ -18,13 +18,17 @@ PUBLISHED_WEEK = "2025-06-13"
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the file that takes longest, so that the other worker has something to do until its end."""
+    """Begin with the file that takes longest, so that the other worker has something to do until
+    its end.
+    """
     items.sort(key=lambda item: item.path.stem != "test_notebooks")
 
 
 @pytest.fixture(scope="session")
 def sample_store_dir():
-    """The folder of stores with the sample in it, the suite's own: filled once, then reused while unchanged."""
+    """The folder of stores with the sample in it, the suite's own: filled once, then reused while
+    unchanged.
+    """
     from lib.market.ingest import STORES, open_market
 
     open_market("sample", PUBLISHED_WEEK)
@@ -53,7 +57,9 @@ def real_market_dir():
     if not MARKET_FOLDER:
         pytest.skip("no real market history: set MARKET_FOLDER to its folder")
     folder = Path(MARKET_FOLDER)
-    assert (folder / "instruments.csv").exists(), f"MARKET_FOLDER is {folder}, which has no instruments.csv"
+    assert (folder / "instruments.csv").exists(), (
+        f"MARKET_FOLDER is {folder}, which has no instruments.csv"
+    )
     return folder
 
 
@@ -70,11 +76,14 @@ def real_market(real_market_dir):
 def missing_glyphs_are_errors(recwarn):
     """Fail a test that draws a character its fonts do not have."""
     yield
-    missing = [str(warning.message) for warning in recwarn if "missing from font" in str(warning.message)]
+    missing = [
+        str(warning.message) for warning in recwarn if "missing from font" in str(warning.message)
+    ]
     assert not missing, missing
 
 
-# a shell that starts the tests in the background hands on an ignored Ctrl-C; tests that send one need it back
+# a shell that starts the tests in the background hands on an ignored Ctrl-C; tests that send one
+# need it back
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")

@@ -22,7 +22,9 @@ SESSIONS = Sessions.load().between("2024-11-01", "2025-06-13")
 
 
 def bars(seed: int = 0) -> pd.DataFrame:
-    """Return consistent bars: XSHG instruments on sessions, the others on weekdays, the stock only to April."""
+    """Return consistent bars: XSHG instruments on sessions, the others on weekdays, the stock only
+    to April.
+    """
     weekdays = pd.bdate_range(SESSIONS[0], SESSIONS[-1])
     frames = []
     for place, (symbol, (_, _, kind, _)) in enumerate(INSTRUMENTS.items()):
@@ -31,7 +33,9 @@ def bars(seed: int = 0) -> pd.DataFrame:
         if kind == "stock":
             dates = dates[dates < "2025-05-01"]
         step = 0.003 if kind == "yield" else 0.008
-        close = (4 if kind == "yield" else 100 + place) * np.exp(np.cumsum(rng.normal(0, step, len(dates))))
+        close = (4 if kind == "yield" else 100 + place) * np.exp(
+            np.cumsum(rng.normal(0, step, len(dates)))
+        )
         open_ = close * np.exp(rng.normal(0, 0.002, len(dates)))
         frame = pd.DataFrame({"symbol": symbol, "date": dates, "open": open_, "close": close})
         frame["high"] = frame[["open", "close"]].max(axis=1) * 1.003
@@ -47,7 +51,9 @@ def bars(seed: int = 0) -> pd.DataFrame:
 def tables(seed: int = 0) -> dict[str, pd.DataFrame]:
     """Return every file of the folder by its name."""
     everything = bars(seed)
-    listed = pd.DataFrame.from_dict(INSTRUMENTS, orient="index", columns=["name", "name_en", "kind", "group"])
+    listed = pd.DataFrame.from_dict(
+        INSTRUMENTS, orient="index", columns=["name", "name_en", "kind", "group"]
+    )
     listed = listed.rename_axis("symbol").reset_index().assign(note=None)
     spans = everything.groupby("symbol")["date"].agg(first_date="min", last_date="max")
     files = {"instruments.csv": listed.merge(spans, on="symbol")}
@@ -55,9 +61,18 @@ def tables(seed: int = 0) -> dict[str, pd.DataFrame]:
         files[f"bars/{kind}.csv"] = rows.drop(columns="kind")
     index = everything[everything["symbol"] == "000300.SH"]
     files["valuation.csv"] = pd.DataFrame(
-        {"symbol": "000300.SH", "date": index["date"], "pe_ttm": index["close"] / 8, "pb": index["close"] / 80}
+        {
+            "symbol": "000300.SH",
+            "date": index["date"],
+            "pe_ttm": index["close"] / 8,
+            "pb": index["close"] / 80,
+        }
     )
-    lists = [("2024-12-31", (60.0, 40.0)), ("2025-03-31", (55.0, 45.0)), ("2025-06-30", (50.0, 50.0))]
+    lists = [
+        ("2024-12-31", (60.0, 40.0)),
+        ("2025-03-31", (55.0, 45.0)),
+        ("2025-06-30", (50.0, 50.0)),
+    ]
     files["constituents.csv"] = pd.DataFrame(
         [
             ("000300.SH", day, symbol, w)

@@ -1,4 +1,6 @@
-"""A run's folder with small tables as the contract of the exhibits says, for tests of what is said about them."""
+"""A run's folder with small tables as the contract of the exhibits says, for tests of what is said
+about them.
+"""
 
 import json
 
@@ -13,7 +15,15 @@ SECTIONS = {
     "04_absolute_return_etf": ["11", "12", "13"],
     "05_global_allocation": ["14", "15", "16", "17"],
 }
-METRICS = ["annual_return", "annual_volatility", "sharpe", "max_drawdown", "calmar", "ytd_return", "week_return"]
+METRICS = [
+    "annual_return",
+    "annual_volatility",
+    "sharpe",
+    "max_drawdown",
+    "calmar",
+    "ytd_return",
+    "week_return",
+]
 
 
 def _named(rows, *columns):
@@ -25,17 +35,28 @@ def _funds(*rows):
 
 
 def _measured(strategy, benchmark, net):
-    return pd.DataFrame({"metric": METRICS, "strategy": strategy, "benchmark": benchmark, "net": net})
+    return pd.DataFrame(
+        {"metric": METRICS, "strategy": strategy, "benchmark": benchmark, "net": net}
+    )
 
 
 def _nav(*drawdowns):
     dates = ["2022-09-30", "2025-06-12", "2025-06-13"]
-    return pd.DataFrame({"date": dates, "nav": [1.0, 1.5, 1.4], "drawdown": drawdowns, "benchmark": [1.0, 1.1, 1.0]})
+    return pd.DataFrame(
+        {"date": dates, "nav": [1.0, 1.5, 1.4], "drawdown": drawdowns, "benchmark": [1.0, 1.1, 1.0]}
+    )
 
 
 def tables():
     """Return a table for every exhibit, by the stem of its file."""
-    themes = ["gain_peak", "gain_cumulative", "previous_score", "latest_score", "change", "score_source"]
+    themes = [
+        "gain_peak",
+        "gain_cumulative",
+        "previous_score",
+        "latest_score",
+        "change",
+        "score_source",
+    ]
     return {
         "fig01_global_assets": _named(
             [
@@ -43,7 +64,14 @@ def tables():
                 ("000688.SH", "科创50", "STAR 50", "a_share", -0.0189, "fraction"),
                 ("SPX", "标普500", "S&P 500", "global_equity", -0.0039, "fraction"),
                 ("DAX", "德国DAX", "DAX", "global_equity", -0.0324, "fraction"),
-                ("US10Y", "美国10年期国债收益率", "US 10Y Treasury yield", "yield", -8.6, "basis points"),
+                (
+                    "US10Y",
+                    "美国10年期国债收益率",
+                    "US 10Y Treasury yield",
+                    "yield",
+                    -8.6,
+                    "basis points",
+                ),
                 ("BRENT", "布伦特原油", "Brent crude", "commodity", 0.1173, "fraction"),
                 ("GC", "COMEX黄金", "COMEX gold", "commodity", 0.0327, "fraction"),
                 ("DXY", "美元指数", "US Dollar Index", "fx", -0.0107, "fraction"),
@@ -59,7 +87,8 @@ def tables():
             }
         ),
         "fig03_broad_etf": _funds(
-            ("159915.SZ", "创业板ETF", "ChiNext ETF", 0.0015), ("588000.SH", "科创50ETF", "STAR 50 ETF", -0.0239)
+            ("159915.SZ", "创业板ETF", "ChiNext ETF", 0.0015),
+            ("588000.SH", "科创50ETF", "STAR 50 ETF", -0.0239),
         ),
         "fig04_sector_etf": _funds(
             ("512400.SH", "有色金属ETF", "Nonferrous Metals ETF", 0.0343),
@@ -72,21 +101,66 @@ def tables():
         ),
         "fig06_strongest_themes": _named(
             [
-                ("931152.CSI", "创新药", "Innovative Drugs", 0.3689, 0.30, 0.24, 0.19, -0.05, "constituents"),
-                ("931160.CSI", "通信设备", "Communication Equipment", 0.3276, 0.29, 0.06, 0.0, -0.06, "constituents"),
-                ("000819.SH", "有色金属", "Non-ferrous Metals", 0.2032, 0.19, 0.22, 0.28, 0.06, "constituents"),
+                (
+                    "931152.CSI",
+                    "创新药",
+                    "Innovative Drugs",
+                    0.3689,
+                    0.30,
+                    0.24,
+                    0.19,
+                    -0.05,
+                    "constituents",
+                ),
+                (
+                    "931160.CSI",
+                    "通信设备",
+                    "Communication Equipment",
+                    0.3276,
+                    0.29,
+                    0.06,
+                    0.0,
+                    -0.06,
+                    "constituents",
+                ),
+                (
+                    "000819.SH",
+                    "有色金属",
+                    "Non-ferrous Metals",
+                    0.2032,
+                    0.19,
+                    0.22,
+                    0.28,
+                    0.06,
+                    "constituents",
+                ),
             ],
             *themes,
         ),
         "fig07_weakest_themes": _named(
             [
                 ("399987.SZ", "中证酒", "Liquor", 0.01, -0.08, -0.02, -0.07, -0.05, "constituents"),
-                ("399324.SZ", "深证红利", "SZSE Dividend", 0.02, -0.02, 0.01, 0.02, 0.01, "constituents"),
+                (
+                    "399324.SZ",
+                    "深证红利",
+                    "SZSE Dividend",
+                    0.02,
+                    -0.02,
+                    0.01,
+                    0.02,
+                    0.01,
+                    "constituents",
+                ),
             ],
             *themes,
         ),
         "fig08_gp_nav": pd.DataFrame(
-            {"date": ["2022-09-30", "2025-06-13"], "strategy": [1.0, 1.9], "benchmark": [1.0, 1.1], "net": [1.0, 1.8]}
+            {
+                "date": ["2022-09-30", "2025-06-13"],
+                "strategy": [1.0, 1.9],
+                "benchmark": [1.0, 1.1],
+                "net": [1.0, 1.8],
+            }
         ),
         "fig09_gp_performance": _measured(
             [0.2898, 0.1848, 1.57, -0.1963, 1.48, 0.1677, 0.0203],
@@ -122,10 +196,20 @@ def tables():
             [0.07, 0.0484, 1.45, -0.0650, 1.08, -0.0310, 0.0041],
         ),
         "fig16_global_weights": pd.DataFrame(
-            {"date": ["2025-04-30", "2025-05-30"], "CN10Y": [0.3, 0.4], "SPX": [0.02, 0.005], "USDCNY": [0.2, 0.2]}
+            {
+                "date": ["2025-04-30", "2025-05-30"],
+                "CN10Y": [0.3, 0.4],
+                "SPX": [0.02, 0.005],
+                "USDCNY": [0.2, 0.2],
+            }
         ),
         "fig17_class_risk_budgets": pd.DataFrame(
-            {"asset_class": ["bond", "fx"], "budget": [0.6, 0.4], "risk_contribution": [0.5, 0.5], "weight": [0.7, 0.2]}
+            {
+                "asset_class": ["bond", "fx"],
+                "budget": [0.6, 0.4],
+                "risk_contribution": [0.5, 0.5],
+                "weight": [0.7, 0.2],
+            }
         ),
         "s14_falling_after_gain": pd.DataFrame(
             {
@@ -137,7 +221,9 @@ def tables():
                 "excess_return": [-0.01, 0.0, -0.01],
             }
         ),
-        "s26_deflated_sharpe": pd.DataFrame({"measure": ["t_stat", "probability"], "value": [0.31, 0.62]}),
+        "s26_deflated_sharpe": pd.DataFrame(
+            {"measure": ["t_stat", "probability"], "value": [0.31, 0.62]}
+        ),
     }
 
 
@@ -171,7 +257,11 @@ def write_run(folder, made=None, **changes):
     for stem, table in (tables() if made is None else made).items():
         table.to_csv(folder / "tables" / f"{stem}.csv", index=False)
         number = stem.split("_")[0].removeprefix("fig")
-        record = {"number": number, "slug": stem.split("_", 1)[1], "synthetic": changes.get("synthetic", True)}
+        record = {
+            "number": number,
+            "slug": stem.split("_", 1)[1],
+            "synthetic": changes.get("synthetic", True),
+        }
         (folder / "exhibits" / f"fig{number}_{record['slug']}.json").write_text(json.dumps(record))
     manifest(**{"as_of": folder.name} | changes).write(folder)
     return folder

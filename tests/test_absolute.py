@@ -1,4 +1,6 @@
-"""The absolute-return portfolio: rules one by one, bad input, and that no weight knows the future."""
+"""The absolute-return portfolio: rules one by one, bad input, and that no weight knows the
+future.
+"""
 
 from dataclasses import replace
 
@@ -87,7 +89,9 @@ def test_a_listing_rewrites_nothing_that_was_known_before():
     prices.loc[: DAYS[299], "gold"] = np.nan
     unlisted = prices.copy()
     unlisted["gold"] = np.nan
-    before, after = (path(p, {"gold": proxy})[0].weights.loc[: DAYS[299]] for p in (unlisted, prices))
+    before, after = (
+        path(p, {"gold": proxy})[0].weights.loc[: DAYS[299]] for p in (unlisted, prices)
+    )
     assert (before["gold"] > 0).any()
     pd.testing.assert_frame_equal(before, after)
 
@@ -147,7 +151,9 @@ def carried(symbols=FUNDS.index[FUNDS["group"] == "equity"]):
 def test_slots_are_equal_and_dividends_hold_two():
     view = pd.Series([7, 6, 5, 4, 3, 2, 1.0], [f"sector{k}" for k in range(7)])
     weights, steps = equity_slots(view, carried(), hold_dividend=True)
-    assert weights.to_dict() == pytest.approx({"div": 0.4, "fund0": 0.2, "fund1": 0.2, "fund2": 0.2})
+    assert weights.to_dict() == pytest.approx(
+        {"div": 0.4, "fund0": 0.2, "fund1": 0.2, "fund2": 0.2}
+    )
     weights, _ = equity_slots(view, carried(), hold_dividend=False)
     assert weights.to_dict() == pytest.approx({f"fund{k}": 0.2 for k in range(5)})
     assert not steps
@@ -184,7 +190,9 @@ def test_commodities_split_by_risk_and_the_stronger_trend_weighs_more():
     returns = pd.DataFrame(rng.normal(size=(400, 2)) * [0.01, 0.02], columns=["oil", "gold"])
     even, _ = commodity_weights(returns, pd.Series([0.0, 0.0], ["oil", "gold"]), 1.0, 243)
     deviation = returns.std()
-    assert even["oil"] / even["gold"] == pytest.approx(deviation["gold"] / deviation["oil"], rel=0.01)
+    assert even["oil"] / even["gold"] == pytest.approx(
+        deviation["gold"] / deviation["oil"], rel=0.01
+    )
     tilted, _ = commodity_weights(returns, pd.Series([-0.5, 0.8], ["oil", "gold"]), 1.0, 243)
     assert tilted["gold"] > even["gold"] and tilted.sum() == pytest.approx(1)
 
@@ -200,7 +208,9 @@ def test_a_class_of_no_commodity_is_refused():
 def controlled(trend, target, volatilities=(0.2, 0.02, 0.15)):
     names = list(CLASSES)
     sigma = pd.DataFrame(np.diag(np.square(volatilities)), names, names)
-    budget = risk_budget_weights(sigma, trend_budgets(pd.Series(trend, names)), target_volatility=target)
+    budget = risk_budget_weights(
+        sigma, trend_budgets(pd.Series(trend, names)), target_volatility=target
+    )
     return budget, raise_along_ray(budget, sigma, target), sigma
 
 
@@ -221,7 +231,9 @@ def test_the_target_is_met_or_its_miss_is_named_and_nothing_is_borrowed(trend, t
     assert made.weights["equity"] * budget.weights["commodity"] == pytest.approx(
         made.weights["commodity"] * budget.weights["equity"], rel=1e-6
     )
-    assert (made.weights[["equity", "commodity"]] >= budget.weights[["equity", "commodity"]] - 1e-12).all()
+    assert (
+        made.weights[["equity", "commodity"]] >= budget.weights[["equity", "commodity"]] - 1e-12
+    ).all()
     assert made.weights.sum() == pytest.approx(budget.weights.sum())
 
 
@@ -254,7 +266,10 @@ def test_weights_follow_the_rules():
     assert (portfolio.volatility <= RULES.target_volatility * (1 + 1e-5)).all()
     slot = portfolio.classes["equity"] / 5
     sizes = weights[[f"fund{k}" for k in range(7)]].div(slot, axis=0)
-    assert np.isclose(sizes, 0).sum(axis=1).tolist() == (7 - sizes.round(6).sum(axis=1)).astype(int).tolist()
+    assert (
+        np.isclose(sizes, 0).sum(axis=1).tolist()
+        == (7 - sizes.round(6).sum(axis=1)).astype(int).tolist()
+    )
 
 
 def test_the_future_changes_no_weight():
@@ -266,7 +281,11 @@ def test_the_future_changes_no_weight():
 
     def spoilt(frame):
         after = frame.index > cut
-        return frame.mul(np.where(after[:, None] if frame.ndim > 1 else after, rng.uniform(0.5, 2, frame.shape), 1.0))
+        return frame.mul(
+            np.where(
+                after[:, None] if frame.ndim > 1 else after, rng.uniform(0.5, 2, frame.shape), 1.0
+            )
+        )
 
     first, _ = path(prices, proxies, view)
     later, _ = path(spoilt(prices), {"oil": spoilt(proxies["oil"])}, spoilt(view))
@@ -295,7 +314,9 @@ def test_a_suspended_fund_is_left_out_and_named():
     assert list(zip(told["date"], told["detail"], strict=True)) == [(DECISIONS[3], "long")]
     assert portfolio.weights.loc[DECISIONS[3], "long"] == 0
     assert steps_of(portfolio, "leg_missing")["detail"].tolist() == ["long"]
-    assert portfolio.weights.loc[DECISIONS[3], "short"] == pytest.approx(portfolio.classes.loc[DECISIONS[3], "bond"])
+    assert portfolio.weights.loc[DECISIONS[3], "short"] == pytest.approx(
+        portfolio.classes.loc[DECISIONS[3], "bond"]
+    )
 
 
 def test_a_newly_listed_fund_joins_when_its_own_history_suffices():
@@ -336,7 +357,9 @@ def test_a_class_without_a_fund_gets_nothing_and_is_named():
     prices = closes()
     prices[["oil", "gold"]] = np.nan
     portfolio, _ = path(prices)
-    assert (portfolio.classes["commodity"] == 0).all() and (portfolio.budgets["commodity"] == 0).all()
+    assert (portfolio.classes["commodity"] == 0).all() and (
+        portfolio.budgets["commodity"] == 0
+    ).all()
     assert steps_of(portfolio, "class_empty")["detail"].unique().tolist() == ["commodity"]
     assert portfolio.trend["commodity"].isna().all()
     assert (portfolio.weights.sum(axis=1) > 0.5).all()
@@ -418,7 +441,9 @@ def test_cash_and_its_interest_are_a_part():
     assert split["annual_return"].sum() == pytest.approx(daily.mean() * 243)
     assert split["average_weight"].sum() == pytest.approx(1)
     cash = split.loc["cash"]
-    assert cash["annual_return"] == pytest.approx(0.03 * cash["average_weight"] * 365.25 / 365 * 243 / 261, rel=0.05)
+    assert cash["annual_return"] == pytest.approx(
+        0.03 * cash["average_weight"] * 365.25 / 365 * 243 / 261, rel=0.05
+    )
     fully_invested = pd.DataFrame({"long": 0.5, "short": 0.5}, DECISIONS[:1])
     assert "cash" not in contributions(backtest(closes(), fully_invested), FUNDS["role"]).index
 
@@ -437,20 +462,32 @@ def test_only_decisions_that_could_ask_for_a_fund_count():
     # six scored sectors fill seven slots only where dividends take two of them
     assert asked["broad"].tolist() == [k != 5 for k in range(10)]
     weights = decide(closes(), FUNDS, view, hold, DECISIONS, rules).weights
-    assert not (weights.gt(1e-9) & ~asked[weights.columns]).any(axis=None), "nothing is held that was not asked for"
+    assert not (weights.gt(1e-9) & ~asked[weights.columns]).any(axis=None), (
+        "nothing is held that was not asked for"
+    )
 
 
 def test_an_earlier_view_serves_until_the_first_quarter_and_where_the_view_is_missing():
     days = DAYS[:6]
-    view = pd.DataFrame({"a": [np.nan, 1, 2, np.nan, 4, 5], "b": [np.nan, 1, 2, np.nan, np.nan, 5]}, days)
+    view = pd.DataFrame(
+        {"a": [np.nan, 1, 2, np.nan, 4, 5], "b": [np.nan, 1, 2, np.nan, np.nan, 5]}, days
+    )
     earlier = pd.DataFrame({"x": np.arange(5.0) * 10, "other": 7.0}, days[:5])
     joined = join_views(view, earlier, pd.Series({"a": "x", "b": "gone"}), f"{days[2]:%Y-%m-%d}")
     assert joined["a"].tolist() == [0, 10, 2, 30, 4, 5]
-    assert joined["b"].isna().tolist() == [True, True, False, True, True, False], "a session has one classification"
+    assert joined["b"].isna().tolist() == [
+        True,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ], "a session has one classification"
     changed = view.copy()
     changed.iloc[4:] = 99.0
     pd.testing.assert_frame_equal(
-        join_views(changed, earlier, pd.Series({"a": "x", "b": "gone"}), days[2]).iloc[:4], joined.iloc[:4]
+        join_views(changed, earlier, pd.Series({"a": "x", "b": "gone"}), days[2]).iloc[:4],
+        joined.iloc[:4],
     )
 
 
@@ -485,10 +522,20 @@ def test_the_excess_is_gone_at_the_break_even_cost():
     gross = backtest(history.values, portfolio.weights)
     base = performance(gross.gross).loc["annual_return"].iloc[0] - 0.01
     table, break_even = cost_curve(gross, base, levels)
-    assert table["excess"].iloc[0] == pytest.approx(0.01) and table["excess"].is_monotonic_decreasing
-    net = performance(backtest(history.values, portfolio.weights, cost=break_even).net).loc["annual_return"].iloc[0]
+    assert (
+        table["excess"].iloc[0] == pytest.approx(0.01) and table["excess"].is_monotonic_decreasing
+    )
+    net = (
+        performance(backtest(history.values, portfolio.weights, cost=break_even).net)
+        .loc["annual_return"]
+        .iloc[0]
+    )
     assert net == pytest.approx(base, abs=5e-4)
-    charged = performance(backtest(history.values, portfolio.weights, cost=0.01).net).loc["annual_return"].iloc[0]
+    charged = (
+        performance(backtest(history.values, portfolio.weights, cost=0.01).net)
+        .loc["annual_return"]
+        .iloc[0]
+    )
     assert table["excess"].iloc[3] + base == pytest.approx(charged)
     assert np.isnan(cost_curve(gross, base + 1, levels)[1])
 
@@ -497,17 +544,30 @@ def test_the_excess_is_gone_at_the_break_even_cost():
 
 
 def test_the_rotation_is_that_of_its_own_notebook():
-    rotation, own = load("03_gp_rotation").model_dump(), load("04_absolute_return_etf").model_dump()["rotation"]
+    rotation, own = (
+        load("03_gp_rotation").model_dump(),
+        load("04_absolute_return_etf").model_dump()["rotation"],
+    )
     assert {name: rotation[name] for name in own} == own
 
 
 def test_the_list_has_one_fund_per_sector_and_every_role():
     funds = read_universe("absolute_return")
-    assert set(funds["role"]) == {"broad", "dividend", "sector", "long", "short", "alternative", "commodity"}
+    assert set(funds["role"]) == {
+        "broad",
+        "dividend",
+        "sector",
+        "long",
+        "short",
+        "alternative",
+        "commodity",
+    }
     sectors = funds.loc[funds["role"] == "sector", "tracks"]
     assert sectors.is_unique and set(sectors) <= set(read_universe("sectors_sw").index)
     counterparts = funds.loc[funds["role"] == "sector", "citic"]
-    assert counterparts.is_unique and set(counterparts) <= set(read_universe("sectors_citic1").index)
+    assert counterparts.is_unique and set(counterparts) <= set(
+        read_universe("sectors_citic1").index
+    )
     bonds = funds[funds["group"] == "bond"]
     assert (bonds["yield"] != "").all() and (bonds["years"].astype(float) > 0).all()
     assert set(funds["group"]) == set(CLASSES)

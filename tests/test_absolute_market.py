@@ -1,4 +1,6 @@
-"""The weights of the absolute-return portfolio as of an earlier date, from the store on: nothing later may count."""
+"""The weights of the absolute-return portfolio as of an earlier date, from the store on: nothing
+later may count.
+"""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,9 @@ def weights(market, start="2023-12-29"):
     named = funds[funds["proxy"] != ""]
     lines = market.closes(named["proxy"].unique(), start="2022-01-04")
     proxies = {
-        symbol: bond_value(lines[row.proxy].dropna(), float(row.maturity)) if row.maturity else lines[row.proxy]
+        symbol: bond_value(lines[row.proxy].dropna(), float(row.maturity))
+        if row.maturity
+        else lines[row.proxy]
         for symbol, row in named.iterrows()
     }
     values = with_standins(closes, proxies).values

@@ -1,4 +1,6 @@
-"""The notebook of the absolute-return portfolio on a damaged folder: it runs, and tells every fallback."""
+"""The notebook of the absolute-return portfolio on a damaged folder: it runs, and tells every
+fallback.
+"""
 
 import json
 
@@ -19,7 +21,9 @@ SPLIT_DAY = "2025-03-10"
 
 
 def damaged(bars):
-    """Return the bars without two funds, one without sessions around the last decision, one split, one just listed."""
+    """Return the bars without two funds, one without sessions around the last decision, one split,
+    one just listed.
+    """
     bars = bars[~bars["symbol"].isin([MISSING, BORNE])].copy()
     away = (bars["symbol"] == SUSPENDED) & bars["date"].between("2025-05-26", "2025-06-03")
     early = (bars["symbol"] == YOUNG) & (bars["date"] < "2025-02-03")
@@ -37,7 +41,8 @@ def folder(sample_market, tmp_path_factory):
     symbols = sorted({*funds.index, *funds["proxy"], *read_universe("sectors_sw").index} - {""})
     listed = sample_market.instruments().loc[symbols].reset_index()
     bars = sample_market.store.query(
-        "SELECT * FROM bars WHERE date >= DATE '2020-06-01' AND symbol IN (SELECT unnest(?))", [symbols]
+        "SELECT * FROM bars WHERE date >= DATE '2020-06-01' AND symbol IN (SELECT unnest(?))",
+        [symbols],
     )
     bars = damaged(bars[["symbol", "date", "open", "high", "low", "close", "volume", "amount"]])
     listed = listed[~listed["symbol"].isin([MISSING, BORNE])]
@@ -51,7 +56,12 @@ def folder(sample_market, tmp_path_factory):
 def test_a_damaged_folder_is_told_about_below_the_exhibits(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("WEEKLY_STORE", str(tmp_path / "store"))
     out = tmp_path / "out"
-    parameters = SMALLER[NAME] | {"data": str(folder), "out": str(out), "start": "2024-12-31", "n_jobs": 1}
+    parameters = SMALLER[NAME] | {
+        "data": str(folder),
+        "out": str(out),
+        "start": "2024-12-31",
+        "n_jobs": 1,
+    }
     assert execute(NOTEBOOKS / f"{NAME}.ipynb", tmp_path / "executed.ipynb", parameters) is None
     text, names = translations("en"), read_universe("absolute_return")["name_en"]
     course, weights = (
@@ -75,4 +85,6 @@ def test_a_damaged_folder_is_told_about_below_the_exhibits(folder, tmp_path, mon
     nav = pd.read_csv(out / "tables" / "fig11_absolute_nav.csv")["nav"]
     # the short bonds, a third of the capital, would have shown half their value
     assert nav.pct_change().abs().max() < 0.03
-    assert yaml.safe_load((out / "facts" / f"{NAME}.json").read_text(encoding="utf-8"))["missing_signals"]
+    assert yaml.safe_load((out / "facts" / f"{NAME}.json").read_text(encoding="utf-8"))[
+        "missing_signals"
+    ]

@@ -32,7 +32,9 @@ def test_a_par_bond_is_repriced_payment_by_payment(percent, years):
 def test_the_book_is_weighted_by_capital():
     book = bond_book(WEIGHTS, TERMS)
     assert book["percent"] == pytest.approx((0.4 * 2.0 + 0.3 * 1.5) / 0.7)
-    assert book["duration"] == pytest.approx((0.4 * modified_duration(2, 30) + 0.3 * modified_duration(1.5, 4)) / 0.7)
+    assert book["duration"] == pytest.approx(
+        (0.4 * modified_duration(2, 30) + 0.3 * modified_duration(1.5, 4)) / 0.7
+    )
     assert bond_book(WEIGHTS[["fund", "oil"]], TERMS).isna().all()
 
 
@@ -40,7 +42,9 @@ def test_shocks_hit_their_class_and_add_up():
     table = shock_table(WEIGHTS, GROUPS, TERMS, SHOCKS)
     bonds = 0.4 * par_bond_change(2.0, 30, 0.005) + 0.3 * par_bond_change(1.5, 4, 0.005)
     assert table.loc["bond", "total"] == pytest.approx(bonds)
-    assert table.loc["equity"].to_dict() == pytest.approx({"bond": 0, "equity": -0.02, "commodity": 0, "total": -0.02})
+    assert table.loc["equity"].to_dict() == pytest.approx(
+        {"bond": 0, "equity": -0.02, "commodity": 0, "total": -0.02}
+    )
     assert table.loc["all", "total"] == pytest.approx(bonds - 0.02 - 0.01)
     assert table.loc["all", "total"] == pytest.approx(table.loc[list(SHOCKS), "total"].sum())
 
@@ -56,7 +60,9 @@ def test_a_bond_without_a_yield_is_not_known_unless_it_is_not_held():
     assert bond_book(not_held, unknown)["percent"] == pytest.approx(1.5)
 
 
-@pytest.mark.parametrize(("percent", "years", "shift"), [(0.0, 10, 0.01), (2.0, 0, 0.01), (1.0, 10, -0.02)])
+@pytest.mark.parametrize(
+    ("percent", "years", "shift"), [(0.0, 10, 0.01), (2.0, 0, 0.01), (1.0, 10, -0.02)]
+)
 def test_a_yield_or_maturity_that_is_not_positive_is_refused(percent, years, shift):
     with pytest.raises(ModelError, match=r"yield|maturity"):
         par_bond_change(percent, years, shift)

@@ -10,7 +10,9 @@ from lib.market.adjust import CLEAN, LOST, REPAIRED, find_adjustment
 
 
 def fund(seed, rows=500, dividends=(), splits=(), noise=0.002, level=3.0, daily=0.012, drift=0.0):
-    """Return a fund as the provider shows it: adjusted bars, average raw price, true total return (slow oracle)."""
+    """Return a fund as the provider shows it: adjusted bars, average raw price, true total return
+    (slow oracle).
+    """
     rng = np.random.default_rng(seed)
     growth = 1 + np.clip(rng.normal(drift, daily, rows), -0.09, 0.09)
     growth[0] = 1
@@ -25,7 +27,9 @@ def fund(seed, rows=500, dividends=(), splits=(), noise=0.002, level=3.0, daily=
         for k in range(t + 1, rows):
             price = price / ratio.get(k, 1.0) - paid.get(k, 0.0)
         shown[t] = price
-    scale = np.array([np.prod([ratio.get(k, 1.0) for k in range(t + 1, rows)]) for t in range(rows)])
+    scale = np.array(
+        [np.prod([ratio.get(k, 1.0) for k in range(t + 1, rows)]) for t in range(rows)]
+    )
     spread = np.abs(rng.normal(0, min(0.004, daily), rows)) * raw / scale
     prices = np.column_stack([shown, shown + spread, shown - spread, shown])
     average = raw * (1 + np.clip(rng.normal(0, noise, rows), -3 * noise, 3 * noise))
@@ -45,7 +49,9 @@ def test_true_returns_come_back_where_dividends_were_subtracted(seed):
     found, mended = mend(prices, average)
     shown = prices[1:, 3] / prices[:-1, 3]
     true, got = np.cumprod(growth)[-1], mended[-1, 3] / mended[0, 3]
-    assert abs(shown.prod() / true - 1) > 0.01 or np.abs(shown - growth[1:]).max() > 0.005, "the fault is there"
+    assert abs(shown.prod() / true - 1) > 0.01 or np.abs(shown - growth[1:]).max() > 0.005, (
+        "the fault is there"
+    )
     assert got == pytest.approx(true, rel=0.01)
     assert np.abs(mended[1:, 3] / mended[:-1, 3] - growth[1:]).max() < 0.004
     assert (found.verdict[:400] == REPAIRED).all()
@@ -57,7 +63,9 @@ def test_heavy_dividends_need_sixty_rows_to_be_told_from_a_split(seed):
     prices, average, growth = fund(seed, dividends=[(120, 0.3), (260, 0.25), (400, 0.4)])
     _, mended = mend(prices, average)
     error = np.abs(mended[1:, 3] / mended[:-1, 3] - growth[1:])
-    assert error[:60].max() < 0.01, "until then the average raw price itself is followed, within the shown move"
+    assert error[:60].max() < 0.01, (
+        "until then the average raw price itself is followed, within the shown move"
+    )
     assert error[60:].max() < 0.006
 
 
@@ -65,12 +73,20 @@ def test_clean_and_merely_split_series_stay_as_they_are():
     for splits in ([], [(250, 2.0)], [(250, 0.365)]):
         prices, average, _ = fund(5, splits=splits)
         found, _ = mend(prices, average)
-        assert (found.verdict == CLEAN).all() and (found.offset == 0).all() and (found.factor == 1).all()
+        assert (
+            (found.verdict == CLEAN).all()
+            and (found.offset == 0).all()
+            and (found.factor == 1).all()
+        )
 
 
 def test_a_split_and_dividends_are_told_apart():
     prices, average, growth = fund(
-        8, rows=700, dividends=[(200, 0.9), (500, 0.03), (600, 0.03)], splits=[(400, 10.0)], level=30.0
+        8,
+        rows=700,
+        dividends=[(200, 0.9), (500, 0.03), (600, 0.03)],
+        splits=[(400, 10.0)],
+        level=30.0,
     )
     _, mended = mend(prices, average)
     got = mended[80:, 3] / mended[79:-1, 3]
@@ -79,9 +95,20 @@ def test_a_split_and_dividends_are_told_apart():
 
 
 def quiet_bond_fund(seed, rows=1300, split=900):
-    """Return a fund like 511220: a quiet bond with quarterly payouts, prices rounded to 0.001, one split."""
+    """Return a fund like 511220: a quiet bond with quarterly payouts, prices rounded to 0.001, one
+    split.
+    """
     paid = [(t, 1.2 if t < split else 0.12) for t in range(61, rows, 61)]
-    return fund(seed, rows, dividends=paid, splits=[(split, 10.0)], noise=0.0005, level=100.0, daily=0.0012, drift=2e-4)
+    return fund(
+        seed,
+        rows,
+        dividends=paid,
+        splits=[(split, 10.0)],
+        noise=0.0005,
+        level=100.0,
+        daily=0.0012,
+        drift=2e-4,
+    )
 
 
 @pytest.mark.parametrize("seed", [4, 5, 6, 11])
@@ -121,7 +148,12 @@ def test_without_amounts_a_known_offset_is_not_trusted_for_ever():
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10_000), paid=st.floats(0.03, 0.6), when=st.integers(100, 250), cut=st.integers(1, 299))
+@given(
+    seed=st.integers(0, 10_000),
+    paid=st.floats(0.03, 0.6),
+    when=st.integers(100, 250),
+    cut=st.integers(1, 299),
+)
 def test_the_future_rewrites_no_row(seed, paid, when, cut):
     prices, average, _ = fund(seed, rows=300, dividends=[(when, paid)])
     found, mended = mend(prices, average)
@@ -139,7 +171,9 @@ def real_etfs(folder, *symbols):
     bars = bars[bars["symbol"].isin(symbols)]
     average = (bars["amount"] / bars["volume"]).where(bars["volume"] > 0)
     first = (bars["symbol"] != bars["symbol"].shift()).to_numpy()
-    found = find_adjustment(first, bars[["open", "high", "low", "close"]].to_numpy(), average.to_numpy())
+    found = find_adjustment(
+        first, bars[["open", "high", "low", "close"]].to_numpy(), average.to_numpy()
+    )
     mended = (bars["close"] + found.offset) * found.factor
     return bars.assign(average=average, offset=found.offset, verdict=found.verdict, mended=mended)
 
@@ -169,11 +203,15 @@ def test_known_faults_of_real_etfs_are_mended(real_market_dir):
         ("513100.SH", "2016-2020", "2023-01", 5.0),
     ],
 )
-def test_a_real_split_of_whole_shares_leaves_no_fraction_in_the_scale(real_market_dir, symbol, before, after, scale):
+def test_a_real_split_of_whole_shares_leaves_no_fraction_in_the_scale(
+    real_market_dir, symbol, before, after, scale
+):
     bars = real_etfs(real_market_dir, symbol).set_index("date")
     shown = bars["average"] / (bars["close"] + bars["offset"])
     first, last = before.split("-")
-    assert shown[first:last].groupby(shown[first:last].index.year).median().to_numpy() == pytest.approx(scale, rel=0.01)
+    assert shown[first:last].groupby(
+        shown[first:last].index.year
+    ).median().to_numpy() == pytest.approx(scale, rel=0.01)
     assert shown[after:].median() == pytest.approx(1.0, rel=0.01)
 
 

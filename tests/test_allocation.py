@@ -27,28 +27,39 @@ CLASSES = pd.Series(["x", "x", "y", "y", "z", "z"], list("abcdef"))
 def made(change=None, cache_dir=None):
     rng = np.random.default_rng(11)
     days = pd.bdate_range("2005-01-03", "2014-12-31")
-    values = pd.DataFrame(np.exp(rng.normal(0.0002, 0.01, (len(days), 6)).cumsum(axis=0)), days, list("abcdef"))
+    values = pd.DataFrame(
+        np.exp(rng.normal(0.0002, 0.01, (len(days), 6)).cumsum(axis=0)), days, list("abcdef")
+    )
     if change is not None:
         values = change(values)
     ends = pd.DatetimeIndex(pd.Series(days, days).groupby([days.year, days.month]).last())
     monthly = values_on(values, ends)
     decisions = ends[-24:]
     scores = pd.DataFrame(rng.normal(size=(24, 3)), decisions, list("xyz"))
-    return Allocator(values, monthly, momentum(monthly), CLASSES, decisions, cache_dir), scores, decisions
+    return (
+        Allocator(values, monthly, momentum(monthly), CLASSES, decisions, cache_dir),
+        scores,
+        decisions,
+    )
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_weights_obey_the_rules(variant):
     allocator, scores, decisions = made()
     allocation = allocator.allocate(scores, Rules(variant=variant, target_volatility=0.05))
-    assert (allocation.weights >= 0).all(axis=None) and (allocation.weights.sum(axis=1) <= 1 + 1e-9).all()
+    assert (allocation.weights >= 0).all(axis=None) and (
+        allocation.weights.sum(axis=1) <= 1 + 1e-9
+    ).all()
     assert (allocation.volatility.dropna() <= 0.05 + 1e-9).all()
     assert allocation.weights.max(axis=None) <= Rules().asset_cap + 1e-9
     assert allocation.weights.T.groupby(CLASSES).sum().max(axis=None) <= Rules().class_cap + 1e-9
     if variant == "intersection":
         for date in decisions:
             best = set(scores.loc[date].nlargest(2).index)
-            fresh = not ((allocation.steps["date"] == date) & (allocation.steps["step"] == "nothing_selected")).any()
+            fresh = not (
+                (allocation.steps["date"] == date)
+                & (allocation.steps["step"] == "nothing_selected")
+            ).any()
             held = allocation.weights.columns[allocation.weights.loc[date] > 0]
             assert not fresh or set(CLASSES[held]) <= best
 
@@ -80,16 +91,29 @@ def test_nothing_selected_keeps_the_previous_weights():
     allocator, scores, decisions = made()
     scores.iloc[5] = np.nan
     allocation = allocator.allocate(scores, Rules())
-    pd.testing.assert_series_equal(allocation.weights.iloc[5], allocation.weights.iloc[4], check_names=False)
-    assert ((allocation.steps["date"] == decisions[5]) & (allocation.steps["step"] == "nothing_selected")).any()
+    pd.testing.assert_series_equal(
+        allocation.weights.iloc[5], allocation.weights.iloc[4], check_names=False
+    )
+    assert (
+        (allocation.steps["date"] == decisions[5])
+        & (allocation.steps["step"] == "nothing_selected")
+    ).any()
 
 
 def test_caps_that_leave_cash_are_recorded_with_the_sum_that_they_allow():
-    """Of six assets in three classes at most three are selected, of two classes at most: never four."""
+    """Of six assets in three classes at most three are selected, of two classes at most: never
+    four.
+    """
     allocator, scores, _ = made()
     allocation = allocator.allocate(scores, Rules(variant="intersection", target_volatility=None))
-    noted = allocation.steps[allocation.steps["step"] == "caps_leave_cash"].set_index("date")["detail"].astype(float)
-    fresh = allocation.weights.drop(allocation.steps.loc[allocation.steps["step"] == "nothing_selected", "date"])
+    noted = (
+        allocation.steps[allocation.steps["step"] == "caps_leave_cash"]
+        .set_index("date")["detail"]
+        .astype(float)
+    )
+    fresh = allocation.weights.drop(
+        allocation.steps.loc[allocation.steps["step"] == "nothing_selected", "date"]
+    )
     assert len(noted) == len(fresh)
     np.testing.assert_allclose(fresh.sum(axis=1), noted[fresh.index], atol=1e-6)
     wide = allocator.allocate(scores, Rules(variant="intersection", asset_cap=1.0, class_cap=1.0))
@@ -114,7 +138,9 @@ def test_simple_portfolios():
 
 def test_circular_shifts_keep_the_persistence_of_the_scores():
     months = pd.date_range("2010-01-31", periods=120, freq="ME")
-    scores = pd.DataFrame(np.random.default_rng(3).normal(size=(120, 3)).cumsum(axis=0), months, list("xyz"))
+    scores = pd.DataFrame(
+        np.random.default_rng(3).normal(size=(120, 3)).cumsum(axis=0), months, list("xyz")
+    )
     scores.iloc[:4, 2] = np.nan
 
     def dwell(table):
@@ -127,8 +153,12 @@ def test_circular_shifts_keep_the_persistence_of_the_scores():
         # one seam apart the order of the classes lasts as long as it does in the scores themselves
         assert dwell(moved) == pytest.approx(dwell(scores), abs=2.5 / 115)
         pd.testing.assert_frame_equal(moved.iloc[:4], scores.iloc[:4])
-        np.testing.assert_array_equal(moved.to_numpy()[4 + shift :], scores.to_numpy()[4 : 120 - shift])
-    shuffled = pd.DataFrame(np.random.default_rng(1).permutation(scores.to_numpy()), months, list("xyz"))
+        np.testing.assert_array_equal(
+            moved.to_numpy()[4 + shift :], scores.to_numpy()[4 : 120 - shift]
+        )
+    shuffled = pd.DataFrame(
+        np.random.default_rng(1).permutation(scores.to_numpy()), months, list("xyz")
+    )
     assert dwell(shuffled) < dwell(scores) - 0.2
     assert list(circular_shifts(scores.iloc[:30], 1)) == [12]
     with pytest.raises(ModelError, match="26 months of scores cannot be shifted in 30 ways"):
@@ -142,11 +172,15 @@ def test_placebos_are_reversed_and_shifted():
     assert list(wrong) == ["reversed", "shifted_11", "shifted_13"]
     for name, allocation in wrong.items():
         pd.testing.assert_frame_equal(allocation.weights, again[name].weights)
-    pd.testing.assert_frame_equal(wrong["reversed"].weights, allocator.allocate(-scores, Rules()).weights)
+    pd.testing.assert_frame_equal(
+        wrong["reversed"].weights, allocator.allocate(-scores, Rules()).weights
+    )
 
 
 def held_portfolio(growth=0.0, days=900):
-    """Two assets half and half; the first is three times as volatile in the first half of the history."""
+    """Two assets half and half; the first is three times as volatile in the first half of the
+    history.
+    """
     rng = np.random.default_rng(4)
     dates = pd.bdate_range("2012-01-02", periods=days)
     returns = growth + rng.normal(0.0, 1.0, (days, 2)) * [0.004, 0.004]
@@ -156,7 +190,9 @@ def held_portfolio(growth=0.0, days=900):
 
 
 def test_realised_risk_is_that_of_returns_whatever_the_value_has_grown_to():
-    """Profits in units of the starting value would weigh the days after the portfolio has grown most."""
+    """Profits in units of the starting value would weigh the days after the portfolio has grown
+    most.
+    """
     prices, run = held_portfolio(growth=0.003)
     shares = realised_risk(run, pd.Series({"a": "x", "b": "y"}), prices.index[1], prices.index[-1])
     assert shares.sum() == pytest.approx(1)
@@ -180,7 +216,8 @@ def test_the_difference_of_two_portfolios_and_its_error():
     for metric in ("annual_return", "sharpe"):
         expected = figures.loc[metric, "better"] - figures.loc[metric, "nav"]
         assert gap.loc[metric, "difference"] == pytest.approx(expected, rel=1e-6)
-    # independent noise of 0.0005 a session is 0.0005 * sqrt(261 / 9.6 years) in log terms, at 1.14 of annual growth
+    # independent noise of 0.0005 a session is 0.0005 * sqrt(261 / 9.6 years) in log terms, at 1.14
+    # of annual growth
     assert gap.loc["annual_return", "standard_error"] == pytest.approx(0.0026 * 1.14, rel=0.25)
     assert (gap["difference"] > 5 * gap["standard_error"]).all()
     same = paired_difference(nav, nav)
@@ -197,7 +234,8 @@ def test_the_performance_table_ends_with_the_week_and_knows_its_error():
     assert row["sharpe_error"] == pytest.approx(years**-0.5, rel=0.02)
     rate = pd.Series([0.1], prices.index[:1])
     idle = {
-        name: backtest(prices, run.weights.iloc[[1]] / 2, cash_rate=r) for name, r in (("paid", rate), ("not", None))
+        name: backtest(prices, run.weights.iloc[[1]] / 2, cash_rate=r)
+        for name, r in (("paid", rate), ("not", None))
     }
     paid = performance_table(idle, week)["annual_return"]
     assert paid["paid"] > paid["not"] + 0.03
@@ -217,8 +255,12 @@ def test_a_kept_allocation_is_the_same_and_depends_on_data_and_rules(tmp_path):
     for _ in range(2):
         kept = made(cache_dir=tmp_path)[0].allocate(scores, Rules())
         for part in ("weights", "contributions", "budgets", "steps"):
-            pd.testing.assert_frame_equal(getattr(kept, part), getattr(expected, part), check_freq=False)
-        pd.testing.assert_series_equal(kept.volatility, expected.volatility, check_freq=False, check_names=False)
+            pd.testing.assert_frame_equal(
+                getattr(kept, part), getattr(expected, part), check_freq=False
+            )
+        pd.testing.assert_series_equal(
+            kept.volatility, expected.volatility, check_freq=False, check_names=False
+        )
     assert len(list((tmp_path / "allocation").iterdir())) == 1
     made(cache_dir=tmp_path)[0].allocate(scores, Rules(asset_cap=0.4))
     made(lambda values: values * values, tmp_path)[0].allocate(scores, Rules())
@@ -230,20 +272,28 @@ def test_kept_views_are_those_of_the_cycle_and_depend_on_the_settings(tmp_path):
     monthly = values_on(allocator.values, decisions)
     months = pd.date_range("1995-01-31", decisions[0], freq="BME")[:-1]
     rng = np.random.default_rng(5)
-    early = pd.DataFrame(np.exp(rng.normal(0, 0.05, (len(months), 6)).cumsum(axis=0)), months, monthly.columns)
+    early = pd.DataFrame(
+        np.exp(rng.normal(0, 0.05, (len(months), 6)).cumsum(axis=0)), months, monthly.columns
+    )
     monthly = pd.concat([early, monthly])
     fresh = cycle_views(monthly, CLASSES, decisions, (42, 100), 10.0, 50)
     for _ in range(2):  # made, then read back
         kept = kept_views(allocator, monthly, (42, 100), 10.0, 50)
         assert kept.classes.equals(fresh.classes) and kept.assets.equals(fresh.assets)
-    other = kept_views(allocator, monthly * 1.01 ** np.arange(len(monthly))[:, None] ** 0.5, (42, 100), 10.0, 50)
-    wider, shorter = (kept_views(allocator, monthly, (42, 100), *setting) for setting in ((5.0, 50), (10.0, 36)))
+    other = kept_views(
+        allocator, monthly * 1.01 ** np.arange(len(monthly))[:, None] ** 0.5, (42, 100), 10.0, 50
+    )
+    wider, shorter = (
+        kept_views(allocator, monthly, (42, 100), *setting) for setting in ((5.0, 50), (10.0, 36))
+    )
     assert not any(one.classes.equals(fresh.classes) for one in (other, wider, shorter))
 
 
 @pytest.mark.real
 def test_the_headline_shows_the_structure_of_the_published_weights(real_market):
-    """Equities held and small, Chinese bonds 35 to 50%, Sharpe ratio above 1.2, no weight above its cap."""
+    """Equities held and small, Chinese bonds 35 to 50%, Sharpe ratio above 1.2, no weight above its
+    cap.
+    """
     assets = read_universe("allocation")
     closes = real_market.closes(assets.index)
     values = asset_values(closes, assets)
@@ -259,7 +309,11 @@ def test_the_headline_shows_the_structure_of_the_published_weights(real_market):
     last = allocation.weights.iloc[-1]
     equities = last[assets.index[assets["group"] == "equity"]]
     assert (equities[["SPX", "NDX"]] > 0).all() and equities.max() < 0.03
-    assert 0.35 < last[assets.index[(assets["group"] == "bond") & (assets["country"] == "CN")]].sum() < 0.5
+    assert (
+        0.35
+        < last[assets.index[(assets["group"] == "bond") & (assets["country"] == "CN")]].sum()
+        < 0.5
+    )
     assert allocation.weights.max(axis=None) <= 0.25 + 1e-9
     run = backtest(daily.where(closes.reindex(days).notna()), allocation.weights)
     assert performance(run.gross, real_market.week).loc["sharpe", "gross"] > 1.2

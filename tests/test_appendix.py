@@ -29,7 +29,10 @@ def shown(data, **more):
 
 
 def notebook(path, *cells, parameters='as_of = "2025-06-13"\ndata = "sample"\nlanguage = "en"'):
-    head = [new_markdown_cell("# Sector rotation"), new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+    head = [
+        new_markdown_cell("# Sector rotation"),
+        new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+    ]
     cells = [*head, *cells]
     for number, cell in enumerate([cell for cell in cells if cell.cell_type == "code"], start=1):
         cell.execution_count = number
@@ -48,13 +51,17 @@ PLAIN = (
         "## Returns\n\nThe return is $r_t = p_t / p_{t-1} - 1$, at a price of \\$5 or \\$6:\n\n"
         "$$\\bar r = \\frac{1}{N}\\sum_i r_i$$"
     ),
-    new_code_cell("secret_sauce = 1  # 净值", outputs=[shown({"text/plain": "done", "image/png": PIXELS})]),
+    new_code_cell(
+        "secret_sauce = 1  # 净值", outputs=[shown({"text/plain": "done", "image/png": PIXELS})]
+    ),
 )
 
 
 @pytest.mark.parametrize("code", [True, False])
 def test_an_appendix_has_prose_formulas_results_and_code_when_asked(tmp_path, code):
-    made = export_appendix(notebook(tmp_path / "03_x.ipynb", *PLAIN), tmp_path / "appendices", code=code)
+    made = export_appendix(
+        notebook(tmp_path / "03_x.ipynb", *PLAIN), tmp_path / "appendices", code=code
+    )
     soup, words = pieces(made)
     assert made.issues == []
     assert outside_references(str(soup)) == []
@@ -69,24 +76,40 @@ def test_an_appendix_has_prose_formulas_results_and_code_when_asked(tmp_path, co
 
 def test_an_appendix_follows_its_run_and_its_language(tmp_path):
     executed = notebook(tmp_path / "03_x.ipynb", *PLAIN)
-    made = export_appendix(executed, tmp_path, code=False, manifest=manifest(language="zh", synthetic=False))
+    made = export_appendix(
+        executed, tmp_path, code=False, manifest=manifest(language="zh", synthetic=False)
+    )
     soup, words = pieces(made)
     assert soup.html["lang"] == "zh-CN" and "2025年6月13日" in words and "合成样本" in words
     assert not soup.select(".synthetic")
     assert "英文原文" in soup.select_one("header .banner").get_text() and "英文原文" in words
-    assert pieces(export_appendix(executed, tmp_path, code=False, language="zh"))[0].html["lang"] == "zh-CN"
+    assert (
+        pieces(export_appendix(executed, tmp_path, code=False, language="zh"))[0].html["lang"]
+        == "zh-CN"
+    )
 
 
 ODD = {
-    "interactive": shown({"application/vnd.plotly.v1+json": {}, "text/html": "<div></div><script>1</script>"}),
-    "widget": shown({"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider(value=3)"}),
+    "interactive": shown(
+        {"application/vnd.plotly.v1+json": {}, "text/html": "<div></div><script>1</script>"}
+    ),
+    "widget": shown(
+        {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider(value=3)"}
+    ),
     "scripts": shown({"text/html": "<script src='https://cdn.example/x.js'></script><div></div>"}),
     "picture": shown({"image/png": base64.b64encode(b"no picture").decode()}),
     "svg": shown({"image/svg+xml": "<svg><broken"}),
     "kind": shown({"application/json": {"a": 1}}),
-    "table": shown({"text/html": "<table><tbody>" + "<tr><td>7</td></tr>" * 5000 + "</tbody></table>"}),
+    "table": shown(
+        {"text/html": "<table><tbody>" + "<tr><td>7</td></tr>" * 5000 + "</tbody></table>"}
+    ),
     "lines": new_output("stream", name="stdout", text="line\n" * 5000),
-    "error": new_output("error", ename="ValueError", evalue="no ink", traceback=["\x1b[31mValueError\x1b[0m: no ink"]),
+    "error": new_output(
+        "error",
+        ename="ValueError",
+        evalue="no ink",
+        traceback=["\x1b[31mValueError\x1b[0m: no ink"],
+    ),
 }
 
 
@@ -106,20 +129,29 @@ def test_every_odd_cell_exports_or_is_named_with_its_number_and_a_remedy(tmp_pat
         assert squeezed(f"Cell {issue.cell}: {issue.what}") in banner
     assert f"Cell{made.issues[0].cell}:" in words
     assert outside_references(str(soup)) == []
-    assert soup.get_text().count("line\n") <= sanitize.LINES + 5 and len(soup.find_all("tr")) <= sanitize.ROWS
+    assert (
+        soup.get_text().count("line\n") <= sanitize.LINES + 5
+        and len(soup.find_all("tr")) <= sanitize.ROWS
+    )
     assert "IntSlider(value=3)" in soup.get_text() and "no ink" in soup.get_text()
 
 
 def test_cells_that_look_odd_but_can_be_shown_are_shown(tmp_path):
-    svg = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><rect width='9' height='9'/></svg>"
+    svg = (
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><rect width='9'"
+        " height='9'/></svg>"
+    )
     wide = "<table><thead><tr>" + "<th>head</th>" * 40 + "</tr></thead></table>"
     cells = [
         new_code_cell("a", outputs=[shown({"image/svg+xml": svg})]),
         new_code_cell("b", outputs=[shown({"text/html": wide + "<script>1</script>"})]),
-        new_code_cell("c", outputs=[shown({"application/vnd.plotly.v1+json": {}, "image/png": PIXELS})]),
+        new_code_cell(
+            "c", outputs=[shown({"application/vnd.plotly.v1+json": {}, "image/png": PIXELS})]
+        ),
         new_code_cell("d", outputs=[shown({"text/latex": "$$\\sigma^2$$"})]),
         new_markdown_cell(
-            "<div style='position:fixed'><b>raw</b><br>text<p>open</div>\n\n##### deep\n\n$\\unknown{x$ $"
+            "<div style='position:fixed'><b>raw</b><br>text<p>open</div>\n\n#####"
+            " deep\n\n$\\unknown{x$ $"
         ),
         new_markdown_cell('## #let x = [ \\ " ` $\n\nemoji \U0001f600 🚀 ก'),
         new_raw_cell("plain"),
@@ -186,13 +218,18 @@ def house(tmp_path):
         executed = notebook(tmp_path / "outputs" / day / "notebooks" / "03_x.ipynb", *PLAIN)
         manifest(as_of=day).write(executed.parents[1])
         os.utime(executed, (1e9 + place - age, 1e9 + place - age))
-    nbformat.write(new_notebook(cells=[new_code_cell("1")]), notebook(tmp_path / "notebooks" / "03_x.ipynb"))
+    nbformat.write(
+        new_notebook(cells=[new_code_cell("1")]), notebook(tmp_path / "notebooks" / "03_x.ipynb")
+    )
     return tmp_path
 
 
 def test_the_notebook_that_ran_last_is_found(house):
     newest = house / "outputs" / "2025-06-13" / "notebooks" / "03_x.ipynb"
-    assert find_executed("03", house / "outputs", house / "notebooks") == (newest, newest.parents[1])
+    assert find_executed("03", house / "outputs", house / "notebooks") == (
+        newest,
+        newest.parents[1],
+    )
     edited = notebook(house / "notebooks" / "03_x.ipynb", *PLAIN)
     assert find_executed("03_x", house / "outputs", house / "notebooks") == (edited, None)
     with pytest.raises(RunError, match="no notebook 07"):
@@ -203,7 +240,9 @@ def test_the_notebook_that_ran_last_is_found(house):
 
 
 def test_the_command_exports_one_notebook(tmp_path, capsys):
-    edited = notebook(tmp_path / "mine.ipynb", *PLAIN, new_code_cell("fig", outputs=[ODD["interactive"]]))
+    edited = notebook(
+        tmp_path / "mine.ipynb", *PLAIN, new_code_cell("fig", outputs=[ODD["interactive"]])
+    )
     assert main([str(edited), "--code", "0", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr()
     assert "Cell 5" in said.err and "matplotlib" in said.err
@@ -215,17 +254,32 @@ def test_the_command_exports_one_notebook(tmp_path, capsys):
 
 
 def test_a_run_exports_each_notebook_and_tells_of_one_that_fails(tmp_path):
-    good = notebook(tmp_path / "notebooks" / "01_good.ipynb", *PLAIN, new_code_cell("x", outputs=[ODD["svg"]]))
+    good = notebook(
+        tmp_path / "notebooks" / "01_good.ipynb", *PLAIN, new_code_cell("x", outputs=[ODD["svg"]])
+    )
     good.with_name("02_bad.ipynb").write_text("{")
     names = {"01_good": "ok", "02_bad": "ok", "03_skipped": "skipped"}
     made = manifest(
-        sections=[SectionRecord(name=name, status=status, fingerprint="0") for name, status in names.items()]
+        sections=[
+            SectionRecord(name=name, status=status, fingerprint="0")
+            for name, status in names.items()
+        ]
     )
     plan = Plan(sections=[{"notebook": "01_good"}], report="06_weekly_report", appendix_code=False)
     exports.export_run(tmp_path, plan, made, translations("en"))
     records = {record.file: record for record in made.exports}
-    assert set(records) == {"report.html", "report.pdf", "appendices/01_good.pdf", "appendices/02_bad.pdf"}
+    assert set(records) == {
+        "report.html",
+        "report.pdf",
+        "appendices/01_good.pdf",
+        "appendices/02_bad.pdf",
+    }
     assert records["report.pdf"].done and "Cell 5" in records["appendices/01_good.pdf"].notes[0]
-    assert not records["appendices/02_bad.pdf"].done and "cannot be read" in records["appendices/02_bad.pdf"].error
+    assert (
+        not records["appendices/02_bad.pdf"].done
+        and "cannot be read" in records["appendices/02_bad.pdf"].error
+    )
     assert made.status == "failed"
-    assert "secret_sauce" not in (tmp_path / "appendices" / "01_good.html").read_text(encoding="utf-8")
+    assert "secret_sauce" not in (tmp_path / "appendices" / "01_good.html").read_text(
+        encoding="utf-8"
+    )

@@ -1,11 +1,15 @@
-"""Atomic replacement: readers see the earlier content or all of the new one, and nothing is left behind."""
+"""Atomic replacement: readers see the earlier content or all of the new one, and nothing is left
+behind.
+"""
 
 import pytest
 
 from lib.market.atomic import atomic_path, atomic_write
 
 
-@pytest.mark.parametrize(("content", "stored"), [("中文\n", "中文\n".encode()), (b"\x00\r\n", b"\x00\r\n")])
+@pytest.mark.parametrize(
+    ("content", "stored"), [("中文\n", "中文\n".encode()), (b"\x00\r\n", b"\x00\r\n")]
+)
 def test_text_and_bytes_are_written_as_they_are(tmp_path, content, stored):
     path = tmp_path / "note.json"
     atomic_write(path, "earlier")

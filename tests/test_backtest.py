@@ -13,8 +13,13 @@ def market(seed=1, rows=90, width=5, gaps=0.1):
     closes = 10 * np.exp(np.cumsum(rng.normal(0, 0.02, (rows, width)), axis=0))
     opens = closes * np.exp(rng.normal(0, 0.01, (rows, width)))
     missing = rng.random((rows, width)) < gaps
-    frames = [pd.DataFrame(np.where(missing, np.nan, values), dates, symbols) for values in (closes, opens)]
-    weights = rng.dirichlet(np.ones(width + 1), size=rows // 10)[:, :width] * (rng.random((rows // 10, width)) < 0.7)
+    frames = [
+        pd.DataFrame(np.where(missing, np.nan, values), dates, symbols)
+        for values in (closes, opens)
+    ]
+    weights = rng.dirichlet(np.ones(width + 1), size=rows // 10)[:, :width] * (
+        rng.random((rows // 10, width)) < 0.7
+    )
     return *frames, pd.DataFrame(weights, dates[4::10][: rows // 10], symbols)
 
 
@@ -36,7 +41,10 @@ def day_by_day(closes, opens, targets, fill, cost):
         paid = 0.0
         can = {s for s in waiting if pd.notna(price[s]) and pd.notna(today[s])}
         if can:
-            mark = {s: price[s] if pd.notna(price[s]) and pd.notna(today[s]) else last[s] for s in closes}
+            mark = {
+                s: price[s] if pd.notna(price[s]) and pd.notna(today[s]) else last[s]
+                for s in closes
+            }
             total = cash + sum(units[s] * mark[s] for s in closes)
             orders = {s: goal[s] * total - units[s] * mark[s] for s in can}
             room = cash - sum(x for x in orders.values() if x < 0)
@@ -102,7 +110,9 @@ def test_contributions_add_up_and_weights_drift():
 
 def test_a_suspended_name_waits_and_is_recorded():
     dates = pd.bdate_range("2024-01-01", periods=7)
-    closes = pd.DataFrame({"A": [1, 1, 1, np.nan, np.nan, 0.5, 0.5], "B": [1.0, 1, 1, 1, 2, 2, 2]}, dates)
+    closes = pd.DataFrame(
+        {"A": [1, 1, 1, np.nan, np.nan, 0.5, 0.5], "B": [1.0, 1, 1, 1, 2, 2, 2]}, dates
+    )
     targets = pd.DataFrame({"A": [1.0, 0.0], "B": [0.0, 1.0]}, dates[[0, 2]])
     run = backtest(closes, targets)
     assert run.delayed.to_dict("records") == [
@@ -177,5 +187,7 @@ def test_idle_cash_earns_the_rate_known_at_the_close_before():
         cash += earned if row > 1 else 0.0
         expected.append(0.5 * closes["a"].iloc[row] + cash)
     np.testing.assert_allclose(run.gross, expected)
-    np.testing.assert_allclose(run.contributions.sum(axis=1).cumsum() + run.interest.cumsum(), run.gross - 1)
+    np.testing.assert_allclose(
+        run.contributions.sum(axis=1).cumsum() + run.interest.cumsum(), run.gross - 1
+    )
     assert backtest(closes, targets).interest.eq(0).all()

@@ -29,16 +29,44 @@ def cell(column, value):
 @pytest.mark.parametrize(
     ("name", "change", "words"),
     [
-        ("bars/etf.csv", lambda t: t.drop(columns="close"), ["bars/etf.csv", "close is missing", "add it"]),
-        ("bars/etf.csv", lambda t: t.rename(columns={"close": "closing"}), ["rename closing to close"]),
-        ("bars/etf.csv", lambda t: t.rename(columns={"volume": "volumes"}), ["rename volumes to volume"]),
-        ("bars/etf.csv", cell("close", "n.a.x"), ["bars/etf.csv", "n.a.x", "510300.SH", "2024-11-", "remedy"]),
+        (
+            "bars/etf.csv",
+            lambda t: t.drop(columns="close"),
+            ["bars/etf.csv", "close is missing", "add it"],
+        ),
+        (
+            "bars/etf.csv",
+            lambda t: t.rename(columns={"close": "closing"}),
+            ["rename closing to close"],
+        ),
+        (
+            "bars/etf.csv",
+            lambda t: t.rename(columns={"volume": "volumes"}),
+            ["rename volumes to volume"],
+        ),
+        (
+            "bars/etf.csv",
+            cell("close", "n.a.x"),
+            ["bars/etf.csv", "n.a.x", "510300.SH", "2024-11-", "remedy"],
+        ),
         ("bars/etf.csv", cell("open", "1,234.5"), ["1,234.5", "510300.SH"]),
         ("bars/etf.csv", cell("date", "13.06.25x"), ["13.06.25x", "510300.SH", "write dates as"]),
         ("valuation.csv", cell("pe_ttm", "loss"), ["valuation.csv", "loss", "000300.SH"]),
-        ("constituents.csv", lambda t: t.rename(columns={"weight": "weights"}), ["rename weights to weight"]),
-        ("macro.csv", lambda t: t.drop(columns="release_date"), ["macro.csv", "release_date is missing"]),
-        ("instruments.csv", lambda t: t.drop(columns="kind"), ["instruments.csv", "kind is missing"]),
+        (
+            "constituents.csv",
+            lambda t: t.rename(columns={"weight": "weights"}),
+            ["rename weights to weight"],
+        ),
+        (
+            "macro.csv",
+            lambda t: t.drop(columns="release_date"),
+            ["macro.csv", "release_date is missing"],
+        ),
+        (
+            "instruments.csv",
+            lambda t: t.drop(columns="kind"),
+            ["instruments.csv", "kind is missing"],
+        ),
     ],
 )
 def test_a_bad_cell_or_column_is_named(tmp_path, name, change, words):

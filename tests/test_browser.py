@@ -1,4 +1,6 @@
-"""Report, appendix and index in a real browser: nothing complains, nothing is fetched, everything is seen."""
+"""Report, appendix and index in a real browser: nothing complains, nothing is fetched, everything
+is seen.
+"""
 
 import io
 import itertools
@@ -67,7 +69,10 @@ CHINESE = """[...document.querySelectorAll('body *')].filter(e => e.checkVisibil
   if (found.length) e.dataset.chinese = found.length;
   return [own.trim().slice(0, 30), found.length] }).filter(([own, count]) => count)"""
 NAMELESS = "[...document.images].filter(i => !i.alt.trim()).length"
-LEVELS = "[...document.querySelectorAll('h1, main h2, main h3, main h4, main h5')].map(h => +h.tagName[1])"
+LEVELS = (
+    "[...document.querySelectorAll('h1, main h2, main h3, main h4, main h5')].map(h =>"
+    " +h.tagName[1])"
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,17 +91,27 @@ def run(request, tmp_path_factory):
     exhibits = [_exhibit(folder, stem, table, language) for stem, table in tables().items()]
     made = manifest(language=language)
     failed = made.section("04_absolute_return_etf")
-    failed.status, failed.error, failed.cell, failed.source = "failed", "ValueError: x " + "long " * 60, 9, "solve()"
+    failed.status, failed.error, failed.cell, failed.source = (
+        "failed",
+        "ValueError: x " + "long " * 60,
+        9,
+        "solve()",
+    )
     assembly = Assembly(
         Run(REPORT, None, language, folder, folder, translations(language)),
         folder,
         made,
         [exhibit for exhibit in exhibits if exhibit["number"] != MISSING],
     )
-    cells = [new_code_cell("x", outputs=[shown({"text/html": part.data})]) for part in assembly.sections()]
+    cells = [
+        new_code_cell("x", outputs=[shown({"text/html": part.data})])
+        for part in assembly.sections()
+    ]
     (folder / "notebooks").mkdir()
     nbformat.write(new_notebook(cells=cells), folder / "notebooks" / f"{REPORT}.ipynb")
-    odd = [new_code_cell(f"# {name} " + "long_" * 60, outputs=[output]) for name, output in ODD.items()]
+    odd = [
+        new_code_cell(f"# {name} " + "long_" * 60, outputs=[output]) for name, output in ODD.items()
+    ]
     wide = "$$" + "+".join(f"\\frac{{x_{{{n}}}}}{{y_{{{n}}}}}" for n in range(60)) + "$$"
     notebook(folder / "notebooks" / "03_gp_rotation.ipynb", *PLAIN, *odd, new_markdown_cell(wide))
     made.sections.append(SectionRecord(name=REPORT, status="ok", fingerprint="0"))
@@ -112,11 +127,17 @@ def _exhibit(folder, stem, table, language):
     t = translations(language)
     number = stem.split("_")[0].removeprefix("fig")
     picture = number in {"01", "08", "11", "14", "16"}
-    words = "行业轮动净值与回撤" if language == "zh" else "Sector rotation, net asset value and drawdown"
+    words = (
+        "行业轮动净值与回撤"
+        if language == "zh"
+        else "Sector rotation, net asset value and drawdown"
+    )
     record = {
         "number": number,
         "slug": stem.split("_", 1)[1],
-        "notebook": next((name for name, numbers in SECTIONS.items() if number in numbers), "03_gp_rotation"),
+        "notebook": next(
+            (name for name, numbers in SECTIONS.items() if number in numbers), "03_gp_rotation"
+        ),
         "title": words,
         "caption": words,
         "alt": words,
@@ -140,7 +161,11 @@ def _exhibit(folder, stem, table, language):
 
 
 def pages(folder):
-    return [folder / "report.html", folder / "appendices" / "03_gp_rotation.html", folder.parent / "index.html"]
+    return [
+        folder / "report.html",
+        folder / "appendices" / "03_gp_rotation.html",
+        folder.parent / "index.html",
+    ]
 
 
 def test_no_page_complains_fetches_or_scrolls_sideways(browser, run):
@@ -159,7 +184,9 @@ def test_no_page_complains_fetches_or_scrolls_sideways(browser, run):
 
 def test_every_exhibit_is_seen_and_a_missing_one_is_named(browser, run):
     folder, _ = run
-    wanted = {f"exhibit-{number}" for numbers in SECTIONS.values() for number in numbers} - {f"exhibit-{MISSING}"}
+    wanted = {f"exhibit-{number}" for numbers in SECTIONS.values() for number in numbers} - {
+        f"exhibit-{MISSING}"
+    }
     for width in (DESKTOP, PHONE):
         browser.open(folder / "report.html", width)
         assert wanted <= set(browser.ask(SEEN))
@@ -173,14 +200,17 @@ def test_chinese_is_drawn_with_the_font_that_the_page_carries(browser, run):
         pytest.skip("the English edition carries a font only when a name is Chinese")
     for page in pages(folder):
         browser.open(page, DESKTOP)
-        assert browser.ask("[...document.fonts].map(f => f.family.replaceAll('\"', '') + ' ' + f.status)") == [
-            "Report Chinese loaded"
-        ]
+        assert browser.ask(
+            "[...document.fonts].map(f => f.family.replaceAll('\"', '') + ' ' + f.status)"
+        ) == ["Report Chinese loaded"]
         marked = browser.ask(CHINESE)
         assert len(marked) > 5
         for (words, count), node in zip(marked, browser.nodes("[data-chinese]"), strict=True):
             fonts = browser.call("CSS.getPlatformFontsForNode", nodeId=node)["fonts"]
-            assert sum(font["glyphCount"] for font in fonts if font["isCustomFont"]) >= count, (words, fonts)
+            assert sum(font["glyphCount"] for font in fonts if font["isCustomFont"]) >= count, (
+                words,
+                fonts,
+            )
 
 
 def test_the_print_view_breaks_no_table(browser, run):
@@ -193,7 +223,8 @@ def test_the_print_view_breaks_no_table(browser, run):
         browser.size(PAPER)
         assert browser.ask(TORN) == []
         wide = (
-            f"[...document.querySelectorAll('table')].filter(t => t.getBoundingClientRect().right > {PAPER + 1}).length"
+            "[...document.querySelectorAll('table')].filter(t => t.getBoundingClientRect().right >"
+            f" {PAPER + 1}).length"
         )
         assert browser.ask(wide.replace("'table'", "'main table'")) == 0
 

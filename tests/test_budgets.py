@@ -14,7 +14,8 @@ from lib.portfolio.covariance import nearest_positive_definite, shrunk_covarianc
 def random_covariance(seed, n):
     rng = np.random.default_rng(seed)
     returns = pd.DataFrame(
-        rng.normal(size=(120, n)) + 0.7 * rng.normal(size=(120, 1)), columns=[f"A{i}" for i in range(n)]
+        rng.normal(size=(120, n)) + 0.7 * rng.normal(size=(120, 1)),
+        columns=[f"A{i}" for i in range(n)],
     )
     return shrunk_covariance(returns * np.geomspace(0.002, 0.05, n)).matrix
 
@@ -54,10 +55,14 @@ def test_the_target_scales_and_never_borrows():
     even = pd.Series(0.25, covariance.index)
     free = risk_budget_weights(covariance, even)
     half = risk_budget_weights(covariance, even, target_volatility=free.volatility / 2)
-    assert half.volatility == pytest.approx(free.volatility / 2) and half.steps == ("scaled_to_target",)
+    assert half.volatility == pytest.approx(free.volatility / 2) and half.steps == (
+        "scaled_to_target",
+    )
     # two solves of an interior-point method agree to its own accuracy, which differs by build
     np.testing.assert_allclose(half.weights, free.weights / 2, atol=1e-4)
-    assert risk_budget_weights(covariance, even, target_volatility=9.0).weights.sum() == pytest.approx(1)
+    assert risk_budget_weights(
+        covariance, even, target_volatility=9.0
+    ).weights.sum() == pytest.approx(1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -67,13 +72,19 @@ def test_the_target_scales_and_never_borrows():
     st.sampled_from([0.1, 0.25, 0.3, 0.5, 1.0]),
     st.sampled_from([0.3, 0.5, 0.7, 1.0]),
 )
-def test_no_weight_exceeds_a_cap_and_no_more_cash_is_left_than_the_caps_ask_for(seed, names, asset_cap, class_cap):
-    """The sum of the weights is the optimum of the linear program that asks only how much the caps allow."""
+def test_no_weight_exceeds_a_cap_and_no_more_cash_is_left_than_the_caps_ask_for(
+    seed, names, asset_cap, class_cap
+):
+    """The sum of the weights is the optimum of the linear program that asks only how much the caps
+    allow.
+    """
     covariance = random_covariance(seed, len(names))
     classes = pd.Series(names, covariance.index)
     share = np.random.default_rng(seed).dirichlet(np.ones(len(names))) + 0.02
     budgets = pd.Series(share / share.sum(), covariance.index)
-    made = risk_budget_weights(covariance, budgets, classes=classes, asset_cap=asset_cap, class_cap=class_cap)
+    made = risk_budget_weights(
+        covariance, budgets, classes=classes, asset_cap=asset_cap, class_cap=class_cap
+    )
     totals = made.weights.groupby(classes).sum()
     assert made.weights.max() <= asset_cap + 1e-12 and totals.max() <= class_cap + 1e-12
     members = [(classes == name).to_numpy(float) for name in totals.index]
@@ -91,12 +102,16 @@ def test_a_single_asset_gets_its_cap_and_the_remainder_is_cash():
 
 
 def test_a_class_at_its_cap_is_split_by_the_budgets_inside():
-    """Two classes of which one fills its cap: inside it no other split is better, and the lone asset has its cap."""
+    """Two classes of which one fills its cap: inside it no other split is better, and the lone
+    asset has its cap.
+    """
     covariance = random_covariance(12, 5)
     even = pd.Series(0.2, covariance.index)
     classes = pd.Series(list("aaaab"), covariance.index)
     made = risk_budget_weights(covariance, even, classes=classes, asset_cap=0.25, class_cap=0.7)
-    assert made.weights.iloc[4] == pytest.approx(0.25, abs=1e-6) and made.weights.sum() == pytest.approx(0.95, abs=1e-6)
+    assert made.weights.iloc[4] == pytest.approx(
+        0.25, abs=1e-6
+    ) and made.weights.sum() == pytest.approx(0.95, abs=1e-6)
 
     def value(weights):
         return -(even * np.log(weights)).sum() + 0.5 * np.log(weights @ covariance @ weights)
@@ -117,7 +132,9 @@ def test_a_failing_solver_leads_to_inverse_volatility_within_the_caps(monkeypatc
     inverse = 1 / np.sqrt(np.diag(covariance))
     np.testing.assert_allclose(made.weights, inverse / inverse.sum())
     assert made.steps == ("inverse_volatility",)
-    capped = risk_budget_weights(covariance, even, classes=pd.Series("a", covariance.index), asset_cap=0.4)
+    capped = risk_budget_weights(
+        covariance, even, classes=pd.Series("a", covariance.index), asset_cap=0.4
+    )
     np.testing.assert_allclose(capped.weights, np.minimum(made.weights, 0.4))
 
 

@@ -28,22 +28,33 @@ def test_the_last_session_on_or_before_a_date(date, session):
     ("as_of", "first", "last", "previous"),
     [
         ("2025-06-13", "2025-06-09", "2025-06-13", "2025-06-06"),
-        ("2025-06-11", "2025-06-03", "2025-06-06", "2025-05-30"),  # mid-week: the week before; 2 June was a holiday
+        # mid-week: the week before; 2 June was a holiday
+        ("2025-06-11", "2025-06-03", "2025-06-06", "2025-05-30"),
         ("2025-09-30", "2025-09-29", "2025-09-30", "2025-09-26"),  # a week that ends on a Tuesday
         ("2025-09-29", "2025-09-22", "2025-09-26", "2025-09-19"),
         ("2025-10-10", "2025-10-09", "2025-10-10", "2025-09-30"),  # the week between had no session
-        ("2024-02-14", "2024-02-05", "2024-02-08", "2024-02-02"),  # a week of holidays, the Spring Festival's
+        # a week of holidays, the Spring Festival's
+        ("2024-02-14", "2024-02-05", "2024-02-08", "2024-02-02"),
         ("2023-10-04", "2023-09-25", "2023-09-28", "2023-09-22"),  # the National Day's
-        ("2025-01-27", "2025-01-27", "2025-01-27", "2025-01-24"),  # one session before the Spring Festival
+        # one session before the Spring Festival
+        ("2025-01-27", "2025-01-27", "2025-01-27", "2025-01-24"),
         ("2025-02-07", "2025-02-05", "2025-02-07", "2025-01-27"),
     ],
 )
 def test_the_last_completed_week(as_of, first, last, previous):
     week = SESSIONS.week(as_of)
-    assert [f"{day:%Y-%m-%d}" for day in (week.first, week.last, week.previous_last)] == [first, last, previous]
+    assert [f"{day:%Y-%m-%d}" for day in (week.first, week.last, week.previous_last)] == [
+        first,
+        last,
+        previous,
+    ]
 
 
-@given(st.dates(min_value=pd.Timestamp("2012-01-01").date(), max_value=pd.Timestamp("2026-12-31").date()))
+@given(
+    st.dates(
+        min_value=pd.Timestamp("2012-01-01").date(), max_value=pd.Timestamp("2026-12-31").date()
+    )
+)
 def test_weeks_cover_every_session_once_and_end_in_the_past(day):
     weeks = SESSIONS.weeks(until=day)
     assert (weeks["last"] <= pd.Timestamp(day)).all()

@@ -1,4 +1,6 @@
-"""The commentary: every number comes from the cells it names, nothing is said about what is not there."""
+"""The commentary: every number comes from the cells it names, nothing is said about what is not
+there.
+"""
 
 import json
 import re
@@ -45,7 +47,10 @@ def test_every_number_of_every_sentence_comes_from_its_cells(folder, language):
     said = statements(commented(folder, language))
     assert len(said) > 35
     assert {
-        rule: found for one in said for rule in [one["rule"]] if (found := untraceable(folder, language, one))
+        rule: found
+        for one in said
+        for rule in [one["rule"]]
+        if (found := untraceable(folder, language, one))
     } == {}
     assert all(one["cells"] for one in said)
 
@@ -77,7 +82,10 @@ def test_the_key_sentences_in_both_languages(folder):
         "did not beat its benchmark for the risk taken: 6.48% annualised",
         "China 10Y Treasury from 30.0% to 40.0%",
         "The absolute-return portfolio is 4.00% below its peak; its largest drawdown was 4.65%.",
-        "Costs take 1.98 percentage points annualised off the sector rotation, which leaves 27.00%.",
+        (
+            "Costs take 1.98 percentage points annualised off the sector rotation, which leaves"
+            " 27.00%."
+        ),
         "its t is 0.31, and the probability that its true information ratio is above zero is 62.0%",
     ):
         assert part in text, part
@@ -90,12 +98,16 @@ def test_the_key_sentences_in_both_languages(folder):
         "全球资产配置组合中中国10年期国债一项即占40.0%。",
     ):
         assert part in text, part
-    assert not re.search(r"[A-Za-z]{4,}", text.replace("COMEX", "").replace("SmartBeta", "").replace("Treasury", ""))
+    assert not re.search(
+        r"[A-Za-z]{4,}", text.replace("COMEX", "").replace("SmartBeta", "").replace("Treasury", "")
+    )
 
 
 def test_both_languages_say_the_same_things(folder):
     english, chinese = (commented(folder, language) for language in LANGUAGES)
-    assert [one["rule"] for one in statements(english)] == [one["rule"] for one in statements(chinese)]
+    assert [one["rule"] for one in statements(english)] == [
+        one["rule"] for one in statements(chinese)
+    ]
 
 
 def test_a_made_up_market_is_called_so_before_anything_else(folder, language):
@@ -111,9 +123,14 @@ def test_a_made_up_market_is_called_so_before_anything_else(folder, language):
 
 
 def test_nothing_is_said_about_exhibits_that_are_missing(tmp_path, language):
-    left = {stem: table for stem, table in tables().items() if stem[:5] in ("fig01", "fig02", "fig03")}
+    left = {
+        stem: table for stem, table in tables().items() if stem[:5] in ("fig01", "fig02", "fig03")
+    }
     folder = write_run(tmp_path / "2025-06-13", left)
-    missing = {"01_market_recap": ("04", "05"), **{name: tuple(SECTIONS[name]) for name in list(SECTIONS)[1:]}}
+    missing = {
+        "01_market_recap": ("04", "05"),
+        **{name: tuple(SECTIONS[name]) for name in list(SECTIONS)[1:]},
+    }
     record = commented(folder, language, missing=missing)
     assert [one["rule"] for one in record["sections"]["02_ai_themes"]] == ["missing"]
     words = {"en": "This run lacks exhibits 6 and 7;", "zh": "本次运行缺少图表6、7，"}
@@ -126,14 +143,20 @@ def test_nothing_is_said_about_exhibits_that_are_missing(tmp_path, language):
 
 def test_a_run_without_a_single_table_says_only_that(tmp_path, language):
     folder = write_run(tmp_path / "2025-06-13", {})
-    record = commented(folder, language, missing={name: tuple(numbers) for name, numbers in SECTIONS.items()})
+    record = commented(
+        folder, language, missing={name: tuple(numbers) for name, numbers in SECTIONS.items()}
+    )
     assert {one["rule"] for one in statements(record)} == {"missing", "headline.none"}
     assert record["key_points"] == []
 
 
 @pytest.mark.parametrize(
     ("changes", "rule"),
-    [([-0.05, -0.06, 0.06], "falling"), ([0.05, 0.06, -0.06], "rising"), ([0.05, -0.001, -0.06], "mixed")],
+    [
+        ([-0.05, -0.06, 0.06], "falling"),
+        ([0.05, 0.06, -0.06], "rising"),
+        ([0.05, -0.001, -0.06], "mixed"),
+    ],
 )
 def test_the_headline_follows_the_scores_of_the_hot_themes(tmp_path, changes, rule):
     made = tables()
@@ -147,19 +170,26 @@ def test_the_headline_follows_the_scores_of_the_hot_themes(tmp_path, changes, ru
 DIRECTIONS = {
     "en": {
         "themes": ("falling", "rising", "diverge"),
-        "market": ("hardly", "across the board", "Most A-share indices rise|Most A-share indices rose",
-                   "Most A-share indices f", "mixed"),
+        "market": (
+            "hardly",
+            "across the board",
+            "Most A-share indices rise|Most A-share indices rose",
+            "Most A-share indices f",
+            "mixed",
+        ),
     },
     "zh": {
         "themes": ("得分下降", "得分上升", "得分分化"),
         "market": ("窄幅波动", "普涨", "普跌", "多数上涨", "多数下跌", "涨跌不一"),
     },
-}  # fmt: skip
+}
 CHANGE = st.one_of(st.floats(-0.03, 0.03).map(lambda value: round(value, 4)), st.just(float("nan")))
 
 
 def written(folder, stem, table, language, **tables_before):
-    """Write the commentary on one table alone; return headline and the first sentence of each section."""
+    """Write the commentary on one table alone; return headline and the first sentence of each
+    section.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     record = commented(write_run(folder, {stem: table} | tables_before), language)
     return record["headline"], {name: said[0] for name, said in record["sections"].items() if said}
@@ -173,7 +203,9 @@ def counts(statement, *places):
     return {place: statement["quotations"][place]["text"] for place in places}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(changes=st.lists(CHANGE, min_size=1, max_size=10))
 def test_the_headline_on_themes_never_contradicts_the_key_point(tmp_path, language, changes):
     like = tables()["fig06_strongest_themes"].iloc[:1]
@@ -181,10 +213,14 @@ def test_the_headline_on_themes_never_contradicts_the_key_point(tmp_path, langua
     table = table.assign(symbol=[f"S{place}" for place in range(len(changes))], change=changes)
     headline, first = written(tmp_path / "2025-06-13", "fig06_strongest_themes", table, language)
     if not any(change == change for change in changes):
-        assert headline["rule"] == "headline.none", "no change is known, so nothing is said of a direction"
+        assert headline["rule"] == "headline.none", (
+            "no change is known, so nothing is said of a direction"
+        )
         return
     said = first["02_ai_themes"]
-    assert directions(headline["text"], "themes", language) == directions(said["text"], "themes", language)
+    assert directions(headline["text"], "themes", language) == directions(
+        said["text"], "themes", language
+    )
     assert sum(directions(said["text"], "themes", language)) == 1
     places = ("all", "falling", "rising")
     assert counts(headline, *places) == counts(said, *places)
@@ -193,7 +229,9 @@ def test_the_headline_on_themes_never_contradicts_the_key_point(tmp_path, langua
     }
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(changes=st.lists(CHANGE, min_size=1, max_size=6))
 def test_the_headline_on_shares_never_contradicts_the_key_point(tmp_path, language, changes):
     like = tables()["fig01_global_assets"].iloc[:1]
@@ -205,7 +243,9 @@ def test_the_headline_on_shares_never_contradicts_the_key_point(tmp_path, langua
         return
     said = first["01_market_recap"]
     assert headline["rule"].split(".")[-1] == said["rule"].split(".")[-1]
-    assert directions(headline["text"], "market", language) == directions(said["text"], "market", language)
+    assert directions(headline["text"], "market", language) == directions(
+        said["text"], "market", language
+    )
     assert sum(directions(said["text"], "market", language)) == 1
     places = ("all", "up", "down", "best.name", "worst.name")
     assert counts(headline, *places) == counts(said, *places)
@@ -214,14 +254,22 @@ def test_the_headline_on_shares_never_contradicts_the_key_point(tmp_path, langua
 SECTORS = ["钢铁", "电子", "煤炭", "银行", "传媒", "汽车"]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(weeks=st.lists(st.permutations(SECTORS).map(lambda names: names[:5]), min_size=2, max_size=2))
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    weeks=st.lists(st.permutations(SECTORS).map(lambda names: names[:5]), min_size=2, max_size=2)
+)
 def test_the_headline_on_sectors_names_those_that_the_section_calls_new(tmp_path, language, weeks):
-    rows = [[week, *held, *held] for week, held in zip(("2025-06-06", "2025-06-13"), weeks, strict=True)]
+    rows = [
+        [week, *held, *held] for week, held in zip(("2025-06-06", "2025-06-13"), weeks, strict=True)
+    ]
     names = [f"rank{place}" for place in range(1, 6)]
     table = pd.DataFrame(rows, columns=["week", *names, *(f"{name}_en" for name in names)])
     headline, _ = written(tmp_path / "2025-06-13", "fig10_gp_holdings", table, language)
-    record = json.loads((tmp_path / "2025-06-13" / "facts" / "commentary.json").read_text(encoding="utf-8"))
+    record = json.loads(
+        (tmp_path / "2025-06-13" / "facts" / "commentary.json").read_text(encoding="utf-8")
+    )
     said = {one["rule"]: one for one in record["sections"]["03_gp_rotation"]}
     new = set(weeks[1]) - set(weeks[0])
     if not new:
@@ -229,7 +277,9 @@ def test_the_headline_on_sectors_names_those_that_the_section_calls_new(tmp_path
         return
     assert headline["quotations"] == said["rotation.entered"]["quotations"]
     assert {quoted["text"] for quoted in headline["quotations"].values()} == new
-    assert {quoted["text"] for quoted in said["rotation.left"]["quotations"].values()} == set(weeks[0]) - set(weeks[1])
+    assert {quoted["text"] for quoted in said["rotation.left"]["quotations"].values()} == set(
+        weeks[0]
+    ) - set(weeks[1])
 
 
 def test_themes_whose_change_is_not_known_are_counted_apart(tmp_path, language):
@@ -238,19 +288,28 @@ def test_themes_whose_change_is_not_known_are_counted_apart(tmp_path, language):
     folder = write_run(tmp_path / "2025-06-13", made)
     record = commented(folder, language)
     first = record["sections"]["02_ai_themes"][0]
-    words = {"en": "of the 2 themes that gained most (1 more cannot be compared)", "zh": "2个主题中（另有1个不可比）"}
+    words = {
+        "en": "of the 2 themes that gained most (1 more cannot be compared)",
+        "zh": "2个主题中（另有1个不可比）",
+    }
     assert words[language] in first["text"]
     assert all(untraceable(folder, language, one) == [] for one in statements(record))
     assert not any("nan" in one["text"] for one in statements(record))
-    assert not [one for one in record["risks"] if one["rule"] == "risk.hot_theme"], "the first theme has no change"
+    assert not [one for one in record["risks"] if one["rule"] == "risk.hot_theme"], (
+        "the first theme has no change"
+    )
 
 
-@pytest.mark.parametrize(("low", "rule"), [(-0.03, "unsupported"), (0.01, "supported"), (float("nan"), None)])
+@pytest.mark.parametrize(
+    ("low", "rule"), [(-0.03, "unsupported"), (0.01, "supported"), (float("nan"), None)]
+)
 def test_a_falling_score_is_a_warning_only_where_the_past_supports_it(tmp_path, low, rule):
     made = tables()
     made["s14_falling_after_gain"].loc[2, "low"] = low
     risks = commented(write_run(tmp_path / "2025-06-13", made))["risks"]
-    assert [one["rule"] for one in risks if "claim" in one["rule"]] == ([f"risk.claim.{rule}"] if rule else [])
+    assert [one["rule"] for one in risks if "claim" in one["rule"]] == (
+        [f"risk.claim.{rule}"] if rule else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -275,11 +334,23 @@ def test_indices_are_described_as_they_went(tmp_path, language, shares, variant)
 
 def test_thresholds_decide_what_is_said(folder):
     quiet = SETTINGS.model_copy(
-        update={"large_move": 0.2, "yield_move": 20.0, "large_drawdown": 0.5, "near_low": 1.0, "cost_drag": 0.5}
+        update={
+            "large_move": 0.2,
+            "yield_move": 20.0,
+            "large_drawdown": 0.5,
+            "near_low": 1.0,
+            "cost_drag": 0.5,
+        }
     )
     rules = {one["rule"] for one in statements(commented(folder, settings=quiet))}
     assert "market.commodity.quiet" in rules
-    assert not rules & {"market.commodity.up", "market.yield.down", "risk.drawdown", "risk.near_low", "risk.cost"}
+    assert not rules & {
+        "market.commodity.up",
+        "market.yield.down",
+        "risk.drawdown",
+        "risk.near_low",
+        "risk.cost",
+    }
 
 
 @pytest.mark.parametrize(

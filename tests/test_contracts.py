@@ -27,16 +27,32 @@ def make_panel(seed=0):
 
 def test_an_error_names_place_and_remedy_and_survives_a_process():
     error = DataError(
-        "a price is not positive", file="bars/etf.csv", symbol="510300.SH", date="2025-06-13", remedy="fix it"
+        "a price is not positive",
+        file="bars/etf.csv",
+        symbol="510300.SH",
+        date="2025-06-13",
+        remedy="fix it",
     )
-    for text in ("a price is not positive", "bars/etf.csv", "510300.SH", "2025-06-13", "remedy: fix it"):
+    for text in (
+        "a price is not positive",
+        "bars/etf.csv",
+        "510300.SH",
+        "2025-06-13",
+        "remedy: fix it",
+    ):
         assert text in str(error)
     again = pickle.loads(pickle.dumps(RevisionError("history changed", remedy="look", symbol="x")))
     assert type(again) is RevisionError
     assert str(again) == "history changed\n  symbol: x\n  remedy: look"
 
 
-@given(st.dictionaries(st.text(max_size=5), st.one_of(st.integers(), st.text(max_size=5), st.booleans()), max_size=5))
+@given(
+    st.dictionaries(
+        st.text(max_size=5),
+        st.one_of(st.integers(), st.text(max_size=5), st.booleans()),
+        max_size=5,
+    )
+)
 def test_a_fingerprint_ignores_the_order_of_keys_only(parameters):
     shuffled = dict(reversed(parameters.items()))
     assert fingerprint(parameters) == fingerprint(shuffled)
@@ -60,12 +76,17 @@ def test_a_fingerprint_sees_every_part():
     }
     prints = {name: fingerprint(part) for name, part in parts.items()}
     assert len(set(prints.values())) == len(parts), prints
-    assert fingerprint(make_panel()) == prints["panel"], "equal data, NaN included, have equal fingerprints"
+    assert fingerprint(make_panel()) == prints["panel"], (
+        "equal data, NaN included, have equal fingerprints"
+    )
     assert fingerprint(["ab", "c"]) != fingerprint(["a", "bc"])
 
 
 def test_a_fingerprint_is_the_same_in_every_process():
-    code = "from lib.market.fingerprint import fingerprint; print(fingerprint({'b': [1.5, None], 'a': 'x'}))"
+    code = (
+        "from lib.market.fingerprint import fingerprint; print(fingerprint({'b': [1.5, None], 'a':"
+        " 'x'}))"
+    )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == fingerprint({"a": "x", "b": [1.5, None]})
 
@@ -118,6 +139,8 @@ def test_an_unknown_universe_names_the_nearest(tmp_path):
 
 
 def test_codes_in_a_universe_keep_their_zeros(tmp_path):
-    (tmp_path / "a.csv").write_text("symbol,name_zh,name_en,group\n000300,沪深300,CSI 300,NA\n", encoding="utf-8")
+    (tmp_path / "a.csv").write_text(
+        "symbol,name_zh,name_en,group\n000300,沪深300,CSI 300,NA\n", encoding="utf-8"
+    )
     table = read_universe("a", tmp_path)
     assert table.index[0] == "000300" and table["group"].iloc[0] == "NA"

@@ -6,7 +6,15 @@ from lib.market.errors import ModelError
 from lib.market.sample.effects import CYCLE_PHASES
 from lib.market.universe import read_universe
 from lib.models.assets import asset_values, values_on
-from lib.models.cycles import PERIODS, SIZE, cycle_factors, decompose, gaussian_window, harmonic_f_test, yearly_change
+from lib.models.cycles import (
+    PERIODS,
+    SIZE,
+    cycle_factors,
+    decompose,
+    gaussian_window,
+    harmonic_f_test,
+    yearly_change,
+)
 from lib.models.pricing import class_base
 
 
@@ -21,10 +29,14 @@ def test_against_convolution_in_the_time_domain():
     for column, period in enumerate(PERIODS):
         gains = gaussian_window(period, 10.0)
         used = np.flatnonzero(gains > 1e-18)
-        kernel = (gains[used, None] * np.cos(2 * np.pi * np.outer(used, n) / SIZE)).sum(axis=0) / SIZE
+        kernel = (gains[used, None] * np.cos(2 * np.pi * np.outer(used, n) / SIZE)).sum(
+            axis=0
+        ) / SIZE
         source = np.arange(SIZE - 240, SIZE)
         for place, at in [(0, SIZE - 240), (120, SIZE - 120), (239, SIZE - 1), (240, 0), (251, 11)]:
-            assert made[place, column] == pytest.approx(kernel[(at - source) % SIZE] @ change, abs=1e-10)
+            assert made[place, column] == pytest.approx(
+                kernel[(at - source) % SIZE] @ change, abs=1e-10
+            )
 
 
 def test_bins_count_from_one():
@@ -34,7 +46,9 @@ def test_bins_count_from_one():
 
 @pytest.mark.parametrize("period", PERIODS)
 def test_a_pure_sine_is_found(period):
-    """A long wave in the middle of the sample keeps its amplitude and phase, and its own filter takes most of it."""
+    """A long wave in the middle of the sample keeps its amplitude and phase, and its own filter
+    takes most of it.
+    """
     change = wave(2400, period, 0.7)
     made = cycle_factors(change, PERIODS, 10.0)
     own = PERIODS.index(period)
@@ -47,7 +61,8 @@ def test_the_forecast_of_a_pure_sine(period):
     change = pd.Series(wave(420, period, 0.4), pd.date_range("1990-01-31", periods=420, freq="ME"))
     made = decompose(change, (period,), horizon=12)
     ahead = wave(432, period, 0.4)[420:]
-    # the edge damps the wave and the regression restores its size on average: measured error 0.23 and 0.25
+    # the edge damps the wave and the regression restores its size on average: measured error 0.23
+    # and 0.25
     assert np.sqrt(np.mean((made.fitted.iloc[420:] - ahead) ** 2)) < 0.27
     angle = (2 * np.pi * 419 / period + 0.4) % (2 * np.pi)
     assert abs(np.angle(np.exp(1j * (made.phase.iloc[0] - angle)))) < 0.2
@@ -83,13 +98,18 @@ def class_levels(market, name):
 
 
 def test_planted_cycles_are_recovered_on_the_sample(sample_market):
-    """Phases come out within 0.9 radians of those planted; log price sin(x) has yearly changes that peak as cos(x)."""
+    """Phases come out within 0.9 radians of those planted; log price sin(x) has yearly changes that
+    peak as cos(x).
+    """
     _, ends = class_levels(sample_market, "equity")
     months = (ends[-1] - pd.Timestamp("1990-01-01")).days / (365.25 / 12)
     for name in ("equity", "bond", "commodity"):
         level, _ = class_levels(sample_market, name)
         made = decompose(yearly_change(level))
-        planted = [2 * np.pi * (months - 6) / t + p for t, p in zip(PERIODS, CYCLE_PHASES[name], strict=True)]
+        planted = [
+            2 * np.pi * (months - 6) / t + p
+            for t, p in zip(PERIODS, CYCLE_PHASES[name], strict=True)
+        ]
         error = np.angle(np.exp(1j * (made.phase.to_numpy() - planted)))
         assert np.abs(error).max() < 0.9, name
         # without any cycle the regression reaches half on these data

@@ -15,7 +15,11 @@ def noise(seed, scale=1.0):
 
 
 def inputs():
-    return {"relative_momentum": noise(1, 0.01), "term_spread": noise(2, 0.02), "repo_volume": noise(3)}
+    return {
+        "relative_momentum": noise(1, 0.01),
+        "term_spread": noise(2, 0.02),
+        "repo_volume": noise(3),
+    }
 
 
 def test_signs_follow_the_record():
@@ -38,7 +42,9 @@ def test_the_sum_of_the_votes_decides():
 
 
 def test_missing_signals_are_named_not_filled():
-    result = dividend_timing({"relative_momentum": inputs()["relative_momentum"], "repo_volume": None}, DATES)
+    result = dividend_timing(
+        {"relative_momentum": inputs()["relative_momentum"], "repo_volume": None}, DATES
+    )
     assert result.missing == ("term_spread", "repo_volume")
     assert list(result.signals) == ["relative_momentum"]
 

@@ -37,7 +37,9 @@ def make_run(folder, language="en", stale=0, synthetic=True):
         source=SimpleNamespace(name="sample", label=label, synthetic=synthetic),
     )
     apply_style()
-    return Run("01_market_recap", market, language, folder, folder / "cache", translations(language))
+    return Run(
+        "01_market_recap", market, language, folder, folder / "cache", translations(language)
+    )
 
 
 def bars(language):
@@ -54,7 +56,8 @@ LAST = {"801010.SI": "2025-06-13", "801030.SI": "2025-06-05", "801040.SI": "2025
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_series_that_ends_too_early_is_named_or_refused(tmp_path, monkeypatch, language):
     listed = pd.DataFrame(
-        {"name": ["农林牧渔", "基础化工", "钢铁"], "name_en": ["Agriculture", "", "Steel"]}, index=LAST
+        {"name": ["农林牧渔", "基础化工", "钢铁"], "name_en": ["Agriculture", "", "Steel"]},
+        index=LAST,
     )
     market = SimpleNamespace(
         instruments=lambda: listed,
@@ -64,7 +67,8 @@ def test_a_series_that_ends_too_early_is_named_or_refused(tmp_path, monkeypatch,
     )
     run = Run("03_gp_rotation", market, language, tmp_path, tmp_path, translations(language))
     assert (run.plan.stale_sessions, run.plan.stale_series) == (5, "print")
-    # six sessions are too many by one; what the data do not hold is missing, which is told elsewhere
+    # six sessions are too many by one; what the data do not hold is missing, which is told
+    # elsewhere
     assert list(run.stale([*LAST, "801050.SI"]).index) == ["801030.SI", "801040.SI"]
     (note,) = run.stale_notes(run.stale(LAST))
     assert ("钢铁" if language == "zh" else "Steel") in note and run.t.date("2025-05-07") in note
@@ -79,20 +83,38 @@ def test_a_series_that_ends_too_early_is_named_or_refused(tmp_path, monkeypatch,
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_exhibit_leaves_csv_png_and_record(tmp_path, language):
     run = make_run(tmp_path, language)
-    run.exhibit("01", "global_assets", TABLE, bars(language), formats={"change": "unit"}, values=WORDS, notes=["n"])
+    run.exhibit(
+        "01",
+        "global_assets",
+        TABLE,
+        bars(language),
+        formats={"change": "unit"},
+        values=WORDS,
+        notes=["n"],
+    )
     read = pd.read_csv(tmp_path / "tables/fig01_global_assets.csv")
     pd.testing.assert_frame_equal(read, TABLE)
     assert (tmp_path / "figures/fig01_global_assets.png").read_bytes().startswith(b"\x89PNG")
-    record = json.loads((tmp_path / "exhibits/fig01_global_assets.json").read_text(encoding="utf-8"))
+    record = json.loads(
+        (tmp_path / "exhibits/fig01_global_assets.json").read_text(encoding="utf-8")
+    )
     assert record["files"] == ["tables/fig01_global_assets.csv", "figures/fig01_global_assets.png"]
-    assert record["synthetic"] is True and record["notes"] == ["n"] and record["data_date"] == "2025-06-13"
+    assert (
+        record["synthetic"] is True
+        and record["notes"] == ["n"]
+        and record["data_date"] == "2025-06-13"
+    )
     assert "B" in record["alt"]
 
 
 def test_tables_do_not_depend_on_the_language(tmp_path):
     for language in LANGUAGES:
-        make_run(tmp_path / language, language).exhibit("01", "g", TABLE, formats={"change": "unit"}, values=WORDS)
-    first, second = ((tmp_path / language / "tables/fig01_g.csv").read_bytes() for language in LANGUAGES)
+        make_run(tmp_path / language, language).exhibit(
+            "01", "g", TABLE, formats={"change": "unit"}, values=WORDS
+        )
+    first, second = (
+        (tmp_path / language / "tables/fig01_g.csv").read_bytes() for language in LANGUAGES
+    )
     assert first == second
 
 
@@ -112,7 +134,9 @@ def test_a_supplement_keeps_its_own_name(tmp_path):
 
 def test_stale_data_are_named_on_every_exhibit(tmp_path):
     make_run(tmp_path, stale=3).exhibit("s01", "closes", TABLE)
-    note = json.loads((tmp_path / "exhibits/figs01_closes.json").read_text(encoding="utf-8"))["notes"][0]
+    note = json.loads((tmp_path / "exhibits/figs01_closes.json").read_text(encoding="utf-8"))[
+        "notes"
+    ][0]
     assert "13 June 2025" in note and "3 sessions" in note and "18 June 2025" in note
 
 
@@ -124,7 +148,9 @@ def test_an_exhibit_needs_something_to_show(tmp_path):
 def test_a_table_shows_units_names_and_missing_values_by_language(tmp_path):
     TABLE.to_csv(tmp_path / "t.csv", index=False)
     record = {"notebook": "01_market_recap", "number": "01", "formats": {"change": "unit"}}
-    english, chinese = (tables.table_html(tmp_path / "t.csv", record, language) for language in LANGUAGES)
+    english, chinese = (
+        tables.table_html(tmp_path / "t.csv", record, language) for language in LANGUAGES
+    )
     for text in ("CSI 300 ETF", "+1.23%", "-8.6", "–", "Currencies", "Change"):
         assert text in english, text
     assert "沪深300ETF" not in english
@@ -150,7 +176,9 @@ def test_words_stand_for_symbols_in_headings_and_cells(tmp_path):
 
 def test_facts_are_plain_json(tmp_path):
     run = make_run(tmp_path)
-    run.save_facts({"a": np.float64(1.5), "b": pd.Timestamp("2025-06-13"), "c": pd.Series({"x": 1})})
+    run.save_facts(
+        {"a": np.float64(1.5), "b": pd.Timestamp("2025-06-13"), "c": pd.Series({"x": 1})}
+    )
     assert json.loads((tmp_path / "facts/01_market_recap.json").read_text()) == {
         "a": 1.5,
         "b": "2025-06-13",
@@ -166,7 +194,12 @@ def test_shared_charts_draw_without_missing_glyphs(tmp_path, language):
     nav = pd.DataFrame({"a": np.linspace(1, 1.2, 50), "b": np.linspace(1, 1.19, 50)}, index=dates)
     nav.iloc[30:35, 0] -= 0.1
     figure = charts.nav_chart(
-        nav, {"a": word, "b": word}, drawdown_of="a", nav_label=word, drawdown_label=word, band=nav * 1.01
+        nav,
+        {"a": word, "b": word},
+        drawdown_of="a",
+        nav_label=word,
+        drawdown_label=word,
+        band=nav * 1.01,
     )
     bottom = figure.axes[1]
     assert bottom.get_ylim()[0] < -0.05, "the drawdown is drawn"
@@ -175,8 +208,13 @@ def test_shared_charts_draw_without_missing_glyphs(tmp_path, language):
     figure = charts.panels_of_bars(panels, sign_colours(language), dict.fromkeys(panels, str))
     save(figure, tmp_path / "panels.png")
     table = pd.DataFrame({"now": [0.3, 0.1], "before": [0.2, 0.2]})
-    save(charts.now_against_before(table, [word, "b"], sign_colours(language), (word, word)), tmp_path / "dots.png")
-    assert all((tmp_path / f"{name}.png").stat().st_size > 5000 for name in ("nav", "panels", "dots"))
+    save(
+        charts.now_against_before(table, [word, "b"], sign_colours(language), (word, word)),
+        tmp_path / "dots.png",
+    )
+    assert all(
+        (tmp_path / f"{name}.png").stat().st_size > 5000 for name in ("nav", "panels", "dots")
+    )
 
 
 def test_bars_stand_in_order_with_their_values():
@@ -197,4 +235,6 @@ def test_an_exhibit_of_a_table_without_rows_is_made(tmp_path):
     run = make_run(tmp_path)
     run.exhibit("s01", "closes", TABLE.iloc[:0], data_date=pd.NaT, notes=["nothing was released"])
     record = json.loads((tmp_path / "exhibits" / "figs01_closes.json").read_text(encoding="utf-8"))
-    assert record["data_date"] == f"{run.market.as_of:%Y-%m-%d}" and record["notes"] == ["nothing was released"]
+    assert record["data_date"] == f"{run.market.as_of:%Y-%m-%d}" and record["notes"] == [
+        "nothing was released"
+    ]

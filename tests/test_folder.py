@@ -26,7 +26,9 @@ def test_instruments_come_first_and_every_file_comes(folder):
 def test_the_source_says_where_it_comes_from(folder):
     source = FolderSource(folder)
     assert source.name == "folder" and not source.synthetic
-    assert set(source.label) == {"en", "zh"} and all("desk" in text for text in source.label.values())
+    assert set(source.label) == {"en", "zh"} and all(
+        "desk" in text for text in source.label.values()
+    )
 
 
 def test_csv_and_parquet_give_the_same_rows(folder, tmp_path):
@@ -60,7 +62,9 @@ def test_missing_optional_columns_are_empty_and_codes_keep_their_zeros(folder):
     frame = pd.read_csv(path, dtype=str).drop(columns=["volume", "amount"])
     frame["symbol"] = frame["symbol"].str[:6]
     frame.to_csv(path, index=False)
-    batch = next(batch for batch in FolderSource(folder).batches() if batch.file == "bars/broad_index.csv")
+    batch = next(
+        batch for batch in FolderSource(folder).batches() if batch.file == "bars/broad_index.csv"
+    )
     rows = batch.load()
     assert rows["volume"].isna().all() and rows["volume"].dtype == np.float64
     assert "000300" in set(rows["symbol"])

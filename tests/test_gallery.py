@@ -1,4 +1,6 @@
-"""The gallery: small pictures of the sample only, and every picture that the READMEs show is there."""
+"""The gallery: small pictures of the sample only, and every picture that the READMEs show is
+there.
+"""
 
 import json
 import re
@@ -25,11 +27,19 @@ def run_with_pictures(folder, **changes):
     for path in (folder / "exhibits").glob("*.json"):
         record = json.loads(path.read_text())
         stem = path.stem if record["number"].isdigit() else path.stem.removeprefix("fig")
-        record |= {"notebook": "01_market_recap", "title": "T", "caption": "C", "alt": "A", "formats": {}}
+        record |= {
+            "notebook": "01_market_recap",
+            "title": "T",
+            "caption": "C",
+            "alt": "A",
+            "formats": {},
+        }
         record["files"] = [f"tables/{stem}.csv"]
         if record["number"] in [f"{number:02d}" for number in range(1, 9)]:
             record["files"].append(f"figures/{stem}.png")
-            Image.effect_noise((1400, 700), 60).convert("RGB").save(folder / "figures" / f"{stem}.png")
+            Image.effect_noise((1400, 700), 60).convert("RGB").save(
+                folder / "figures" / f"{stem}.png"
+            )
         path.write_text(json.dumps(record))
     return folder
 
@@ -50,7 +60,9 @@ def test_pictures_are_shrunk_and_tables_written_out(tmp_path):
 def test_a_picture_of_an_earlier_gallery_goes(tmp_path):
     (tmp_path / "gallery" / "en").mkdir(parents=True)
     (tmp_path / "gallery" / "en" / "fig99_old.png").touch()
-    make_gallery(run_with_pictures(tmp_path / "2025-06-13"), tmp_path / "gallery", translations("en"))
+    make_gallery(
+        run_with_pictures(tmp_path / "2025-06-13"), tmp_path / "gallery", translations("en")
+    )
     assert not (tmp_path / "gallery" / "en" / "fig99_old.png").exists()
 
 

@@ -16,7 +16,9 @@ def test_the_expected_best_is_what_simulation_finds():
 def test_one_trial_is_the_probabilistic_sharpe_ratio():
     returns = 0.001 + 0.01 * np.random.default_rng(1).standard_normal(500)
     sharpe = returns.mean() / returns.std(ddof=1)
-    assert deflated_sharpe(returns, 1, 0.0) == pytest.approx(stats.norm.cdf(sharpe * np.sqrt(499)), abs=0.02)
+    assert deflated_sharpe(returns, 1, 0.0) == pytest.approx(
+        stats.norm.cdf(sharpe * np.sqrt(499)), abs=0.02
+    )
 
 
 def test_more_trials_leave_less():
@@ -40,5 +42,7 @@ def test_the_probabilistic_ratio_is_one_half_at_the_ratio_that_was_measured():
 
 def test_t_is_that_of_scipy():
     returns = 0.001 + 0.01 * np.random.default_rng(1).standard_normal(500)
-    assert t_stat(np.append(returns, np.nan)) == pytest.approx(stats.ttest_1samp(returns, 0).statistic)
+    assert t_stat(np.append(returns, np.nan)) == pytest.approx(
+        stats.ttest_1samp(returns, 0).statistic
+    )
     assert np.isnan(t_stat(np.zeros(10)))

@@ -85,12 +85,17 @@ ORACLES = {
     "rank_sub": lambda x, y: rank(x) - rank(y),
     "rank_div": lambda x, y: rank(x) / rank(y),
     "cs_zscore": lambda x: x.sub(x.mean(axis=1), axis=0).div(
-        x.std(axis=1).where(x.std(axis=1) > 1e-12 * x.mean(axis=1).abs()).mask(x.nunique(axis=1) < 2), axis=0
+        x.std(axis=1)
+        .where(x.std(axis=1) > 1e-12 * x.mean(axis=1).abs())
+        .mask(x.nunique(axis=1) < 2),
+        axis=0,
     ),
     "cs_demean": lambda x: x.sub(x.mean(axis=1), axis=0),
     "delay": lambda x, d: x.shift(d),
     "delta": lambda x, d: x - x.shift(d),
-    "pct_change": lambda x, d: finite((x - x.shift(d)) / x.shift(d).abs().where(x.shift(d).abs() >= 1e-12)),
+    "pct_change": lambda x, d: finite(
+        (x - x.shift(d)) / x.shift(d).abs().where(x.shift(d).abs() >= 1e-12)
+    ),
     "ts_sum": lambda x, d: x.rolling(d).apply(np.sum, raw=True),
     "ts_mean": lambda x, d: x.rolling(d).apply(np.mean, raw=True),
     "ts_std": flat_std,
@@ -113,7 +118,9 @@ ORACLES = {
 
 
 def make(seed, rows, columns, kind, holes):
-    """Return a frame of price levels, returns or coarse values full of ties, some with holes and constants."""
+    """Return a frame of price levels, returns or coarse values full of ties, some with holes and
+    constants.
+    """
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal((rows, columns))
     values = {
@@ -170,7 +177,9 @@ def test_lookback_is_what_the_operator_says(name):
     changed = [panel.copy() for panel in panels]
     for panel in changed:
         panel[20] = np.nan
-    touched = np.flatnonzero((operator(*panels) != operator(*changed)).any(axis=1) & (np.arange(180) >= 20 + 0))
+    touched = np.flatnonzero(
+        (operator(*panels) != operator(*changed)).any(axis=1) & (np.arange(180) >= 20 + 0)
+    )
     fresh = np.flatnonzero(np.isfinite(operator(*panels)).all(axis=1))[0]
     assert touched.max() == 20 + operator.lookback or touched.max() == 179
     assert fresh <= operator.lookback
@@ -181,7 +190,9 @@ def test_moments_keep_their_digits_on_price_levels():
     x = 1e8 + np.random.default_rng(0).standard_normal((200, 4))
     frame = pd.DataFrame(x) - 1e8
     np.testing.assert_allclose(
-        OPERATORS["ts_std_20"](x)[19:], frame.rolling(20).apply(np.std, kwargs={"ddof": 1}, raw=True)[19:], rtol=1e-6
+        OPERATORS["ts_std_20"](x)[19:],
+        frame.rolling(20).apply(np.std, kwargs={"ddof": 1}, raw=True)[19:],
+        rtol=1e-6,
     )
 
 

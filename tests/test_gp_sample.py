@@ -1,4 +1,6 @@
-"""The synthetic market: its planted sector effect is found by every seed, and without effects nothing is."""
+"""The synthetic market: its planted sector effect is found by every seed, and without effects
+nothing is.
+"""
 
 import numpy as np
 import pytest
@@ -12,19 +14,25 @@ from lib.models.gp.settings import Settings
 from lib.models.gp.walkforward import walk_forward
 from lib.models.sector_view import sector_panels
 
-SMALL = Settings(**SEARCH | dict(generations=2, window=735, validation=120, horizon=10, max_factors=40, max_vif=10.0))
+SMALL = Settings(
+    **SEARCH
+    | dict(generations=2, window=735, validation=120, horizon=10, max_factors=40, max_vif=10.0)
+)
 
 
 def out_of_sample(market, seeds):
     """Return each seed's mean weekly rank IC on the scored sectors after the first library."""
     mined, scored = (
-        factor_inputs(join_panels(*sector_panels(market, name))) for name in ("sectors_citic1", "sectors_sw")
+        factor_inputs(join_panels(*sector_panels(market, name)))
+        for name in ("sectors_citic1", "sectors_sw")
     )
     libraries = walk_forward(mined, SMALL, seeds, first="2019-12-20")
     weeks = week_ends(scored.dates)
     labels = forward_returns(scored.close, 5)[weeks]
     frames = rotation_scores(scored, libraries, by_seed=True)
-    return [float(np.nanmean(rank_ic(frame.to_numpy()[weeks], labels))) for frame in frames.values()]
+    return [
+        float(np.nanmean(rank_ic(frame.to_numpy()[weeks], labels))) for frame in frames.values()
+    ]
 
 
 def test_every_seed_finds_the_planted_effect(sample_market):

@@ -46,7 +46,9 @@ def told_monthly(panel, every=21):
     return Panel(panel.dates, panel.symbols, {**panel.fields, **thin}, panel.mask)
 
 
-def market(rows=420, columns=20, effect=0.0, seed=0, fields=("open", "high", "low", "volume", "amount")):
+def market(
+    rows=420, columns=20, effect=0.0, seed=0, fields=("open", "high", "low", "volume", "amount")
+):
     """Return a panel; with an effect, twenty-day winners go on winning for a week."""
     rng = np.random.default_rng(seed)
     noise = 0.012 * rng.standard_normal((rows, columns))
@@ -67,7 +69,9 @@ def market(rows=420, columns=20, effect=0.0, seed=0, fields=("open", "high", "lo
     }
     dates = pd.bdate_range("2020-01-02", periods=rows)
     kept = {name: values for name, values in data.items() if name == "close" or name in fields}
-    return Panel(dates, pd.Index([f"S{k:02d}" for k in range(columns)]), kept, np.ones(close.shape, bool))
+    return Panel(
+        dates, pd.Index([f"S{k:02d}" for k in range(columns)]), kept, np.ones(close.shape, bool)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +80,8 @@ def window():
     return window_at(inputs, len(inputs.dates) - 1, SMALL)
 
 
-# --- inputs ---------------------------------------------------------------------------------------------------------
+# --- inputs
+# ----
 
 
 def test_inputs_do_not_depend_on_the_price_level():
@@ -101,9 +106,14 @@ def test_inputs_of_a_day_ignore_later_days():
     for values in fields.values():
         values[300:] *= np.linspace(0.5, 2, 20)
     fields["amount"][310:] = np.nan
-    one, other = factor_inputs(panel), factor_inputs(Panel(panel.dates, panel.symbols, fields, panel.mask))
+    one, other = (
+        factor_inputs(panel),
+        factor_inputs(Panel(panel.dates, panel.symbols, fields, panel.mask)),
+    )
     for name in one.names:
-        assert np.array_equal(one.values[name][:300], other.values[name][:300], equal_nan=True), name
+        assert np.array_equal(one.values[name][:300], other.values[name][:300], equal_nan=True), (
+            name
+        )
 
 
 def test_a_missing_field_is_dropped_with_its_reason_and_not_filled():
@@ -141,7 +151,9 @@ def test_a_ratio_told_monthly_is_used_and_the_share_is_known():
     assert none.carried == {} and {"earnings_yield", "book_yield"} <= none.dropped.keys()
     assert thin.carried["pe_ttm"] == pytest.approx(20 / 21, abs=0.01)
     # earnings that grow by less than one percent a month are stale by no more
-    np.testing.assert_allclose(thin.values["earnings_yield"], whole.values["earnings_yield"], rtol=0.01)
+    np.testing.assert_allclose(
+        thin.values["earnings_yield"], whole.values["earnings_yield"], rtol=0.01
+    )
     assert np.isfinite(thin.values["earnings_yield_z"][-100:]).all()
 
 
@@ -163,7 +175,9 @@ def test_too_little_data_is_refused(rows, columns, words):
 
 
 def test_calendar_positions():
-    dates = pd.DatetimeIndex(["2024-12-27", "2024-12-30", "2024-12-31", "2025-01-02", "2025-03-28", "2025-03-31"])
+    dates = pd.DatetimeIndex(
+        ["2024-12-27", "2024-12-30", "2024-12-31", "2025-01-02", "2025-03-28", "2025-03-31"]
+    )
     assert list(week_ends(dates)) == [0, 3, 4, 5]
     assert list(quarter_ends(dates)) == [2, 5]
     assert list(quarter_ends(dates[:5])) == [2]
@@ -171,14 +185,17 @@ def test_calendar_positions():
 
 @pytest.mark.parametrize("day", ["2018-12-28", "2023-09-28", "2025-06-30"])
 def test_a_holiday_does_not_hide_the_end_of_a_quarter(day):
-    """The exchange was closed on the weekdays left of these quarters: as of that day as two weeks later."""
+    """The exchange was closed on the weekdays left of these quarters: as of that day as two weeks
+    later.
+    """
     end = pd.Timestamp(day)
     sessions = Sessions.load().between(end - pd.Timedelta(days=100), end + pd.Timedelta(days=20))
     known = sessions[sessions <= end]
     assert known[quarter_ends(known)][-1] == sessions[quarter_ends(sessions)][-1] == end
 
 
-# --- programs -------------------------------------------------------------------------------------------------------
+# --- programs
+# ----
 
 
 @settings(max_examples=25, deadline=None)
@@ -186,7 +203,9 @@ def test_a_holiday_does_not_hide_the_end_of_a_quarter(day):
 def test_random_programs_survive_text_and_stay_within_limits(seed):
     random = RandomState(seed)
     grammar = Grammar(
-        operator_set(), ["returns", "close_z", "volume_z"], Settings(**SEARCH, max_depth=4, max_length=15)
+        operator_set(),
+        ["returns", "close_z", "volume_z"],
+        Settings(**SEARCH, max_depth=4, max_length=15),
     )
     tree, donor = (grammar.program(random).program for _ in range(2))
     assert depth(tree) == grammar.program(random, tree).depth_
@@ -228,7 +247,8 @@ def test_every_operator_and_input_has_a_reading():
     assert "20 sessions" in read_formula(formula, 1) and "20日" in read_formula(formula, -1, "zh")
 
 
-# --- evaluation -----------------------------------------------------------------------------------------------------
+# --- evaluation
+# ----
 
 
 def plain(tree, values):
@@ -245,7 +265,9 @@ def plain(tree, values):
 def test_a_tiny_pool_gives_the_same_values_as_no_pool():
     inputs = factor_inputs(market(300))
     values = list(inputs.values.values())
-    grammar = Grammar(operator_set(), inputs.names, Settings(**SEARCH, init_depth=(2, 5), max_depth=5))
+    grammar = Grammar(
+        operator_set(), inputs.names, Settings(**SEARCH, init_depth=(2, 5), max_depth=5)
+    )
     random = RandomState(1)
     evaluator = Evaluator(values, pool_bytes=1)
     for tree in [grammar.program(random).program for _ in range(150)] * 2:
@@ -260,7 +282,8 @@ def test_equal_subtrees_are_computed_once():
     assert evaluator.computed == 3
 
 
-# --- objectives -----------------------------------------------------------------------------------------------------
+# --- objectives
+# ----
 
 
 @settings(max_examples=30, deadline=None)
@@ -274,7 +297,9 @@ def test_objectives_equal_scipy_and_scikit_learn(seed, ties, holes):
         factor[rng.random(factor.shape) < 0.2] = np.nan
         labels[rng.random(labels.shape) < 0.1] = np.nan
     ic, long, short = np.empty((3, 6))
-    weekly_measures(factor, labels, np.arange(6), rank_labels(labels, DISCOUNTS), DISCOUNTS, ic, long, short)
+    weekly_measures(
+        factor, labels, np.arange(6), rank_labels(labels, DISCOUNTS), DISCOUNTS, ic, long, short
+    )
     for week in range(6):
         both = np.isfinite(factor[week]) & np.isfinite(labels[week])
         if both.sum() < 0.5 * np.isfinite(labels[week]).sum():
@@ -310,14 +335,19 @@ def test_the_error_of_a_factor_without_information_is_what_simulation_finds():
     assert Target(np.arange(0), labels[:0], np.full(40, 20), 0, 40).null_error == np.inf
 
 
-# --- selection ------------------------------------------------------------------------------------------------------
+# --- selection
+# ----
 
 
 def slow_fronts(points):
     left, result, front = set(range(len(points))), np.empty(len(points), int), 0
     while left:
         best = {
-            i for i in left if not any((points[j] >= points[i]).all() and (points[j] > points[i]).any() for j in left)
+            i
+            for i in left
+            if not any(
+                (points[j] >= points[i]).all() and (points[j] > points[i]).any() for j in left
+            )
         }
         result[list(best)] = front
         left -= best
@@ -350,7 +380,8 @@ def test_survivors_take_whole_fronts_first():
     assert not outside or min(distance[inside]) >= max(distance[outside])
 
 
-# --- mining and admission -------------------------------------------------------------------------------------------
+# --- mining and admission
+# -------------------------------------------------------------------------------------------
 
 
 def test_windows_keep_training_and_validation_apart(window):
@@ -380,7 +411,10 @@ def test_admission_keeps_its_promises(window):
     for factor in factors:
         assert abs(factor.training.ic) >= chosen.min_train_t * window.training.null_error
         assert factor.sign * factor.training.ic > 0
-        assert factor.sign * factor.validation.ic >= chosen.min_validation_t * window.validation.null_error
+        assert (
+            factor.sign * factor.validation.ic
+            >= chosen.min_validation_t * window.validation.null_error
+        )
         assert factor.vif <= chosen.max_vif
     rows = np.concatenate([window.training.rows, window.validation.rows])
     evaluator = Evaluator(list(window.inputs.values.values()))
@@ -395,7 +429,9 @@ def test_shuffled_labels_are_the_labels_of_other_symbols():
     inputs = factor_inputs(market())
     true, null = (window_at(inputs, 419, SMALL, shuffle) for shuffle in (None, 3))
     assert not np.array_equal(true.training.labels, null.training.labels)
-    np.testing.assert_array_equal(np.sort(true.training.labels, axis=1), np.sort(null.training.labels, axis=1))
+    np.testing.assert_array_equal(
+        np.sort(true.training.labels, axis=1), np.sort(null.training.labels, axis=1)
+    )
 
 
 def test_the_first_250_sessions_are_warm_up_where_half_a_window_is_left():
@@ -421,7 +457,9 @@ def test_bad_windows_are_refused():
 def test_an_input_without_variance_is_dropped_by_name():
     panel = market()
     fields = {**panel.fields, "volume": np.full(panel.shape, 1e6)}
-    window = window_at(factor_inputs(Panel(panel.dates, panel.symbols, fields, panel.mask)), 419, SMALL)
+    window = window_at(
+        factor_inputs(Panel(panel.dates, panel.symbols, fields, panel.mask)), 419, SMALL
+    )
     assert "volume_20" in window.dropped and "volume_20" not in window.inputs.names
 
 
@@ -442,11 +480,15 @@ def test_settings_out_of_range_are_refused(change):
 
 
 def test_gplearns_own_search_runs_on_the_same_operators(window):
-    chosen = Settings(**{**SMALL.asdict(), "init_depth": (1, 2), "population": 20, "generations": 2})
+    chosen = Settings(
+        **{**SMALL.asdict(), "init_depth": (1, 2), "population": 20, "generations": 2}
+    )
     fitted = baseline.symbolic_transformer(window, chosen, 0, ["add", "sub", "ts_mean", "rank"])
     best = max(fitted._programs[-1], key=lambda program: program.raw_fitness_)
     tree = [FUNCTIONS[node.name] if hasattr(node, "name") else node for node in best.program]
     values = [np.nan_to_num(panel) for panel in window.inputs.values.values()]
-    expected = abs(measure(np.nan_to_num(plain(tree, values)), window.training, chosen.min_coverage).ic)
+    expected = abs(
+        measure(np.nan_to_num(plain(tree, values)), window.training, chosen.min_coverage).ic
+    )
     assert fitted.transform(baseline.flat(window)).shape == (window.inputs.close.size, 10)
     assert best.raw_fitness_ == pytest.approx(expected, abs=0.02) and best.raw_fitness_ > 0

@@ -1,4 +1,6 @@
-"""Slow inputs and textbook signals against pandas; what a score adds to them; the study of the null."""
+"""Slow inputs and textbook signals against pandas; what a score adds to them; the study of the
+null.
+"""
 
 import numpy as np
 import pandas as pd
@@ -28,7 +30,9 @@ def inputs(panel):
 
 def expected(panel):
     """Return every slow input by pandas."""
-    close, volume, high, low, opens = (panel.frame(name) for name in ("close", "volume", "high", "low", "open"))
+    close, volume, high, low, opens = (
+        panel.frame(name) for name in ("close", "volume", "high", "low", "open")
+    )
     r = close.pct_change()
     m = r.mean(axis=1)
     beta = r.rolling(120).cov(m).div(m.rolling(120).var(), axis=0)
@@ -36,7 +40,9 @@ def expected(panel):
     def residual(window):
         out = pd.DataFrame(np.nan, r.index, r.columns)
         for t in (299, 459):
-            e = r.iloc[t - window + 1 : t + 1].sub(np.outer(m.iloc[t - window + 1 : t + 1], beta.iloc[t]))
+            e = r.iloc[t - window + 1 : t + 1].sub(
+                np.outer(m.iloc[t - window + 1 : t + 1], beta.iloc[t])
+            )
             out.iloc[t] = e.sum() / (e.std() * np.sqrt(window))
         return out
 
@@ -81,7 +87,10 @@ def test_slow_inputs_are_what_pandas_says(panel, inputs):
 
 
 def test_textbook_scores_are_the_mean_of_signed_ranks(panel, inputs):
-    ranks = [sign * (pd.DataFrame(inputs.values[name]).rank(axis=1, pct=True) - 0.5) for name, sign in TEXTBOOK.items()]
+    ranks = [
+        sign * (pd.DataFrame(inputs.values[name]).rank(axis=1, pct=True) - 0.5)
+        for name, sign in TEXTBOOK.items()
+    ]
     scores = textbook_scores(inputs)
     # kernels rank from 1/(2n), pandas from 1/n: a constant within a row
     wanted = sum(ranks).iloc[400] / 4
@@ -110,7 +119,8 @@ def test_residuals_need_all_signals_and_enough_symbols(inputs):
     assert residual_scores(scores, inputs).isna().all(axis=None)
 
 
-# --- the study of the null and the trials on file ---------------------------------------------------------------------
+# --- the study of the null and the trials on file
+# ---------------------------------------------------------------------
 
 
 def test_the_key_of_a_study_survives_new_weeks_and_notes_other_data_and_settings(panel, inputs):
@@ -118,7 +128,9 @@ def test_the_key_of_a_study_survives_new_weeks_and_notes_other_data_and_settings
     until = inputs.dates[300]
     key = study_key(inputs, inputs, small, until)
     assert key == study_key(factor_inputs(panel.until(panel.dates[400])), inputs, small, until)
-    assert key != study_key(factor_inputs(market(rows=460, columns=16, seed=1)), inputs, small, until)
+    assert key != study_key(
+        factor_inputs(market(rows=460, columns=16, seed=1)), inputs, small, until
+    )
     assert key != study_key(inputs, inputs, Settings(**SEARCH | {"horizon": 6}), until)
     assert key != study_key(inputs, inputs, small, until, top=3)
 

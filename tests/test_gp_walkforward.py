@@ -1,4 +1,6 @@
-"""Libraries, walk-forward, composite scores: repeatable, cached, blind to the future, the same on any back end."""
+"""Libraries, walk-forward, composite scores: repeatable, cached, blind to the future, the same on
+any back end.
+"""
 
 import json
 
@@ -33,12 +35,17 @@ def libraries(panel):
 
 
 def formulas(libraries):
-    return [(library.mined_on, library.seed, [entry.formula for entry in library.entries]) for library in libraries]
+    return [
+        (library.mined_on, library.seed, [entry.formula for entry in library.entries])
+        for library in libraries
+    ]
 
 
 def test_libraries_come_by_quarter_and_seed(libraries):
     found = [(f"{library.mined_on:%Y-%m-%d}", library.seed) for library in libraries]
-    assert found == [(day, seed) for day in ("2021-03-31", "2021-06-30", "2021-09-30") for seed in SEEDS]
+    assert found == [
+        (day, seed) for day in ("2021-03-31", "2021-06-30", "2021-09-30") for seed in SEEDS
+    ]
     assert sum(len(library.entries) for library in libraries) > 6
 
 
@@ -50,11 +57,15 @@ def test_the_same_libraries_from_a_dask_cluster(panel, libraries):
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster,
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
         Client(cluster),
         joblib.parallel_config(backend="dask"),
     ):
-        assert formulas(walk_forward(panel, SMALL, SEEDS, first=FIRST, n_jobs=-1)) == formulas(libraries)
+        assert formulas(walk_forward(panel, SMALL, SEEDS, first=FIRST, n_jobs=-1)) == formulas(
+            libraries
+        )
 
 
 def test_later_data_change_neither_libraries_nor_scores(panel, libraries):
@@ -75,7 +86,9 @@ def test_later_data_change_neither_libraries_nor_scores(panel, libraries):
 def test_a_shorter_history_gives_the_same_scores(panel, libraries):
     short = panel.until(panel.dates[430])
     early = [library for library in libraries if library.mined_on <= short.dates[-1]]
-    pd.testing.assert_frame_equal(rotation_scores(short, early), rotation_scores(panel, libraries).iloc[:431])
+    pd.testing.assert_frame_equal(
+        rotation_scores(short, early), rotation_scores(panel, libraries).iloc[:431]
+    )
 
 
 def test_a_cached_library_is_used_only_for_the_same_data_and_settings(panel, tmp_path, monkeypatch):
@@ -85,12 +98,16 @@ def test_a_cached_library_is_used_only_for_the_same_data_and_settings(panel, tmp
 
     calls = []
     original = walkforward._mine_one
-    monkeypatch.setattr(walkforward, "_mine_one", lambda *job: calls.append(job[2]) or original(*job))
+    monkeypatch.setattr(
+        walkforward, "_mine_one", lambda *job: calls.append(job[2]) or original(*job)
+    )
     assert formulas(walk_forward(panel, SMALL, (0,), **options)) == formulas(mined)
     assert calls == []
     walk_forward(panel, SMALL, (0, 1), **options)
     assert calls == [1]
-    walk_forward(panel, Settings(**{**SMALL.asdict(), "init_depth": (1, 3), "horizon": 6}), (0,), **options)
+    walk_forward(
+        panel, Settings(**{**SMALL.asdict(), "init_depth": (1, 3), "horizon": 6}), (0,), **options
+    )
     assert calls == [1, 0]
     fields = {**panel.fields, "volume": panel.fields["volume"] * np.linspace(1, 1.1, 20)}
     walk_forward(Panel(panel.dates, panel.symbols, fields, panel.mask), SMALL, (0,), **options)
@@ -155,7 +172,8 @@ def test_a_bar_field_that_a_source_adds_later_says_nothing_about_earlier_quarter
     assert factor_inputs(Panel(panel.dates, panel.symbols, fields, panel.mask)).full_bars.all()
 
 
-# --- libraries as files ---------------------------------------------------------------------------------------------
+# --- libraries as files
+# ---------------------------------------------------------------------------------------------
 
 
 def test_a_library_survives_its_file(libraries, tmp_path):
@@ -187,9 +205,18 @@ def test_an_edited_library_is_used(panel, libraries, tmp_path):
         ("{", "not JSON"),
         ("[]", "version"),
         ('{"version": 1, "mined_on": "2021-03-31", "seed": 0}', "factors"),
-        ('{"version": 1, "mined_on": "2021-03-31", "seed": 0, "factors": [{"formula": "neg(returns)"}]}', "sign"),
         (
-            '{"version": 1, "mined_on": "2021-03-31", "seed": 0, "factors": [{"formula": 3, "sign": 1}]}',
+            (
+                '{"version": 1, "mined_on": "2021-03-31", "seed": 0, "factors": [{"formula":'
+                ' "neg(returns)"}]}'
+            ),
+            "sign",
+        ),
+        (
+            (
+                '{"version": 1, "mined_on": "2021-03-31", "seed": 0, "factors": [{"formula": 3,'
+                ' "sign": 1}]}'
+            ),
             "formula is a text",
         ),
     ],
@@ -208,7 +235,8 @@ def test_a_library_with_an_unknown_operator_is_refused_when_used(panel):
         rotation_scores(panel, [library])
 
 
-# --- scores and weights ---------------------------------------------------------------------------------------------
+# --- scores and weights
+# ---------------------------------------------------------------------------------------------
 
 
 def test_an_empty_library_has_no_view_and_holds_the_benchmark(panel):
@@ -220,7 +248,10 @@ def test_an_empty_library_has_no_view_and_holds_the_benchmark(panel):
 
 def test_all_libraries_so_far_score_with_equal_weight(panel):
     days = panel.dates[[400, 420]]
-    entries = (Entry("ts_mean_20(returns)", 1),), (Entry("neg(volume_20)", 1), Entry("ts_std_20(returns)", -1))
+    entries = (
+        (Entry("ts_mean_20(returns)", 1),),
+        (Entry("neg(volume_20)", 1), Entry("ts_std_20(returns)", -1)),
+    )
     one, other = (Library(day, 0, entry) for day, entry in zip(days, entries, strict=True))
     both = rotation_scores(panel, [one, other], by_seed=True)[0]
     first, second = (rotation_scores(panel, [library], by_seed=True)[0] for library in (one, other))
@@ -232,13 +263,17 @@ def test_all_libraries_so_far_score_with_equal_weight(panel):
 
 
 def test_a_factor_whose_input_the_scored_sectors_lack_is_left_out_and_counted(panel):
-    library = Library(panel.dates[400], 0, (Entry("ts_mean_20(returns)", 1), Entry("neg(volume_20)", 1)))
+    library = Library(
+        panel.dates[400], 0, (Entry("ts_mean_20(returns)", 1), Entry("neg(volume_20)", 1))
+    )
     fields = {name: values for name, values in panel.fields.items() if name != "volume"}
     inputs = factor_inputs(Panel(panel.dates, panel.symbols, fields, panel.mask))
     assert missing_inputs(inputs, [library]) == (["volume_20"], 1)
     assert missing_inputs(factor_inputs(panel), [library]) == ([], 0)
     alone = Library(library.mined_on, 0, library.entries[:1])
-    pd.testing.assert_frame_equal(rotation_scores(inputs, [library]), rotation_scores(inputs, [alone]))
+    pd.testing.assert_frame_equal(
+        rotation_scores(inputs, [library]), rotation_scores(inputs, [alone])
+    )
 
 
 def test_seeds_without_a_view_are_left_out_of_the_mean():

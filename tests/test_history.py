@@ -13,12 +13,18 @@ from lib.report.history import entries, write_index
 
 @pytest.fixture
 def out(tmp_path):
-    """A folder of runs: one good, one with gaps, one of another source, and several that are broken."""
+    """A folder of runs: one good, one with gaps, one of another source, and several that are
+    broken.
+    """
     good = write_run(tmp_path / "2025-06-13", {}, language="zh")
     (good / "facts").mkdir()
     (good / FILE).write_text(json.dumps({"title": "Hot <themes> cool"}), encoding="utf-8")
     gaps = write_run(
-        tmp_path / "2025-06-06", {}, status="failed", synthetic=False, source_label={"en": "x", "zh": "某"}
+        tmp_path / "2025-06-06",
+        {},
+        status="failed",
+        synthetic=False,
+        source_label={"en": "x", "zh": "某"},
     )
     for folder in (good, gaps):
         (folder / "report.html").write_text("page")
@@ -58,18 +64,29 @@ def test_the_page_tells_of_every_run_and_links_to_its_files(out, language):
     text = translations(language)
     soup, (good, gaps, unreadable, empty, torn) = rows(write_index(out, text))
     assert soup.html["lang"] == {"en": "en", "zh": "zh-CN"}[language]
-    assert "Hot <themes> cool" in good.get_text() and text("06_weekly_report.run_ok") in good.get_text()
-    assert good.select_one("strong.level-warn").get_text() == {"en": "synthetic sample", "zh": "合成样本数据"}[language]
+    assert (
+        "Hot <themes> cool" in good.get_text()
+        and text("06_weekly_report.run_ok") in good.get_text()
+    )
+    assert (
+        good.select_one("strong.level-warn").get_text()
+        == {"en": "synthetic sample", "zh": "合成样本数据"}[language]
+    )
     assert text("06_weekly_report.language_zh") in good.get_text()
     assert [link["href"] for link in good.select("a")] == [
         "2025-06-13/report.html",
         "2025-06-13/report.pdf",
         "2025-06-13/manifest.json",
     ]
-    assert text("06_weekly_report.run_failed") in gaps.get_text() and text("01_market_recap.title") in gaps.get_text()
+    assert (
+        text("06_weekly_report.run_failed") in gaps.get_text()
+        and text("01_market_recap.title") in gaps.get_text()
+    )
     assert not gaps.select("strong")
     for broken, name in ((unreadable, "2025-05-30"), (empty, "2025-05-23")):
-        assert name in broken.get_text() and text("06_weekly_report.run_broken") in broken.get_text()
+        assert (
+            name in broken.get_text() and text("06_weekly_report.run_broken") in broken.get_text()
+        )
     assert "commentary.json" in torn.get_text()
     assert all((out / link["href"]).is_file() for link in soup.select("a"))
     assert not soup.find_all(["script", "link", "img"])

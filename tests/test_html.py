@@ -75,7 +75,9 @@ def test_headings_of_two_sections_get_targets_of_their_own():
     assert len(ids) == len(set(ids)) == 4
 
 
-@pytest.mark.parametrize(("language", "code", "word"), [("en", "en", "Synthetic"), ("zh", "zh-CN", "合成")])
+@pytest.mark.parametrize(
+    ("language", "code", "word"), [("en", "en", "Synthetic"), ("zh", "zh-CN", "合成")]
+)
 def test_the_head_tells_language_week_source_and_that_data_are_synthetic(language, code, word):
     soup = laid_out("", language)
     assert soup.html["lang"] == code
@@ -83,30 +85,47 @@ def test_the_head_tells_language_week_source_and_that_data_are_synthetic(languag
     text = translations(language)
     head = soup.header.get_text()
     assert all(
-        part in head for part in (text.date("2025-06-09"), text.date("2025-06-13"), manifest().source_label[language])
+        part in head
+        for part in (
+            text.date("2025-06-09"),
+            text.date("2025-06-13"),
+            manifest().source_label[language],
+        )
     )
     assert word in soup.select_one(".banner.synthetic").get_text()
     assert not laid_out("", language, synthetic=False).select(".banner")
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("en", "no session in the week of 14 February 2024"), ("zh", "没有交易日")]
+    ("language", "words"),
+    [("en", "no session in the week of 14 February 2024"), ("zh", "没有交易日")],
 )
 def test_a_week_without_sessions_is_named_at_the_top(language, words):
     week = {"first": "2024-02-05", "last": "2024-02-08"}
     dates = dict(as_of="2024-02-08", week=week)
-    said = laid_out("", language, requested_as_of="2024-02-14", **dates).select_one("header .banner:not(.synthetic)")
+    said = laid_out("", language, requested_as_of="2024-02-14", **dates).select_one(
+        "header .banner:not(.synthetic)"
+    )
     assert words in said.get_text() and translations(language).date("2024-02-08") in said.get_text()
     for asked in ("2024-02-08", "2024-02-11"):  # the Sunday of the same week
-        assert not laid_out("", language, requested_as_of=asked, **dates).select("header .banner:not(.synthetic)")
+        assert not laid_out("", language, requested_as_of=asked, **dates).select(
+            "header .banner:not(.synthetic)"
+        )
 
 
 def test_stale_data_failed_sections_and_a_failed_report_are_told_at_the_top():
     broken = SectionRecord(name="01_market_recap", status="failed", error="E", fingerprint="")
     report = SectionRecord(
-        name="06_weekly_report", status="failed", error="KeyError: <x>", cell=4, source="y", fingerprint=""
+        name="06_weekly_report",
+        status="failed",
+        error="KeyError: <x>",
+        cell=4,
+        source="y",
+        fingerprint="",
     )
-    soup = laid_out("", report=report, stale_sessions=7, requested_as_of="2025-06-24", sections=[broken, report])
+    soup = laid_out(
+        "", report=report, stale_sessions=7, requested_as_of="2025-06-24", sections=[broken, report]
+    )
     banners = [tag.get_text() for tag in soup.select(".banner")]
     assert any("7 sessions" in text for text in banners)
     assert any("Market recap" in text and "failed" in text for text in banners)
@@ -119,13 +138,23 @@ def test_code_prose_and_printed_text_of_the_notebook_stay_out():
         "secret_code = 1",
         outputs=[
             output("stream", text="printed"),
-            output("display_data", data={"image/png": PIXEL}, metadata={"image/png": {"alt": "a chart"}}),
+            output(
+                "display_data",
+                data={"image/png": PIXEL},
+                metadata={"image/png": {"alt": "a chart"}},
+            ),
             output("display_data", data={"text/html": "<b>shown</b>", "text/plain": "plain"}),
-            output("display_data", data={"application/javascript": "alert(1)", "text/plain": "quiet"}),
+            output(
+                "display_data", data={"application/javascript": "alert(1)", "text/plain": "quiet"}
+            ),
             output("error", ename="E", evalue="boom", traceback=["boom"]),
         ],
     )
-    body = outputs_of(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("prose"), cell]))
-    assert all(word not in body for word in ("secret_code", "prose", "printed", "alert", "boom", "plain<"))
+    body = outputs_of(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("prose"), cell])
+    )
+    assert all(
+        word not in body for word in ("secret_code", "prose", "printed", "alert", "boom", "plain<")
+    )
     assert "<b>shown</b>" in body
     assert BeautifulSoup(body, "html.parser").find("img")["alt"] == "a chart"

@@ -56,7 +56,16 @@ def edit(folder, name, change):
 def everything(store):
     return {
         table: store.query(f"SELECT * FROM {table} ORDER BY ALL")
-        for table in ("instruments", "bars", "valuation", "constituents", "macro", "sessions", "findings", "quarantine")
+        for table in (
+            "instruments",
+            "bars",
+            "valuation",
+            "constituents",
+            "macro",
+            "sessions",
+            "findings",
+            "quarantine",
+        )
     }
 
 
@@ -85,7 +94,9 @@ def test_what_is_stored_is_what_the_files_say(folder, empty):
     given["date"] = given["date"].astype("datetime64[ns]")
     pd.testing.assert_frame_equal(stored, given, check_dtype=False, rtol=1e-12)
     meta = empty.meta()
-    assert (meta["source"], meta["synthetic"]) == ("folder", False) and "desk" in meta["label"]["en"]
+    assert (meta["source"], meta["synthetic"]) == ("folder", False) and "desk" in meta["label"][
+        "en"
+    ]
 
 
 def test_nothing_is_read_or_written_when_nothing_changed(folder, store):
@@ -93,7 +104,10 @@ def test_nothing_is_read_or_written_when_nothing_changed(folder, store):
     read = []
     report = ingest(FolderSource(folder), store, progress=read.append)
     assert read == [] and set(report.rows.values()) == {None}
-    assert store.path.stat().st_mtime_ns == before.st_mtime_ns and store.path.stat().st_ino == before.st_ino
+    assert (
+        store.path.stat().st_mtime_ns == before.st_mtime_ns
+        and store.path.stat().st_ino == before.st_ino
+    )
 
 
 def test_only_the_changed_file_is_read(folder, store):
@@ -142,20 +156,36 @@ def test_an_accepted_revision_keeps_the_old_rows(folder, store):
     assert report.revised[["file", "symbol", "row_count", "vanished"]].values.tolist() == [
         ["bars/etf.csv", "510300.SH", 1, 0]
     ]
-    kept = store.query("SELECT ingest, table_name, symbol, date, (content->>'close')::DOUBLE AS close FROM revisions")
-    assert kept.values.tolist() == [[2, "bars", "510300.SH", pd.Timestamp("2025-03-05"), old["close"][0]]]
+    kept = store.query(
+        "SELECT ingest, table_name, symbol, date, (content->>'close')::DOUBLE AS close FROM"
+        " revisions"
+    )
+    assert kept.values.tolist() == [
+        [2, "bars", "510300.SH", pd.Timestamp("2025-03-05"), old["close"][0]]
+    ]
     assert store.query("SELECT count(*) AS n FROM bars")["n"][0] == sum(
         len(frame) for name, frame in tables().items() if name.startswith("bars/")
     )
-    assert not len(ingest(FolderSource(folder), store).revised), "the new values are the stored ones now"
+    assert not len(ingest(FolderSource(folder), store).revised), (
+        "the new values are the stored ones now"
+    )
 
 
 def test_a_row_that_vanishes_between_others_is_a_revision(folder, store):
-    edit(folder, "bars/etf.csv", lambda f: f[(f["symbol"] != "159915.SZ") | (f["date"] != "2025-03-05")])
-    with pytest.raises(RevisionError, match=r"159915.SZ: 1 rows from 2025-03-05 to 2025-03-05, 1 of them gone"):
+    edit(
+        folder,
+        "bars/etf.csv",
+        lambda f: f[(f["symbol"] != "159915.SZ") | (f["date"] != "2025-03-05")],
+    )
+    with pytest.raises(
+        RevisionError, match=r"159915.SZ: 1 rows from 2025-03-05 to 2025-03-05, 1 of them gone"
+    ):
         ingest(FolderSource(folder), store)
     ingest(FolderSource(folder), store, accept_revisions=True)
-    assert store.query("SELECT count(*) AS n FROM bars WHERE symbol = '159915.SZ'")["n"][0] == len(SESSIONS) - 1
+    assert (
+        store.query("SELECT count(*) AS n FROM bars WHERE symbol = '159915.SZ'")["n"][0]
+        == len(SESSIONS) - 1
+    )
     assert store.query("SELECT count(*) AS n FROM revisions")["n"][0] == 1
 
 
@@ -218,9 +248,13 @@ def test_instruments_may_change_without_a_flag_and_bars_are_judged_again(folder,
     write_folder(folder, {"instruments.csv": listed[listed["symbol"] != "159915.SZ"]})
     ingest(FolderSource(folder), empty)
     assert "159915.SZ" not in set(empty.query("SELECT DISTINCT symbol FROM bars")["symbol"])
-    refused = empty.query("SELECT sum(row_count)::INT AS n FROM findings WHERE symbol = '159915.SZ'")["n"][0]
+    refused = empty.query(
+        "SELECT sum(row_count)::INT AS n FROM findings WHERE symbol = '159915.SZ'"
+    )["n"][0]
     assert refused >= len(SESSIONS), "rows of an unknown symbol are counted and named"
-    renamed = listed.assign(name=listed["name"].where(listed["symbol"] != "510300.SH", "沪深300ETF华泰柏瑞"))
+    renamed = listed.assign(
+        name=listed["name"].where(listed["symbol"] != "510300.SH", "沪深300ETF华泰柏瑞")
+    )
     write_folder(folder, {"instruments.csv": renamed})
     ingest(FolderSource(folder), empty)
     market = Market(empty, "2025-06-13")
@@ -242,7 +276,9 @@ def test_other_checks_judge_unchanged_files_again(folder, store, monkeypatch):
     validate_batch = validation.validate_batch
     monkeypatch.setattr(validation, "validate_batch", stricter)
     monkeypatch.setattr(module, "_rules", lambda: "other rules")
-    with pytest.raises(RevisionError, match=r"the checks of the files, which have changed(.|\n)*2 stored rows of 2"):
+    with pytest.raises(
+        RevisionError, match=r"the checks of the files, which have changed(.|\n)*2 stored rows of 2"
+    ):
         ingest(FolderSource(folder), store)
 
 
@@ -260,13 +296,16 @@ def test_the_log_tells_every_ingest(folder, store):
 
 def test_rows_set_aside_are_kept_with_their_reason(folder, empty):
     def spoil(frame):
-        stray = frame[frame["symbol"] == "000300.SH"].iloc[[50]].assign(date="2025-02-01")  # a Saturday
+        # a Saturday
+        stray = frame[frame["symbol"] == "000300.SH"].iloc[[50]].assign(date="2025-02-01")
         return pd.concat([frame, stray])
 
     edit(folder, "bars/broad_index.csv", spoil)
     ingest(FolderSource(folder), empty)
     aside = empty.query("SELECT * FROM quarantine")
-    assert aside[["file", "table_name", "symbol"]].values.tolist() == [["bars/broad_index.csv", "bars", "000300.SH"]]
+    assert aside[["file", "table_name", "symbol"]].values.tolist() == [
+        ["bars/broad_index.csv", "bars", "000300.SH"]
+    ]
     assert aside["date"][0] == pd.Timestamp("2025-02-01") and "2025-02-01" in aside["content"][0]
     assert pd.Timestamp("2025-02-01") not in set(empty.query("SELECT date FROM bars")["date"])
     log = empty.query("SELECT quarantined FROM ingest_log WHERE file = 'bars/broad_index.csv'")
@@ -276,15 +315,23 @@ def test_rows_set_aside_are_kept_with_their_reason(folder, empty):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda f: (f / "bars/etf.csv").rename(f / "bars/eft.csv"), ["eft is not a kind", "rename it to etf.csv"]),
-        (lambda f: edit(f, "bars/etf.csv", lambda t: t.drop(columns="close")), ["bars/etf.csv", "close is missing"]),
+        (
+            lambda f: (f / "bars/etf.csv").rename(f / "bars/eft.csv"),
+            ["eft is not a kind", "rename it to etf.csv"],
+        ),
+        (
+            lambda f: edit(f, "bars/etf.csv", lambda t: t.drop(columns="close")),
+            ["bars/etf.csv", "close is missing"],
+        ),
         (
             lambda f: edit(f, "bars/etf.csv", lambda t: t.rename(columns={"close": "closing"})),
             ["bars/etf.csv", "rename closing to close"],
         ),
         (
             lambda f: edit(
-                f, "bars/etf.csv", lambda t: t.astype(str).replace({"close": {t["close"].astype(str)[3]: "n.a.?"}})
+                f,
+                "bars/etf.csv",
+                lambda t: t.astype(str).replace({"close": {t["close"].astype(str)[3]: "n.a.?"}}),
             ),
             ["bars/etf.csv", "'n.a.?'", "510300.SH", "not a number"],
         ),
@@ -304,7 +351,9 @@ def test_a_store_belongs_to_one_source(folder, empty):
         name = "live"
 
     ingest(FolderSource(folder), empty)
-    with pytest.raises(StoreError, match=r"holds data of the source folder, not live(.|\n)*store of its own"):
+    with pytest.raises(
+        StoreError, match=r"holds data of the source folder, not live(.|\n)*store of its own"
+    ):
         edit(folder, "macro.csv", lambda frame: frame.iloc[:-1])
         ingest(Other(folder), empty)
 
@@ -388,10 +437,16 @@ def test_each_folder_has_a_store_of_its_own(folder, tmp_path):
     other = write_folder(tmp_path / "elsewhere" / "desk", tables(seed=1))
     paths = {store_path(str(path), tmp_path) for path in (folder, other)}
     assert len(paths) == 2 and all(path.name.startswith("folder-desk-") for path in paths)
-    assert store_path("sample").name == "sample.duckdb" and store_path("sample").parent.name == "store"
+    assert (
+        store_path("sample").name == "sample.duckdb" and store_path("sample").parent.name == "store"
+    )
     assert store_path(f"{folder}/../desk", tmp_path) in paths
     market = open_market(str(folder), store_dir=tmp_path)
-    assert market.as_of == SESSIONS[-1] and market.source.name == "folder" and not market.source.synthetic
+    assert (
+        market.as_of == SESSIONS[-1]
+        and market.source.name == "folder"
+        and not market.source.synthetic
+    )
 
 
 def test_a_missing_folder_is_named(tmp_path):

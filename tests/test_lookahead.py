@@ -60,10 +60,17 @@ def results(root, files):
     out = root / "out"
     out.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", CODE, str(folder), str(out)], env=environment, capture_output=True, text=True
+        [sys.executable, "-c", CODE, str(folder), str(out)],
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    found = [path for kind in ("tables", "figures", "facts", "exhibits") for path in (out / kind).glob("*")]
+    found = [
+        path
+        for kind in ("tables", "figures", "facts", "exhibits")
+        for path in (out / kind).glob("*")
+    ]
     return {path.name: path.read_bytes() for path in sorted(found)}
 
 

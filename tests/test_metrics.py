@@ -16,11 +16,15 @@ def nav():
 
 def test_figures_by_hand():
     dates = pd.to_datetime(["2023-12-29", "2024-01-31", "2024-06-07", "2024-12-27"])
-    table = performance(pd.Series([1.0, 1.2, 0.9, 1.1], dates, name="x"), Week(dates[3], dates[3], dates[2]))["x"]
+    table = performance(
+        pd.Series([1.0, 1.2, 0.9, 1.1], dates, name="x"), Week(dates[3], dates[3], dates[2])
+    )["x"]
     years = (dates[3] - dates[0]).days / 365.25
     assert list(table.index) == list(METRICS)
     assert table["annual_return"] == pytest.approx(1.1 ** (1 / years) - 1)
-    assert table["annual_volatility"] == pytest.approx(np.std([0.2, -0.25, 1.1 / 0.9 - 1], ddof=1) * np.sqrt(3 / years))
+    assert table["annual_volatility"] == pytest.approx(
+        np.std([0.2, -0.25, 1.1 / 0.9 - 1], ddof=1) * np.sqrt(3 / years)
+    )
     assert table["max_drawdown"] == pytest.approx(-0.25)
     assert table["ytd_return"] == pytest.approx(0.1)
     assert table["week_return"] == pytest.approx(1.1 / 0.9 - 1)
@@ -56,16 +60,22 @@ def test_what_has_no_performance_is_refused(values):
 
 
 def test_cash_has_no_sharpe():
-    table = performance(pd.Series(1.0, pd.bdate_range("2024-01-01", periods=9), name="cash"))["cash"]
+    table = performance(pd.Series(1.0, pd.bdate_range("2024-01-01", periods=9), name="cash"))[
+        "cash"
+    ]
     assert np.isnan(table["sharpe"]) and np.isnan(table["calmar"]) and table["annual_return"] == 0
 
 
 def test_a_report_made_later_in_the_next_week_has_the_same_figures():
     dates = pd.bdate_range("2024-01-01", "2024-06-21")
-    nav = pd.Series(np.cumprod(1 + np.random.default_rng(5).normal(0, 0.01, len(dates))), dates, name="strategy")
+    nav = pd.Series(
+        np.cumprod(1 + np.random.default_rng(5).normal(0, 0.01, len(dates))), dates, name="strategy"
+    )
     week = Week(*pd.to_datetime(["2024-06-10", "2024-06-14", "2024-06-07"]))
     on_friday = performance(nav.loc[:"2024-06-14"], week)
-    assert on_friday.loc["week_return", "strategy"] == pytest.approx(nav["2024-06-14"] / nav["2024-06-07"] - 1)
+    assert on_friday.loc["week_return", "strategy"] == pytest.approx(
+        nav["2024-06-14"] / nav["2024-06-07"] - 1
+    )
     for day in pd.bdate_range("2024-06-17", "2024-06-21"):
         pd.testing.assert_frame_equal(performance(nav.loc[:day], week), on_friday)
 

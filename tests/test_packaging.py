@@ -30,7 +30,9 @@ def wheel(tmp_path_factory):
 
 
 def test_the_wheel_holds_every_file_of_the_library(wheel):
-    tracked = subprocess.run(["git", "ls-files", "-z", "lib"], cwd=ROOT, capture_output=True, text=True, check=True)
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "lib"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     expected = {name for name in tracked.stdout.split("\0") if name and (ROOT / name).exists()}
     assert len(expected) > 100
     assert expected <= set(wheel.namelist())
@@ -47,5 +49,7 @@ def test_the_wheel_names_its_requirements_and_extras(wheel):
 
 
 def test_the_page_of_licences_lists_every_pin():
-    done = subprocess.run([sys.executable, ".ci/licences.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, ".ci/licences.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -91,7 +91,9 @@ def test_what_does_not_fit_is_refused_with_its_key_and_a_remedy(tmp_path, old, n
 
 
 def test_every_fault_is_named_at_once(tmp_path):
-    message = refusal(tmp_path, GOOD.replace("top: 10", "top: 0\nbottom: 3").replace("cost: 0.001", "cost: 2")).message
+    message = refusal(
+        tmp_path, GOOD.replace("top: 10", "top: 0\nbottom: 3").replace("cost: 0.001", "cost: 2")
+    ).message
     assert all(key in message for key in ("top is 0", "unknown key bottom", "cost is 2"))
 
 
@@ -146,7 +148,10 @@ def plan(tmp_path, text, notebooks=("01_a", "02_b", "06_c")):
 
 
 def test_the_plan_keeps_the_order(tmp_path):
-    text = "sections: [{notebook: 01_a, exhibits: ['01']}, {notebook: 02_b, needs: [01_a]}]\nreport: 06_c\n"
+    text = (
+        "sections: [{notebook: 01_a, exhibits: ['01']}, {notebook: 02_b, needs: [01_a]}]\nreport:"
+        " 06_c\n"
+    )
     sections = plan(tmp_path, text).sections
     assert [(section.notebook, section.needs, section.exhibits) for section in sections] == [
         ("01_a", [], ["01"]),
@@ -158,13 +163,25 @@ def test_the_plan_keeps_the_order(tmp_path):
     ("text", "message"),
     [
         ("sections: [{notebook: 03_x}]\nreport: 06_c\n", "no notebook 03_x"),
-        ("sections: [{notebook: 01_a}, {notebook: 01_a}]\nreport: 06_c\n", "duplicate notebook 01_a"),
-        ("sections: [{notebook: 01_a, needs: [02_b]}, {notebook: 02_b}]\nreport: 06_c\n", "does not run before it"),
         (
-            "sections: [{notebook: 01_a, exhibits: ['01']}, {notebook: 02_b, exhibits: ['01']}]\nreport: 06_c\n",
+            "sections: [{notebook: 01_a}, {notebook: 01_a}]\nreport: 06_c\n",
+            "duplicate notebook 01_a",
+        ),
+        (
+            "sections: [{notebook: 01_a, needs: [02_b]}, {notebook: 02_b}]\nreport: 06_c\n",
+            "does not run before it",
+        ),
+        (
+            (
+                "sections: [{notebook: 01_a, exhibits: ['01']}, {notebook: 02_b, exhibits:"
+                " ['01']}]\nreport: 06_c\n"
+            ),
             "duplicate exhibit 01",
         ),
-        ("sections: [{notebook: 01_a, exhibits: [01]}]\nreport: 06_c\n", "sections.1.exhibits.1 is 1"),
+        (
+            "sections: [{notebook: 01_a, exhibits: [01]}]\nreport: 06_c\n",
+            "sections.1.exhibits.1 is 1",
+        ),
         ("sections: [{notebok: 01_a}]\nreport: 06_c\n", "unknown key sections.1.notebok"),
         ("sections: []\nreport: 06_c\n", "sections is"),
     ],

@@ -50,7 +50,9 @@ BODIES = {
 def test_a_pdf_has_contents_numbers_date_and_text_to_select(language):
     found = reader("<p>.</p>" * 40 + BODIES[language], language)
     first, second = (squeezed(part.extract_text()) for part in found.pages)
-    heading, words = (("Sectors", "for$5or$6."), ("行业轮动", "最近九周持仓：食品饮料。"))[language == "zh"]
+    heading, words = (("Sectors", "for$5or$6."), ("行业轮动", "最近九周持仓：食品饮料。"))[
+        language == "zh"
+    ]
     # the contents come first, on the page of the title
     assert heading in first and heading in second and words in second and words not in first
     for number, part in enumerate((first, second), start=1):
@@ -74,7 +76,8 @@ def test_formulas_tables_and_pictures_come_out():
     pages = [squeezed(part.extract_text()) for part in found.pages]
     assert "∑" in "".join(pages) and "Whatthelineis." in "".join(pages)
     with_rows = [part for part in pages if "row1" in part]
-    assert len(with_rows) > 2 and all("NameChange" in part for part in with_rows)  # the head is repeated
+    # the head is repeated
+    assert len(with_rows) > 2 and all("NameChange" in part for part in with_rows)
     assert all(f"row{n}{n}.5%" in "".join(pages) for n in range(150))
     assert sum(len(part.images) for part in found.pages) == 1
 
@@ -83,20 +86,30 @@ def test_notes_are_a_list_from_the_first_on():
     found = reader('<h2>A</h2><ul class="notes"><li>Spot price.</li><li>Caps relaxed.</li></ul>')
     said = text(found)
     assert "- Spot" not in said
-    marks = [line.strip()[:1] for line in said.splitlines() if "Spot price." in line or "Caps relaxed." in line]
+    marks = [
+        line.strip()[:1]
+        for line in said.splitlines()
+        if "Spot price." in line or "Caps relaxed." in line
+    ]
     assert len(set(marks)) == 1, said
 
 
 @pytest.mark.parametrize(
-    ("rows", "sentence", "broken"), [(18, "A reading of many words. " * 12, True), (18, "short", False)]
+    ("rows", "sentence", "broken"),
+    [(18, "A reading of many words. " * 12, True), (18, "short", False)],
 )
 def test_a_table_is_broken_by_its_height_not_by_its_rows(rows, sentence, broken):
     lines = "".join("<p>A line of its own.</p>" for _ in range(20))
     cells = "".join(f"<tr><td>row {n}.</td><td>{sentence}</td></tr>" for n in range(rows))
-    found = reader(f"<h2>All</h2>{lines}<table><thead><tr><th>Name</th><th>Reading</th></tr></thead>{cells}</table>")
+    found = reader(
+        f"<h2>All</h2>{lines}<table><thead><tr><th>Name</th><th>Reading</th></tr></thead>{cells}</table>"
+    )
     pages = [squeezed(part.extract_text()) for part in found.pages]
-    first, last = (next(place for place, part in enumerate(pages) if f"row{n}." in part) for n in (0, rows - 1))
-    assert (first == 0) == broken and (last > first) == broken  # below the lines, or whole on the next page
+    first, last = (
+        next(place for place, part in enumerate(pages) if f"row{n}." in part) for n in (0, rows - 1)
+    )
+    # below the lines, or whole on the next page
+    assert (first == 0) == broken and (last > first) == broken
     assert all("NameReading" in pages[place] for place in range(first, last + 1))
 
 
@@ -109,7 +122,10 @@ def test_a_table_that_is_too_wide_keeps_what_fits_and_says_so():
 
 
 def test_what_a_page_folds_away_is_named():
-    folded = "<h2>A</h2><details data-file='tables/fig08_nav.csv'><table><tr><td>1</td></tr></table></details>"
+    folded = (
+        "<h2>A</h2><details"
+        " data-file='tables/fig08_nav.csv'><table><tr><td>1</td></tr></table></details>"
+    )
     assert "tables/fig08_nav.csv" in squeezed(text(reader(folded)))
 
 
@@ -117,12 +133,11 @@ def test_odd_content_is_set_or_named():
     words = squeezed(
         text(
             reader(
-                "<h2>Odd # $ * _ @ <b>[</b></h2>"
-                "<p>#let x = 1 \\ `y` // no comment</p><p>Thai \u0e01 emoji \U0001f600</p>"
-                "<img src='data:image/tiff;base64,AAAA' alt='a scan'><img src='data:image/png;base64,AAAA' alt='torn'>"
-                "<p><a href='#nowhere'>a link</a></p><h2>Odd</h2><h5>deep</h5><p id='x'>1</p><p id='x'>2</p>"
-                "<svg viewBox='0 0 10 10'><rect width='5' height='5'/></svg>"
-                "<svg><broken</svg>"
+                "<h2>Odd # $ * _ @ <b>[</b></h2><p>#let x = 1 \\ `y` // no comment</p><p>Thai"
+                " \u0e01 emoji \U0001f600</p><img src='data:image/tiff;base64,AAAA' alt='a"
+                " scan'><img src='data:image/png;base64,AAAA' alt='torn'><p><a href='#nowhere'>a"
+                " link</a></p><h2>Odd</h2><h5>deep</h5><p id='x'>1</p><p id='x'>2</p><svg"
+                " viewBox='0 0 10 10'><rect width='5' height='5'/></svg><svg><broken</svg>"
             )
         )
     )
@@ -136,7 +151,12 @@ def test_a_failed_section_stands_on_the_first_page():
     failed = SectionRecord(name="03_gp_rotation", status="failed", error="boom", fingerprint="0")
     assert "failed" in reader("<h2>A</h2>", sections=[failed]).pages[0].extract_text()
     report = SectionRecord(
-        name="06_weekly_report", status="failed", error="boom\nline", cell=3, source="x()", fingerprint="0"
+        name="06_weekly_report",
+        status="failed",
+        error="boom\nline",
+        cell=3,
+        source="x()",
+        fingerprint="0",
     )
     t = translations("en")
     html = page("", manifest(sections=[report]), t, report)
@@ -157,7 +177,10 @@ def test_a_pdf_that_fails_is_told_and_leaves_the_page(tmp_path, monkeypatch):
     monkeypatch.setattr(exports, "export_pdf", fail)
     made = manifest()
     exports.export_run(
-        tmp_path, Plan(sections=[{"notebook": "01_market_recap"}], report="06_weekly_report"), made, translations("en")
+        tmp_path,
+        Plan(sections=[{"notebook": "01_market_recap"}], report="06_weekly_report"),
+        made,
+        translations("en"),
     )
     assert made.status == "failed"
     assert [(record.file, record.status) for record in made.exports][:2] == [

@@ -78,7 +78,9 @@ def test_a_panel_equals_the_pivot_of_the_rows(market):
     rows = bars()
     assert panel.dates.equals(grid) and list(panel.symbols) == symbols
     for field in ("close", "open"):
-        wide = rows.pivot(index="date", columns="symbol", values=field).reindex(index=grid, columns=symbols)
+        wide = rows.pivot(index="date", columns="symbol", values=field).reindex(
+            index=grid, columns=symbols
+        )
         np.testing.assert_allclose(panel.fields[field], wide.to_numpy(), rtol=1e-12)
         assert panel.fields[field].flags.c_contiguous and panel.fields[field].dtype == np.float64
     assert np.array_equal(panel.mask, ~np.isnan(panel.fields["close"]))
@@ -94,7 +96,9 @@ def test_a_panel_starts_at_the_earliest_bar(market):
 def test_no_volume_means_not_traded(tmp_path):
     files = tables()
     etf = files["bars/etf.csv"]
-    etf.loc[(etf["symbol"] == "510300.SH") & (etf["date"] == "2025-05-14"), ["volume", "amount"]] = 0.0
+    etf.loc[
+        (etf["symbol"] == "510300.SH") & (etf["date"] == "2025-05-14"), ["volume", "amount"]
+    ] = 0.0
     store = Store(tmp_path / "store.duckdb")
     ingest(FolderSource(write_folder(tmp_path / "desk", files)), store)
     panel = Market(store, "2025-05-14").panel(["510300.SH", "US10Y"])
@@ -107,7 +111,9 @@ def test_closes_keep_each_symbols_own_dates(market):
     rows = bars()
     rows = rows[(rows["date"] <= "2025-05-14") & rows["symbol"].isin(["SPX", "510300.SH"])]
     wide = rows.pivot(index="date", columns="symbol", values="close")[["SPX", "510300.SH"]]
-    pd.testing.assert_frame_equal(closes, wide, check_freq=False, check_names=False, check_column_type=False)
+    pd.testing.assert_frame_equal(
+        closes, wide, check_freq=False, check_names=False, check_column_type=False
+    )
     holiday = pd.Timestamp("2025-05-01")
     assert np.isnan(closes.loc[holiday, "510300.SH"]) and closes.loc[holiday, "SPX"] > 0
     assert market.closes(["SPX"], start="2025-05-12").index[0] == pd.Timestamp("2025-05-12")
@@ -132,10 +138,14 @@ class Lists:
         self.store = self
 
     def instruments(self, kind, group):
-        return pd.DataFrame(index=pd.Index({"citic1": ["CI005001.WI"], "sw1": ["801010.SI"]}[group]))
+        return pd.DataFrame(
+            index=pd.Index({"citic1": ["CI005001.WI"], "sw1": ["801010.SI"]}[group])
+        )
 
     def constituents(self, symbols):
-        return self.rows[self.rows["index_symbol"].isin(symbols) & (self.rows["as_of"] <= self.as_of)]
+        return self.rows[
+            self.rows["index_symbol"].isin(symbols) & (self.rows["as_of"] <= self.as_of)
+        ]
 
     def query(self, sql, parameters):
         assert "min(as_of)" in sql
@@ -163,9 +173,16 @@ def test_sectors_are_grouped_by_a_list_known_then_before_one_that_came_later(lis
 def test_the_list_of_constituents_is_the_latest_known(market):
     assert market.constituents()["as_of"].unique().tolist() == [pd.Timestamp("2025-03-31")]
     early = market.constituents(["000300.SH"], on="2025-03-30")
-    assert early["weight"].tolist() == [60.0, 40.0] and early["symbol"].tolist() == ["600519.SH", "X"]
-    assert market.constituents(on="2030-01-01")["as_of"].max() == pd.Timestamp("2025-03-31"), "never past as_of"
-    assert not len(market.constituents(["399006.SZ"])) and not len(market.constituents(on="2024-12-30"))
+    assert early["weight"].tolist() == [60.0, 40.0] and early["symbol"].tolist() == [
+        "600519.SH",
+        "X",
+    ]
+    assert market.constituents(on="2030-01-01")["as_of"].max() == pd.Timestamp("2025-03-31"), (
+        "never past as_of"
+    )
+    assert not len(market.constituents(["399006.SZ"])) and not len(
+        market.constituents(on="2024-12-30")
+    )
 
 
 def test_macro_is_known_by_its_release(market):
@@ -207,7 +224,9 @@ def test_an_instrument_listed_later_is_not_there_yet(tmp_path):
 
 @pytest.mark.parametrize("method", ["panel", "closes", "valuation", "last_dates", "fingerprint"])
 def test_an_unknown_symbol_names_its_neighbours(market, method):
-    with pytest.raises(DataError, match=r"1 of 2 symbols(.|\n)*510300.SZ(.|\n)*did you mean 510300.SH"):
+    with pytest.raises(
+        DataError, match=r"1 of 2 symbols(.|\n)*510300.SZ(.|\n)*did you mean 510300.SH"
+    ):
         getattr(market, method)(["510300.SZ", "SPX"])
 
 
@@ -244,7 +263,8 @@ def test_the_week_is_the_last_completed_one(store):
 
 def test_data_that_end_too_early_are_refused_unless_allowed(store):
     with pytest.raises(
-        StaleDataError, match=r"end on 2025-06-13, 6 sessions before(.|\n)*2025-06-23(.|\n)*allow-stale"
+        StaleDataError,
+        match=r"end on 2025-06-13, 6 sessions before(.|\n)*2025-06-23(.|\n)*allow-stale",
     ):
         Market(store, "2025-06-23")
     assert Market(store, "2025-06-23", max_stale_sessions=6).stale_sessions == 6
@@ -290,7 +310,9 @@ def test_stocks_that_stop_do_not_make_a_market_stale_nor_stragglers_a_session(tm
     for name in ("bars/etf.csv", "bars/sector.csv"):
         files[name] = files[name][files[name]["date"] <= "2025-06-11"]
     index = files["bars/broad_index.csv"]
-    files["bars/broad_index.csv"] = index[(index["date"] <= "2025-06-11") | (index["symbol"] == "000300.SH")]
+    files["bars/broad_index.csv"] = index[
+        (index["date"] <= "2025-06-11") | (index["symbol"] == "000300.SH")
+    ]
     store = Store(tmp_path / "store.duckdb")
     ingest(FolderSource(write_folder(tmp_path / "desk", files)), store)
     market = Market(store, "2025-06-13")
@@ -307,7 +329,9 @@ def test_a_folder_without_leading_kinds_still_has_sessions(tmp_path):
     }
     store = Store(tmp_path / "store.duckdb")
     ingest(FolderSource(write_folder(tmp_path / "desk", files)), store)
-    assert Market(store, "latest").as_of == pd.Timestamp("2025-04-30"), "the stock's last bar; SPX goes on"
+    assert Market(store, "latest").as_of == pd.Timestamp("2025-04-30"), (
+        "the stock's last bar; SPX goes on"
+    )
 
 
 def test_an_empty_store_is_refused(tmp_path):
@@ -343,7 +367,9 @@ def before(store):
 
 
 # an example takes a whole ingest: shrinking one would take minutes
-@settings(max_examples=5, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=5, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)
 @given(
     day=st.sampled_from(["2025-03-12", "2025-05-14", "2025-05-31"]),
     seed=st.integers(0, 1000),
@@ -389,12 +415,16 @@ def test_the_future_changes_nothing(before, tmp_path_factory, day, seed, kinds):
 def test_the_past_does_change_what_is_seen(before, tmp_path):
     files = tables()
     etf = files["bars/etf.csv"]
-    etf.loc[(etf["symbol"] == "510300.SH") & (etf["date"] == "2025-05-14"), ["close", "high"]] *= 1.01
+    etf.loc[(etf["symbol"] == "510300.SH") & (etf["date"] == "2025-05-14"), ["close", "high"]] *= (
+        1.01
+    )
     store = Store(tmp_path / "store.duckdb")
     ingest(FolderSource(write_folder(tmp_path / "desk", files)), store)
     after = snapshot(Market(store, "2025-05-14"))
     assert {
-        name for name in ("panel", "fingerprint", "fingerprint of one") if after[name] != before["2025-05-14"][name]
+        name
+        for name in ("panel", "fingerprint", "fingerprint of one")
+        if after[name] != before["2025-05-14"][name]
     } == {
         "panel",
         "fingerprint",
@@ -414,7 +444,18 @@ def test_quality_is_one_table_gravest_first(tmp_path):
     ingest(FolderSource(write_folder(tmp_path / "desk", files)), store)
     quality = Market(store, "2025-06-13").quality()
     assert list(quality.columns) == [
-        *("level", "check", "file", "symbols", "example", "first_date", "last_date", "row_count", "detail", "remedy")
+        *(
+            "level",
+            "check",
+            "file",
+            "symbols",
+            "example",
+            "first_date",
+            "last_date",
+            "row_count",
+            "detail",
+            "remedy",
+        )
     ]
     assert quality["level"].iloc[0] == "refuse" and quality["example"].iloc[0] == "512880.SH"
     stray = quality[quality["file"] == "bars/broad_index.csv"].iloc[0]
@@ -432,7 +473,16 @@ def test_a_fingerprint_is_that_of_the_content(store, tmp_path):
     assert Market(shuffled, "2025-05-14").fingerprint() == Market(store, "2025-05-14").fingerprint()
     market = Market(store, "2025-05-14")
     assert market.fingerprint(["SPX", "510300.SH"]) == market.fingerprint(["510300.SH", "SPX"])
-    assert len({market.fingerprint(), market.fingerprint(["SPX"]), Market(store, "2025-05-15").fingerprint()}) == 3
+    assert (
+        len(
+            {
+                market.fingerprint(),
+                market.fingerprint(["SPX"]),
+                Market(store, "2025-05-15").fingerprint(),
+            }
+        )
+        == 3
+    )
 
 
 def test_a_notebook_that_keeps_a_market_does_not_lock_the_store(store, tmp_path):

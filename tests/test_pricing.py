@@ -68,14 +68,21 @@ def test_hedging_and_gaps():
     dates = pd.bdate_range("2024-01-01", periods=60)
     closes = pd.DataFrame({"SPX": 100.0, "USDCNY": np.linspace(7, 8, 60)}, dates)
     closes.loc[dates[20:50], "SPX"] = np.nan
-    columns = {"rule": ["price", "currency"], "maturity": "", "currency": ["USD", "CNY"], "quote": ["", "direct"]}
+    columns = {
+        "rule": ["price", "currency"],
+        "maturity": "",
+        "currency": ["USD", "CNY"],
+        "quote": ["", "direct"],
+    }
     assets = pd.DataFrame(columns, ["SPX", "USDCNY"])
     local = asset_values(closes, assets, "hedged")
     assert local["SPX"].dropna().eq(100).all()
     # carried over closed days, not over a month
     assert local["SPX"].notna().sum() == 30 + ((dates[20:50] - dates[19]).days <= 16).sum()
     abroad = asset_values(closes, assets, "unhedged")
-    np.testing.assert_allclose(abroad["SPX"].dropna(), 100 * closes["USDCNY"][abroad["SPX"].notna()])
+    np.testing.assert_allclose(
+        abroad["SPX"].dropna(), 100 * closes["USDCNY"][abroad["SPX"].notna()]
+    )
     with pytest.raises(ModelError, match="no series"):
         asset_values(closes[["SPX"]], assets)
 
@@ -100,15 +107,22 @@ def test_carry_adds_the_difference_of_short_rates():
 
 def test_values_on_takes_the_last_row_before():
     frame = pd.DataFrame({"a": [1.0, 2.0]}, pd.to_datetime(["2024-01-02", "2024-01-05"]))
-    taken = values_on(frame, pd.to_datetime(["2024-01-01", "2024-01-04", "2024-01-06", "2024-01-07"]))["a"]
+    taken = values_on(
+        frame, pd.to_datetime(["2024-01-01", "2024-01-04", "2024-01-06", "2024-01-07"])
+    )["a"]
     assert np.isnan(taken.iloc[0]) and taken.iloc[1:].tolist() == [1, 2, 2]
 
 
 def test_momentum_by_hand(monthly):
     log_price = np.log(monthly["a"])
-    expected = (log_price.iloc[-1] - log_price.iloc[-13]) / (log_price.diff().iloc[-12:].std() * 12**0.5)
+    expected = (log_price.iloc[-1] - log_price.iloc[-13]) / (
+        log_price.diff().iloc[-12:].std() * 12**0.5
+    )
     assert momentum(monthly, 12)["a"].iloc[-1] == pytest.approx(expected)
-    assert stronger_half(pd.Series({"a": 1.0, "b": np.nan, "c": 3.0, "d": 2.0})).tolist() == ["c", "d"]
+    assert stronger_half(pd.Series({"a": 1.0, "b": np.nan, "c": 3.0, "d": 2.0})).tolist() == [
+        "c",
+        "d",
+    ]
 
 
 def test_the_bond_formula_beside_an_index_by_hand():
@@ -117,7 +131,9 @@ def test_the_bond_formula_beside_an_index_by_hand():
     index = pd.Series([np.nan, 50.0, 100.0, 110.0, 111.0], dates, name="I")
     table = by_formula_and_index(percent, index, 10)
     assert table["year"].tolist() == [2024] and table["index"].tolist() == pytest.approx([0.1])
-    assert table["formula"][0] == pytest.approx(0.03 * 368 / 365 + 0.005 * 8.58 + 0.5 * 86.8 * 0.005**2, abs=2e-4)
+    assert table["formula"][0] == pytest.approx(
+        0.03 * 368 / 365 + 0.005 * 8.58 + 0.5 * 86.8 * 0.005**2, abs=2e-4
+    )
     with pytest.raises(ModelError, match="share no two dates"):
         by_formula_and_index(percent, index.iloc[:2], 10)
 
@@ -126,11 +142,20 @@ def test_an_exchange_rate_is_used_from_its_start_only():
     dates = pd.bdate_range("2003-01-01", periods=400)
     closes = pd.DataFrame({"SPX": 100.0, "USDCNY": 8.0}, dates)
     assets = pd.DataFrame(
-        {"rule": ["price", "currency"], "maturity": "", "currency": ["USD", "CNY"], "quote": ["", "direct"]},
+        {
+            "rule": ["price", "currency"],
+            "maturity": "",
+            "currency": ["USD", "CNY"],
+            "quote": ["", "direct"],
+        },
         ["SPX", "USDCNY"],
     ).assign(start=["", "2003-06-02"])
     values = asset_values(closes, assets, "unhedged")
-    assert values["SPX"].first_valid_index() == values["USDCNY"].first_valid_index() == pd.Timestamp("2003-06-02")
+    assert (
+        values["SPX"].first_valid_index()
+        == values["USDCNY"].first_valid_index()
+        == pd.Timestamp("2003-06-02")
+    )
 
 
 def test_the_formula_follows_the_published_index_of_the_same_bonds(real_market):

@@ -6,8 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest.importorskip("akshare", reason="the live clients are not installed: pip install -r requirements-live.txt")
-pytest.importorskip("baostock", reason="the live clients are not installed: pip install -r requirements-live.txt")
+pytest.importorskip(
+    "akshare", reason="the live clients are not installed: pip install -r requirements-live.txt"
+)
+pytest.importorskip(
+    "baostock", reason="the live clients are not installed: pip install -r requirements-live.txt"
+)
 
 from fake_providers import Fake, listed
 
@@ -24,27 +28,49 @@ FIRST = "2024-06-03"
 SECTORS = ("801010.SI", "801050.SI", "801780.SI")
 SYMBOLS = (
     *(*SECTORS, "931152.CSI", "399441.SZ", "562860.SH", "000300.SH", "399006.SZ"),
-    *("510300.SH", "159985.SZ", "SPX", "XAUUSD", "GC", "CU.SHF", "DXY", "USDJPY", "US10Y", "CN10Y", "CBA00652.CS"),
+    *(
+        "510300.SH",
+        "159985.SZ",
+        "SPX",
+        "XAUUSD",
+        "GC",
+        "CU.SHF",
+        "DXY",
+        "USDJPY",
+        "US10Y",
+        "CN10Y",
+        "CBA00652.CS",
+    ),
 )
 
 
 @pytest.fixture(scope="module")
 def tables(sample_store_dir):
-    """The sample's tables: bars of the few symbols and of the members of their lists, the rest whole."""
+    """The sample's tables: bars of the few symbols and of the members of their lists, the rest
+    whole.
+    """
     store = Store(sample_store_dir / "sample.duckdb")
     indices = ["931152.CSI", "000300.SH", *SECTORS]
-    lists = store.query("SELECT * FROM constituents WHERE index_symbol IN (SELECT unnest(?))", [indices])
+    lists = store.query(
+        "SELECT * FROM constituents WHERE index_symbol IN (SELECT unnest(?))", [indices]
+    )
     members = lists[(lists["as_of"] == lists["as_of"][lists["as_of"] <= FRIDAY].max())]
     members = members.sort_values("weight", ascending=False).groupby("index_symbol").head(4)
     # Shenwan research dates no list: it is known as of the day it is asked for
     dates = np.where(members["index_symbol"].isin(SECTORS), NEXT, pd.Timestamp("2025-05-30"))
-    members = members.assign(weight=25.0, as_of=pd.to_datetime(dates).astype(members["as_of"].dtype))
+    members = members.assign(
+        weight=25.0, as_of=pd.to_datetime(dates).astype(members["as_of"].dtype)
+    )
     followed = members.loc[~members["index_symbol"].isin(SECTORS), "symbol"]
     members = members.assign(symbol=members["symbol"].map(listed))
     named = [*SYMBOLS, *followed]
-    bars = store.query("SELECT * FROM bars WHERE symbol IN (SELECT unnest(?)) AND date >= '2023-01-01'", [named])
+    bars = store.query(
+        "SELECT * FROM bars WHERE symbol IN (SELECT unnest(?)) AND date >= '2023-01-01'", [named]
+    )
     bars = bars.assign(symbol=bars["symbol"].map(listed))
-    valuation = store.query("SELECT * FROM valuation WHERE symbol LIKE '801%' AND date >= '2025-01-01'")
+    valuation = store.query(
+        "SELECT * FROM valuation WHERE symbol LIKE '801%' AND date >= '2025-01-01'"
+    )
     valuation = valuation[valuation["symbol"].isin(SYMBOLS)]
     macro = store.query("SELECT * FROM macro WHERE release_date >= '2023-01-01'")
     return bars, valuation, members, macro
@@ -82,12 +108,16 @@ def rows_of(home, table="bars", where="true"):
 
 
 def same_rows(got, want, keys, values):
-    """Assert that two tables hold the same keys and, but for the rounding of units, the same values."""
+    """Assert that two tables hold the same keys and, but for the rounding of units, the same
+    values.
+    """
     both = got.merge(want, on=keys, how="outer", suffixes=("", "_sample"), indicator=True)
     odd = both[both["_merge"] != "both"]
     assert not len(odd), odd.groupby([keys[0], "_merge"], observed=True).size()
     for value in values:
-        np.testing.assert_allclose(both[value], both[f"{value}_sample"], rtol=1e-9, atol=1e-12, err_msg=value)
+        np.testing.assert_allclose(
+            both[value], both[f"{value}_sample"], rtol=1e-9, atol=1e-12, err_msg=value
+        )
 
 
 def test_a_full_update_gives_the_rows_of_the_sample(fake, settings, tables, tmp_path):
@@ -99,7 +129,12 @@ def test_a_full_update_gives_the_rows_of_the_sample(fake, settings, tables, tmp_
     # the sources that give volume and amount
     exchange = bars["symbol"].str.endswith((".SI", ".CSI", ".SZ", ".SH"))
     got = rows_of(tmp_path, where="symbol LIKE '%.SI' OR symbol LIKE '%.CSI' OR symbol LIKE '%.S_'")
-    same_rows(got, bars[window & exchange], ["symbol", "date"], ["open", "high", "low", "volume", "amount"])
+    same_rows(
+        got,
+        bars[window & exchange],
+        ["symbol", "date"],
+        ["open", "high", "low", "volume", "amount"],
+    )
     # to the last digit: a search among formulas ends elsewhere when one input differs there
     both = got.merge(bars, on=["symbol", "date"], suffixes=("", "_sample"))
     exact = both["symbol"].str.endswith((".SI", ".CSI"))
@@ -109,22 +144,37 @@ def test_a_full_update_gives_the_rows_of_the_sample(fake, settings, tables, tmp_
     days = valuation["date"]
     ends = days.groupby(days.dt.to_period("M")).transform("max")
     listed = (days <= NEXT) & ((days >= NEXT - pd.Timedelta(days=45)) | (days == ends))
-    same_rows(rows_of(tmp_path, "valuation"), valuation[listed], ["symbol", "date"], ["pe_ttm", "pb"])
-    same_rows(rows_of(tmp_path, "constituents"), members, ["index_symbol", "as_of", "symbol"], ["weight"])
-    # the list that says who provides a series names it: it is a future here, not the spot of the sample
+    same_rows(
+        rows_of(tmp_path, "valuation"), valuation[listed], ["symbol", "date"], ["pe_ttm", "pb"]
+    )
+    same_rows(
+        rows_of(tmp_path, "constituents"), members, ["index_symbol", "as_of", "symbol"], ["weight"]
+    )
+    # the list that says who provides a series names it: it is a future here, not the spot of the
+    # sample
     names = rows_of(tmp_path, "instruments").set_index("symbol")["name"]
     assert names["GC"] == "COMEX黄金" and names["XAUUSD"] == "伦敦金"
-    # members of themes and broad indices are followed, by the names and sectors that the lists give them
+    # members of themes and broad indices are followed, by the names and sectors that the lists give
+    # them
     shares = rows_of(tmp_path, "instruments", "kind = 'stock'").set_index("symbol")
     themes = members[~members["index_symbol"].isin(SECTORS)]
     assert set(shares.index) == set(themes["symbol"])
     assert all(shares["name"] == "股" + shares.index.str[:6])
     sector_of = members[members["index_symbol"].isin(SECTORS)].set_index("symbol")["index_symbol"]
-    assert dict(shares["group"].fillna("")) == {symbol: sector_of.get(symbol, "") for symbol in shares.index}
+    assert dict(shares["group"].fillna("")) == {
+        symbol: sector_of.get(symbol, "") for symbol in shares.index
+    }
     monthly = macro["series"].str.endswith("_MOM") & (macro["release_date"] <= NEXT)
-    recent = macro["series"].str.endswith("_YOY") & macro["release_date"].between(NEXT - pd.Timedelta(days=45), NEXT)
+    recent = macro["series"].str.endswith("_YOY") & macro["release_date"].between(
+        NEXT - pd.Timedelta(days=45), NEXT
+    )
     keys = ["series", "period", "release_date"]
-    same_rows(rows_of(tmp_path, "macro"), macro[monthly | recent], keys, ["actual", "consensus", "previous"])
+    same_rows(
+        rows_of(tmp_path, "macro"),
+        macro[monthly | recent],
+        keys,
+        ["actual", "consensus", "previous"],
+    )
 
 
 def test_a_week_adds_its_rows_and_a_second_run_asks_nothing(fake, settings, tables, tmp_path):
@@ -144,7 +194,9 @@ def test_a_week_adds_its_rows_and_a_second_run_asks_nothing(fake, settings, tabl
     assert Market(Store(tmp_path / "live.duckdb"), NEXT).as_of == NEXT
 
 
-def test_lists_are_asked_for_until_the_new_month_can_be_out_and_a_new_index_at_once(fake, settings, tmp_path):
+def test_lists_are_asked_for_until_the_new_month_can_be_out_and_a_new_index_at_once(
+    fake, settings, tmp_path
+):
     def lists(day):
         fake.today = pd.Timestamp(day)
         fake.hits.clear()
@@ -164,20 +216,33 @@ def test_lists_are_asked_for_until_the_new_month_can_be_out_and_a_new_index_at_o
     assert lists("2025-07-25") == both[1:]
 
 
-def test_a_token_opens_citic_sectors_and_a_third_source_of_indices(sample_store_dir, settings, tmp_path, monkeypatch):
+def test_a_token_opens_citic_sectors_and_a_third_source_of_indices(
+    sample_store_dir, settings, tmp_path, monkeypatch
+):
     symbols = ["CI005001.WI", "CI005002.WI", "000300.SH"]
     store = Store(sample_store_dir / "sample.duckdb")
-    bars = store.query("SELECT * FROM bars WHERE symbol IN (SELECT unnest(?)) AND date >= '2024-01-01'", [symbols])
-    nothing = [store.query(f"SELECT * FROM {table} LIMIT 0") for table in ("valuation", "constituents", "macro")]
+    bars = store.query(
+        "SELECT * FROM bars WHERE symbol IN (SELECT unnest(?)) AND date >= '2024-01-01'", [symbols]
+    )
+    nothing = [
+        store.query(f"SELECT * FROM {table} LIMIT 0")
+        for table in ("valuation", "constituents", "macro")
+    ]
     few = read_catalogue()
     few = few[few["symbol"].isin(symbols)]
     monkeypatch.setattr(module, "read_catalogue", lambda folder: few)
     quiet = settings.model_copy(update={"macro": {}, "constituents": {}, "cross_checks": []})
     with Fake(bars, *nothing, NEXT).listening(monkeypatch) as fake:
-        fake.faults |= {"eastmoney.com": lambda url, content: (403, b""), "baostock.com": lambda url, content: b""}
+        fake.faults |= {
+            "eastmoney.com": lambda url, content: (403, b""),
+            "baostock.com": lambda url, content: b"",
+        }
         monkeypatch.delenv("TUSHARE_TOKEN", raising=False)
         report = bring(quiet, tmp_path / "free", NEXT)
-        assert report.missing_token == {"TUSHARE_TOKEN": symbols[:2]} and "000300.SH" in report.failures
+        assert (
+            report.missing_token == {"TUSHARE_TOKEN": symbols[:2]}
+            and "000300.SH" in report.failures
+        )
         monkeypatch.setenv("TUSHARE_TOKEN", "a-secret-token")
         report = bring(quiet, tmp_path / "open", NEXT)
     assert not report.missing_token and not report.failures

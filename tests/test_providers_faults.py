@@ -10,8 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest.importorskip("akshare", reason="the live clients are not installed: pip install -r requirements-live.txt")
-pytest.importorskip("baostock", reason="the live clients are not installed: pip install -r requirements-live.txt")
+pytest.importorskip(
+    "akshare", reason="the live clients are not installed: pip install -r requirements-live.txt"
+)
+pytest.importorskip(
+    "baostock", reason="the live clients are not installed: pip install -r requirements-live.txt"
+)
 
 import requests
 from fake_providers import Fake
@@ -34,9 +38,12 @@ HOST = "swsresearch.com"
 @pytest.fixture(scope="module")
 def tables(sample_store_dir):
     store = Store(sample_store_dir / "sample.duckdb")
-    bars = store.query("SELECT * FROM bars WHERE symbol IN (SELECT unnest(?)) AND date >= '2024-06-01'", [SYMBOLS])
+    bars = store.query(
+        "SELECT * FROM bars WHERE symbol IN (SELECT unnest(?)) AND date >= '2024-06-01'", [SYMBOLS]
+    )
     valuation = store.query(
-        "SELECT * FROM valuation WHERE symbol IN (SELECT unnest(?)) AND date >= '2025-04-01'", [SECTORS]
+        "SELECT * FROM valuation WHERE symbol IN (SELECT unnest(?)) AND date >= '2025-04-01'",
+        [SECTORS],
     )
     return (
         bars,
@@ -198,12 +205,16 @@ def test_an_answer_that_is_wrong_is_set_aside_whole(filled, settings, tmp_path, 
     assert refused == set(SECTORS)
     aside = list((tmp_path / "live" / "quarantine").glob("*/*/note.json"))
     assert len(aside) == 3 and json.loads(aside[0].read_text(encoding="utf-8"))["reasons"]
-    findings = Store(tmp_path / "live.duckdb").query("SELECT * FROM findings WHERE \"check\" = 'response rejected'")
+    findings = Store(tmp_path / "live.duckdb").query(
+        "SELECT * FROM findings WHERE \"check\" = 'response rejected'"
+    )
     assert set(findings["symbol"]) == set(SECTORS)
 
 
 def test_one_wrong_answer_among_many_is_refused_alone(filled, settings, tmp_path):
-    filled.falsified[HOST] = lambda symbol, rows: times_100(symbol, rows) if symbol == SECTORS[1] else rows
+    filled.falsified[HOST] = lambda symbol, rows: (
+        times_100(symbol, rows) if symbol == SECTORS[1] else rows
+    )
     report = bring(settings.model_copy(update={"bad_share": 0.4}), tmp_path, NEXT)
     assert [note["symbols"] for note in report.rejected] == [[SECTORS[1]]]
     assert report.rows["bars", "sector"] == 10
@@ -291,7 +302,9 @@ def test_an_answer_that_is_cut_short_is_asked_for_again():
     assert len(paths) == 3 and client.requests["127.0.0.1"] == 3
 
 
-@pytest.mark.parametrize("fault", [(404, b"not found"), (502, b"bad gateway"), (429, b"slow down"), (403, b"no")])
+@pytest.mark.parametrize(
+    "fault", [(404, b"not found"), (502, b"bad gateway"), (429, b"slow down"), (403, b"no")]
+)
 @pytest.mark.parametrize("page", ["fc.yahoo.com", "query1.finance.yahoo.com"])
 def test_prices_of_yahoo_come_without_its_cookie_and_key(fake, tables, page, fault):
     from yfinance.data import SingletonMeta
@@ -300,11 +313,23 @@ def test_prices_of_yahoo_come_without_its_cookie_and_key(fake, tables, page, fau
     fake.bars["SPX"] = fake.bars["000300.SH"]
     fake.faults[page] = lambda url, content: fault
     want = FetchRequest(
-        "global_index", ("SPX",), {"SPX": "^GSPC"}, FRIDAY - pd.Timedelta(days=30), FRIDAY, tables[0].iloc[:0]
+        "global_index",
+        ("SPX",),
+        {"SPX": "^GSPC"},
+        FRIDAY - pd.Timedelta(days=30),
+        FRIDAY,
+        tables[0].iloc[:0],
     )
     client = Client(sleep=lambda s: None, clock=lambda: 0.0, timeout=5.0)
     with client.attached():
-        assert len(call_provider("yfinance.bars", ENDPOINTS["yfinance.bars"].function, want, client)["bars"]) > 15
+        assert (
+            len(
+                call_provider("yfinance.bars", ENDPOINTS["yfinance.bars"].function, want, client)[
+                    "bars"
+                ]
+            )
+            > 15
+        )
     assert client.requests[page]
 
 
@@ -334,14 +359,17 @@ def test_an_update_goes_on_where_it_was_stopped(filled, settings, tmp_path, how)
     filled.hits.clear()
     report = bring(settings, tmp_path, NEXT)
     assert report.rows["bars", "sector"] == 15 and not report.rejected
-    assert sum("trend" in hit for hit in filled.hits) == 2  # the first sector was not asked for again
+    # the first sector was not asked for again
+    assert sum("trend" in hit for hit in filled.hits) == 2
 
 
 def test_secrets_are_nowhere(filled, settings, tmp_path, monkeypatch, capfd):
-    monkeypatch.setenv("TUSHARE_TOKEN", " a-wrong-secret\r")  # as a file with Windows line ends gives it
+    # as a file with Windows line ends gives it
+    monkeypatch.setenv("TUSHARE_TOKEN", " a-wrong-secret\r")
     filled.faults[HOST] = timeout
     refused = bring(settings, tmp_path, NEXT)
-    assert any("***" in said for said in refused.failures["801010.SI"])  # tushare repeats the token in its answer
+    # tushare repeats the token in its answer
+    assert any("***" in said for said in refused.failures["801010.SI"])
     monkeypatch.setenv("TUSHARE_TOKEN", "a-secret-token")
     taken = bring(settings, tmp_path, NEXT)
     assert taken.rows["bars", "sector"] == 15
@@ -360,6 +388,12 @@ def test_secrets_are_nowhere(filled, settings, tmp_path, monkeypatch, capfd):
 
 def test_raw_answers_are_kept(fake, settings, tmp_path):
     bring(settings, tmp_path, FRIDAY)
-    lines = gzip.decompress((tmp_path / "raw" / "www.swsresearch.com.jsonl.gz").read_bytes()).decode().splitlines()
+    lines = (
+        gzip.decompress((tmp_path / "raw" / "www.swsresearch.com.jsonl.gz").read_bytes())
+        .decode()
+        .splitlines()
+    )
     first = json.loads(lines[0])
-    assert first["status"] == 200 and json.loads(first["text"])["data"][0]["swindexcode"] in str(SECTORS)
+    assert first["status"] == 200 and json.loads(first["text"])["data"][0]["swindexcode"] in str(
+        SECTORS
+    )

@@ -1,4 +1,6 @@
-"""A live store in its later weeks: splits, new lists, gaps between updates, days that are not over."""
+"""A live store in its later weeks: splits, new lists, gaps between updates, days that are not
+over.
+"""
 
 import json
 
@@ -6,8 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest.importorskip("akshare", reason="the live clients are not installed: pip install -r requirements-live.txt")
-pytest.importorskip("baostock", reason="the live clients are not installed: pip install -r requirements-live.txt")
+pytest.importorskip(
+    "akshare", reason="the live clients are not installed: pip install -r requirements-live.txt"
+)
+pytest.importorskip(
+    "baostock", reason="the live clients are not installed: pip install -r requirements-live.txt"
+)
 
 from fake_providers import Fake
 
@@ -38,7 +44,14 @@ def bars(symbol, level, seed=0):
     days = Sessions.load().all
     days = days[(days >= FIRST) & (days <= LAST)]
     close = level * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.005, len(days))))
-    rows = {"symbol": symbol, "date": days, "open": close, "high": close * 1.001, "low": close * 0.999, "close": close}
+    rows = {
+        "symbol": symbol,
+        "date": days,
+        "open": close,
+        "high": close * 1.001,
+        "low": close * 0.999,
+        "close": close,
+    }
     return pd.DataFrame(rows | {"volume": 1e8, "amount": 1e8 * np.where(level < 50, close, 10.0)})
 
 
@@ -47,10 +60,15 @@ class World:
 
     def __init__(self, home, patch, rows, **more):
         self.home, self.patch, self.settings = home, patch, read_providers()
-        served = {name: more.pop(name, nothing(name)) for name in ("valuation", "constituents", "macro")}
+        served = {
+            name: more.pop(name, nothing(name)) for name in ("valuation", "constituents", "macro")
+        }
         self.settings = self.settings.model_copy(
             update={"first_date": {"": f"{FIRST:%Y-%m-%d}"}, "shares": [], "cross_checks": []}
-            | {name: getattr(self.settings, name) if len(rows) else {} for name, rows in served.items()}
+            | {
+                name: getattr(self.settings, name) if len(rows) else {}
+                for name, rows in served.items()
+            }
             | more
         )
         known = read_catalogue()
@@ -61,7 +79,13 @@ class World:
 
     def run(self, day, now=None, **options):
         day = self.fake.today = pd.Timestamp(day)
-        client = Client(raw=self.home / "raw", sleep=lambda s: None, clock=lambda: 0.0, timeout=5.0, today=lambda: day)
+        client = Client(
+            raw=self.home / "raw",
+            sleep=lambda s: None,
+            clock=lambda: 0.0,
+            timeout=5.0,
+            today=lambda: day,
+        )
         if now:
             client.now = lambda: pd.Timestamp(now)
         return update(self.settings, self.home, client, day, **options)
@@ -87,7 +111,9 @@ def world(tmp_path, monkeypatch):
 
 
 def edited(content, change):
-    """Return Eastmoney's answer with its lines (date, open, close, high, low...) changed in place; False drops one."""
+    """Return Eastmoney's answer with its lines (date, open, close, high, low...) changed in place;
+    False drops one.
+    """
     served = json.loads(content)
     lines = [line.split(",") for line in served["data"]["klines"]]
     served["data"]["klines"] = [",".join(line) for line in lines if change(line) is not False]
@@ -128,7 +154,9 @@ def test_a_fund_whose_units_were_merged_is_continued(world, merged):
     for day, count in (("2025-06-13", 106), ("2025-06-20", 5), ("2025-06-27", 5)):
         report = live.run(day)
         assert report.rows["bars", "etf"] == count and not report.rejected
-    stored = live.query("SELECT date, close FROM bars ORDER BY date").merge(true, on="date", suffixes=("", "_true"))
+    stored = live.query("SELECT date, close FROM bars ORDER BY date").merge(
+        true, on="date", suffixes=("", "_true")
+    )
     growth = stored["close"] / stored["close_true"]
     np.testing.assert_allclose(growth, growth[0], rtol=2e-3)
     assert not len(live.query("SELECT * FROM repairs"))
@@ -146,9 +174,13 @@ def test_themes_known_by_their_fund_are_total_returns_too(world):
     live.fake.faults[EASTMONEY] = split_in_the_adjusted(2.0)
     for day in ("2025-06-13", "2025-06-20"):
         assert not live.run(day).rejected
-    stored = live.query("SELECT date, close FROM bars ORDER BY date").merge(true, on="date", suffixes=("", "_true"))
+    stored = live.query("SELECT date, close FROM bars ORDER BY date").merge(
+        true, on="date", suffixes=("", "_true")
+    )
     assert len(stored) == 111
-    np.testing.assert_allclose(stored["close"].pct_change()[1:], stored["close_true"].pct_change()[1:], atol=2e-3)
+    np.testing.assert_allclose(
+        stored["close"].pct_change()[1:], stored["close_true"].pct_change()[1:], atol=2e-3
+    )
 
 
 def test_a_second_provider_continues_a_fund_only_from_stored_rows(world):
@@ -164,14 +196,21 @@ def test_a_second_provider_continues_a_fund_only_from_stored_rows(world):
     live.fake.falsified[YAHOO] = split_backwards
     assert list(live.run("2025-06-13").providers["bars", "etf"]) == ["akshare.fund_bars"]
     later = live.run("2025-06-20")
-    assert list(later.providers["bars", "etf"]) == ["akshare.fund_bars", "yfinance.fund_bars"] and not later.rejected
+    assert (
+        list(later.providers["bars", "etf"]) == ["akshare.fund_bars", "yfinance.fund_bars"]
+        and not later.rejected
+    )
     stored = live.query("SELECT date, close FROM bars ORDER BY date").set_index("date")["close"]
     assert f"{stored.index[-1]:%Y-%m-%d}" == "2025-06-20"
     assert stored.pct_change().abs().max() < 0.03
 
 
 def a_list(day):
-    rows = {"index_symbol": "000300.SH", "as_of": pd.Timestamp(day), "symbol": ["600519.SH", "600000.SH"]}
+    rows = {
+        "index_symbol": "000300.SH",
+        "as_of": pd.Timestamp(day),
+        "symbol": ["600519.SH", "600000.SH"],
+    }
     return pd.DataFrame(rows | {"weight": [60.0, 40.0]})
 
 
@@ -203,7 +242,9 @@ def releases():
         ("", ["2025-05-30", "2025-09-05"]),
     ],
 )
-def test_inflation_has_no_gap_whoever_failed_at_first_and_however_long_the_pause(world, silent, days):
+def test_inflation_has_no_gap_whoever_failed_at_first_and_however_long_the_pause(
+    world, silent, days
+):
     live = world(bars("000300.SH", 4000.0), macro=releases())
     if silent:
         live.fake.faults[silent] = lambda url, content: (500, b"")
@@ -242,7 +283,9 @@ def test_of_two_releases_in_a_month_the_first_is_of_the_month_before_the_last(mo
     days = ["2025-11-25", "2026-01-14", "2026-01-30", "2026-02-27"]
     table = pd.DataFrame({"日期": days, "今值": 0.2, "预测值": 0.2, "前值": 0.1})
     monkeypatch.setattr(akshare, "macro_usa_ppi", lambda: table)
-    want = FetchRequest("macro", ("US_PPI_MOM",), {"US_PPI_MOM": "macro_usa_ppi"}, FIRST, LAST, nothing("macro"))
+    want = FetchRequest(
+        "macro", ("US_PPI_MOM",), {"US_PPI_MOM": "macro_usa_ppi"}, FIRST, LAST, nothing("macro")
+    )
     periods = jin10_history(want, Client())["macro"]["period"]
     assert [f"{period:%Y-%m}" for period in periods] == ["2025-10", "2025-11", "2025-12", "2026-01"]
 
@@ -277,14 +320,18 @@ def test_a_market_that_is_still_trading_has_no_close_of_today(world):
 
 
 def test_one_bad_series_does_not_take_the_others_with_it(world):
-    rows = pd.concat([bars(symbol, 60.0, seed) for seed, symbol in enumerate(["GC", "BRENT", "CL"])])
+    rows = pd.concat(
+        [bars(symbol, 60.0, seed) for seed, symbol in enumerate(["GC", "BRENT", "CL"])]
+    )
     odd = (rows["symbol"] == "CL") & (rows["date"] == "2025-04-21")
     rows.loc[odd, list(PRICES)] = -37.63  # as oil closed on 2020-04-20
     rows.loc[(rows["symbol"] == "BRENT") & (rows["date"] >= "2025-05-06"), list(PRICES)] *= 100.0
     live = world(rows)
     report = live.run("2025-06-13")
     assert {note["symbols"][0] for note in report.rejected} == {"BRENT"}
-    counts = live.query("SELECT symbol, count(*) AS n FROM bars GROUP BY 1 ORDER BY 1").set_index("symbol")["n"]
+    counts = live.query("SELECT symbol, count(*) AS n FROM bars GROUP BY 1 ORDER BY 1").set_index(
+        "symbol"
+    )["n"]
     assert counts.to_dict() == {"CL": 105, "GC": 106}
     assert live.query("SELECT symbol FROM quarantine")["symbol"].tolist() == ["CL"]
 
@@ -295,7 +342,8 @@ def test_a_second_opinion_that_is_odd_is_no_opinion(world):
     report = live.run("2025-06-13")
     assert report.rows["bars", "broad_index"] == 106
     assert (
-        "000300.SH against baostock.index_bars: its response is faulty: 1 rows twice" in report.skipped_cross_checks[0]
+        "000300.SH against baostock.index_bars: its response is faulty: 1 rows twice"
+        in report.skipped_cross_checks[0]
     )
 
 
@@ -350,12 +398,18 @@ def test_an_accepted_revision_is_not_taken_back_when_the_universe_grows(world, m
     assert not live.run("2025-06-20", accept_revisions=True).rejected
     monkeypatch.setattr(module, "read_catalogue", lambda folder: known)
     assert live.run("2025-06-27").rows["bars", "etf"] == 5 + 5 + 116
-    served = live.query("SELECT volume FROM bars WHERE symbol = '510300.SH' AND date = '2025-06-12'")
+    served = live.query(
+        "SELECT volume FROM bars WHERE symbol = '510300.SH' AND date = '2025-06-12'"
+    )
     assert served["volume"].tolist() == [2e8]
 
 
 def test_a_theme_that_lags_or_is_new_takes_no_other_with_it(world, monkeypatch):
-    themes = [symbol for symbol in read_catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI")][:6]
+    themes = [
+        symbol
+        for symbol in read_catalogue().query("kind == 'theme'")["symbol"]
+        if symbol.endswith(".CSI")
+    ][:6]
     live = world(pd.concat([bars(symbol, 3000.0, seed) for seed, symbol in enumerate(themes)]))
     known = read_catalogue().set_index("symbol").loc[themes].reset_index()
     monkeypatch.setattr(module, "read_catalogue", lambda folder: known[:5])
@@ -365,7 +419,11 @@ def test_a_theme_that_lags_or_is_new_takes_no_other_with_it(world, monkeypatch):
         return (500, b"") if late in url else with_ratios(url, content)
 
     live.fake.faults[EASTMONEY] = lambda url, content: (500, b"")
-    for day, answer in (("2025-06-06", with_ratios), ("2025-06-13", without_one), ("2025-06-20", with_ratios)):
+    for day, answer in (
+        ("2025-06-06", with_ratios),
+        ("2025-06-13", without_one),
+        ("2025-06-20", with_ratios),
+    ):
         live.fake.faults["csindex.com.cn"] = answer
         assert not live.run(day).rejected
     monkeypatch.setattr(module, "read_catalogue", lambda folder: known)
@@ -376,7 +434,9 @@ def test_a_theme_that_lags_or_is_new_takes_no_other_with_it(world, monkeypatch):
 
 def test_a_dividend_that_one_provider_lacks_stops_one_fund_until_the_user_decides(world):
     checks = [check for check in read_providers().cross_checks if check.symbol == "510300.SH"]
-    live = world(pd.concat([bars("510300.SH", 4.0), bars("510500.SH", 6.0, 1)]), cross_checks=checks)
+    live = world(
+        pd.concat([bars("510300.SH", 4.0), bars("510500.SH", 6.0, 1)]), cross_checks=checks
+    )
     live.run("2025-06-13")
 
     def paid(line):
@@ -391,7 +451,9 @@ def test_a_dividend_that_one_provider_lacks_stops_one_fund_until_the_user_decide
     assert "apart from yfinance.fund_bars on 2025-06-18" in report.rejected[0]["reasons"][0]
     assert report.rows["bars", "etf"] == 5
     listed = "SELECT symbol FROM findings WHERE \"check\" = 'response rejected'"
-    assert len(live.run("2025-06-20").rejected) == 1 and live.query(listed)["symbol"].tolist() == ["510300.SH"]
+    assert len(live.run("2025-06-20").rejected) == 1 and live.query(listed)["symbol"].tolist() == [
+        "510300.SH"
+    ]
     assert not live.run("2025-06-20", accept_revisions=True).rejected
     assert not len(live.query(listed)), "a settled dispute is no longer listed"
     last = live.query("SELECT symbol, max(date) AS last FROM bars GROUP BY 1")["last"]
@@ -454,7 +516,9 @@ def test_a_fund_without_an_adjusted_price_is_asked_of_the_next_provider(world):
         if line[0] == "2025-06-18":
             line[2] = "-"
 
-    live.fake.faults[EASTMONEY] = lambda url, content: edited(content, without) if "fqt=2" in url else content
+    live.fake.faults[EASTMONEY] = lambda url, content: (
+        edited(content, without) if "fqt=2" in url else content
+    )
     assert list(live.run("2025-06-20").providers["bars", "etf"]) == ["yfinance.fund_bars"]
 
 
@@ -472,20 +536,32 @@ def test_accepting_looks_further_back_than_the_update_that_was_stopped(world, mo
 
 
 def test_ratios_of_themes_have_no_hole_after_weeks_without_their_source(world):
-    theme = next(symbol for symbol in read_catalogue().query("kind == 'theme'")["symbol"] if symbol.endswith(".CSI"))
+    theme = next(
+        symbol
+        for symbol in read_catalogue().query("kind == 'theme'")["symbol"]
+        if symbol.endswith(".CSI")
+    )
     live = world(bars(theme, 3000.0))
 
     for day in ("2025-06-06", "2025-06-13", "2025-06-20", "2025-06-27", "2025-07-04"):
         silent = "2025-06-06" < day < "2025-07-04"
-        live.fake.faults["csindex.com.cn"] = (lambda url, content: (500, b"")) if silent else with_ratios
+        live.fake.faults["csindex.com.cn"] = (
+            (lambda url, content: (500, b"")) if silent else with_ratios
+        )
         assert live.run(day).rows["bars", "theme"]
-    count = live.query("SELECT (SELECT count(*) FROM valuation) AS ratios, (SELECT count(*) FROM bars) AS bars")
+    count = live.query(
+        "SELECT (SELECT count(*) FROM valuation) AS ratios, (SELECT count(*) FROM bars) AS bars"
+    )
     assert count["ratios"][0] == count["bars"][0] == 121
 
 
 def test_days_that_an_answer_lacked_are_taken_from_the_next(world):
     symbols = {"GC": 60.0, "USDJPY": 100.0, "510500.SH": 4.0, "CN10Y": 2.5}
-    live = world(pd.concat([bars(symbol, level, seed) for seed, (symbol, level) in enumerate(symbols.items())]))
+    live = world(
+        pd.concat(
+            [bars(symbol, level, seed) for seed, (symbol, level) in enumerate(symbols.items())]
+        )
+    )
     live.run("2025-06-13")
     gone = pd.to_datetime(["2025-06-17", "2025-06-18"])
     live.fake.falsified[""] = lambda symbol, rows: rows[~rows.index.isin(gone)]
@@ -543,5 +619,7 @@ def test_an_empty_page_on_the_day_of_a_release_is_asked_for_again(world):
     live.run("2025-07-18")
     live.fake.macro = served
     live.run("2025-07-25")
-    found = live.query("SELECT period FROM macro WHERE series = 'US_CPI_YOY' AND release_date = '2025-07-11'")
+    found = live.query(
+        "SELECT period FROM macro WHERE series = 'US_CPI_YOY' AND release_date = '2025-07-11'"
+    )
     assert len(found) == 1

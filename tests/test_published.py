@@ -38,10 +38,15 @@ def test_every_published_week_can_be_read(path):
 def test_published_numbers_by_exhibit():
     table = published("2025-06-13", "12").set_index("row")
     assert table.loc["sharpe", "value"] == 1.69
-    assert table.loc["sharpe", "format"] == "score" and table.loc["annual_return", "format"] == "percent"
+    assert (
+        table.loc["sharpe", "format"] == "score"
+        and table.loc["annual_return", "format"] == "percent"
+    )
     everything = published("2025-06-13")
     assert set(everything["exhibit"]) >= {"01", "02", "06", "09", "10", "12", "13", "15", "16"}
-    weights = everything[(everything["exhibit"] == "13") & everything["row"].isin(["equity", "bond", "commodity"])]
+    weights = everything[
+        (everything["exhibit"] == "13") & everything["row"].isin(["equity", "bond", "commodity"])
+    ]
     assert weights["value"].sum() == pytest.approx(1)
 
 
@@ -69,12 +74,18 @@ def test_a_bad_file_says_what_is_wrong(tmp_path, old, new, message):
     assert old in GOOD
     with pytest.raises(ParameterError) as raised:
         week_of(tmp_path, GOOD.replace(old, new))
-    assert message in str(raised.value) and "2025-06-13.yaml" in str(raised.value) and "remedy" in str(raised.value)
+    assert (
+        message in str(raised.value)
+        and "2025-06-13.yaml" in str(raised.value)
+        and "remedy" in str(raised.value)
+    )
 
 
 def test_a_further_week_is_one_more_file(tmp_path):
     content = yaml.safe_load(GOOD) | {"as_of": "2025-06-20"}
-    (tmp_path / "2025-06-20.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    (tmp_path / "2025-06-20.yaml").write_text(
+        yaml.safe_dump(content, allow_unicode=True), encoding="utf-8"
+    )
     assert published_week("2025-06-20", tmp_path).as_of == "2025-06-20"
     assert published("2025-06-20", "12", tmp_path)["value"].tolist() == [1.69]
 
@@ -86,7 +97,9 @@ def test_published_figures_stand_beside_real_ones_of_their_week_only():
         # made on the Tuesday after: the week that was published counts, not the day of the run
         day = pd.Timestamp(as_of)
         week = SimpleNamespace(last=day)
-        return SimpleNamespace(as_of=day + pd.Timedelta(days=4), week=week, source=SimpleNamespace(synthetic=synthetic))
+        return SimpleNamespace(
+            as_of=day + pd.Timedelta(days=4), week=week, source=SimpleNamespace(synthetic=synthetic)
+        )
 
     shown = with_published(measured, market("2025-06-13", False), "15")
     assert shown["published"]["sharpe"] == 1.51 and pd.isna(shown["published"]["calmar"])
@@ -95,11 +108,15 @@ def test_published_figures_stand_beside_real_ones_of_their_week_only():
 
 
 def test_published_figures_stand_beside_a_performance_table_of_real_data():
-    measured = pd.DataFrame({"strategy": [0.1, 1.0, 0.2]}, index=["annual_return", "sharpe", "ytd_return"])
+    measured = pd.DataFrame(
+        {"strategy": [0.1, 1.0, 0.2]}, index=["annual_return", "sharpe", "ytd_return"]
+    )
     source = SimpleNamespace(synthetic=False)
     market = SimpleNamespace(week=SimpleNamespace(last=pd.Timestamp("2025-06-13")), source=source)
     assert with_published(measured, market, "09")["published"].tolist() == [0.2898, 1.57, 0.1677]
-    other_week = SimpleNamespace(week=SimpleNamespace(last=pd.Timestamp("2025-06-06")), source=source)
+    other_week = SimpleNamespace(
+        week=SimpleNamespace(last=pd.Timestamp("2025-06-06")), source=source
+    )
     assert "published" not in with_published(measured, other_week, "09")
     source.synthetic = True
     assert "published" not in with_published(measured, market, "09")

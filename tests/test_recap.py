@@ -29,14 +29,20 @@ class FakeMarket:
 
 
 ASSETS = pd.DataFrame(
-    {"name_zh": ["甲", "乙", "丙", "丁"], "name_en": ["A", "B", "C", "D"], "group": ["g", "g", "yield", "g"]},
+    {
+        "name_zh": ["甲", "乙", "丙", "丁"],
+        "name_en": ["A", "B", "C", "D"],
+        "group": ["g", "g", "yield", "g"],
+    },
     index=["A", "B", "Y", "gone"],
 )
 
 
 @pytest.fixture
 def changes():
-    dates = pd.to_datetime(["2025-05-30", "2025-06-05", "2025-06-06", "2025-06-09", "2025-06-12", "2025-06-13"])
+    dates = pd.to_datetime(
+        ["2025-05-30", "2025-06-05", "2025-06-06", "2025-06-09", "2025-06-12", "2025-06-13"]
+    )
     closes = pd.DataFrame(
         {
             "A": [90.0, 95, 100, 120, 108, 110],
@@ -54,7 +60,11 @@ def test_change_runs_from_last_close_to_last_close(changes):
     assert change["A"] == pytest.approx(0.10)
     assert change["B"] == pytest.approx(40 / 50 - 1), "an asset keeps its own dates"
     assert change["Y"] == pytest.approx(-8.6), "yields in basis points"
-    assert changes.set_index("symbol")["unit"].to_dict() == {"A": "fraction", "B": "fraction", "Y": "basis points"}
+    assert changes.set_index("symbol")["unit"].to_dict() == {
+        "A": "fraction",
+        "B": "fraction",
+        "Y": "basis points",
+    }
 
 
 def test_assets_without_data_are_left_out_and_old_closes_named(changes):
@@ -65,12 +75,18 @@ def test_assets_without_data_are_left_out_and_old_closes_named(changes):
 
 def test_a_series_without_a_close_in_the_week_has_no_change():
     dates = pd.to_datetime(["2025-05-28", "2025-06-05", "2025-06-06", "2025-06-13"])
-    closes = pd.DataFrame({"A": [90.0, 95, 100, np.nan], "B": [50.0, np.nan, np.nan, 55]}, index=dates)
-    table = week_changes(FakeMarket(closes, {"A": "global_index", "B": "global_index"}), ASSETS).set_index("symbol")
+    closes = pd.DataFrame(
+        {"A": [90.0, 95, 100, np.nan], "B": [50.0, np.nan, np.nan, 55]}, index=dates
+    )
+    table = week_changes(
+        FakeMarket(closes, {"A": "global_index", "B": "global_index"}), ASSETS
+    ).set_index("symbol")
     assert np.isnan(table["change"]["A"]), "a series that has stopped did not stand at +0.00%"
     assert table["change"]["B"] == pytest.approx(0.1)
     assert list(late(table, FakeMarket.week.last).index) == ["A"]
-    assert list(spanning_more(table, FakeMarket.week.previous_last).index) == ["B"], "its change covers two weeks"
+    assert list(spanning_more(table, FakeMarket.week.previous_last).index) == ["B"], (
+        "its change covers two weeks"
+    )
 
 
 def test_a_universe_without_any_data_is_refused_with_its_remedy():
@@ -84,7 +100,9 @@ def test_the_latest_release_counts_and_its_surprise():
         {
             "series": ["CPI", "CPI", "CPI", "PPI"],
             "period": pd.to_datetime(["2025-04-01", "2025-05-01", "2025-05-01", "2025-05-01"]),
-            "release_date": pd.to_datetime(["2025-05-13", "2025-06-11", "2025-06-12", "2025-06-12"]),
+            "release_date": pd.to_datetime(
+                ["2025-05-13", "2025-06-11", "2025-06-12", "2025-06-12"]
+            ),
             "actual": [2.3, 2.4, 2.5, 2.6],
             "consensus": [2.4, 2.5, 2.5, np.nan],
             "previous": [2.4, 2.3, 2.3, 2.5],
@@ -102,10 +120,18 @@ def test_the_published_week_comes_out_of_the_real_folder(real_market):
     from lib.market.universe import read_universe
 
     change = week_changes(real_market, read_universe("recap_assets")).set_index("symbol")["change"]
-    published = {"399006.SZ": 0.0022, "000688.SH": -0.0189, "000001.SH": -0.0025, "000300.SH": -0.0025, "DAX": -0.0324}
+    published = {
+        "399006.SZ": 0.0022,
+        "000688.SH": -0.0189,
+        "000001.SH": -0.0025,
+        "000300.SH": -0.0025,
+        "DAX": -0.0324,
+    }
     for symbol, value in published.items():
         # the data give +0.21% for ChiNext where the report printed +0.22%
-        assert change[symbol] == pytest.approx(value, abs=1.01e-4 if symbol == "399006.SZ" else 5e-5), symbol
+        assert change[symbol] == pytest.approx(
+            value, abs=1.01e-4 if symbol == "399006.SZ" else 5e-5
+        ), symbol
     # the store's closes of the dollar index are not those of the report's provider
     assert change["DXY"] == pytest.approx(-0.0107, abs=0.001)
     assert change["XAUUSD"] == pytest.approx(0.0365, abs=0.001)
@@ -116,12 +142,20 @@ def test_the_published_etfs_lead_and_lag(real_market):
     from lib.market.universe import read_universe
 
     def ranked(name):
-        table = week_changes(real_market, read_universe(name)).sort_values("change").set_index("name_en")["change"]
+        table = (
+            week_changes(real_market, read_universe(name))
+            .sort_values("change")
+            .set_index("name_en")["change"]
+        )
         assert table.notna().all()
         return table
 
-    broad, sector, smartbeta = (ranked(name) for name in ("broad_etf", "sector_etf", "smartbeta_etf"))
-    assert sector.index[-1] in ("Rare Earths ETF", "Nonferrous Metals ETF") and sector.iloc[-1] > 0.03
+    broad, sector, smartbeta = (
+        ranked(name) for name in ("broad_etf", "sector_etf", "smartbeta_etf")
+    )
+    assert (
+        sector.index[-1] in ("Rare Earths ETF", "Nonferrous Metals ETF") and sector.iloc[-1] > 0.03
+    )
     assert sector["Nonferrous Metals ETF"] == pytest.approx(0.034, abs=0.001)
     assert sector["Food & Beverage ETF"] == pytest.approx(-0.044, abs=0.001)
     # the report's list seems to have had no liquor fund, the most traded of the consumer ones

@@ -1,4 +1,6 @@
-"""The weekly run with tiny notebooks: what fails is named, the rest runs, an earlier report is never damaged."""
+"""The weekly run with tiny notebooks: what fails is named, the rest runs, an earlier report is
+never damaged.
+"""
 
 import errno
 import json
@@ -40,18 +42,27 @@ class House:
     """A house of its own in a temporary folder: data, notebooks, parameters, outputs."""
 
     def __init__(self, root, data):
-        self.notebooks, self.params, self.out, self.data = root / "notebooks", root / "params", root / "outputs", data
+        self.notebooks, self.params, self.out, self.data = (
+            root / "notebooks",
+            root / "params",
+            root / "outputs",
+            data,
+        )
         for folder in (self.notebooks, self.params):
             folder.mkdir()
 
     def plan(self, needs=None, **sources):
-        """Write the notebooks, one cell each, the plan and the empty parameter files; return self."""
+        """Write the notebooks, one cell each, the plan and the empty parameter files; return
+        self.
+        """
         needs = needs or {}
         for name, source in {**sources, "report": REPORT}.items():
             notebook(self.notebooks, name, source)
             (self.params / f"{name}.yaml").touch()
         listed = [{"notebook": name, "needs": needs.get(name, [])} for name in sources]
-        (self.params / "weekly.yaml").write_text(json.dumps({"sections": listed, "report": "report"}))
+        (self.params / "weekly.yaml").write_text(
+            json.dumps({"sections": listed, "report": "report"})
+        )
         return self
 
     def run(self, as_of="2025-06-13", **settings):
@@ -105,7 +116,11 @@ def test_a_run_writes_report_notebooks_and_a_manifest_that_tells_all(house):
     assert statuses(manifest) == {"a": "ok", "report": "ok"}
     written = json.loads((house.folder / "manifest.json").read_text())
     assert written["status"] == "ok"
-    assert (written["as_of"], written["requested_as_of"], written["stale_sessions"]) == ("2025-06-13", "2025-06-15", 0)
+    assert (written["as_of"], written["requested_as_of"], written["stale_sessions"]) == (
+        "2025-06-13",
+        "2025-06-15",
+        0,
+    )
     assert written["week"] == {"first": "2025-06-09", "last": "2025-06-13"}
     assert written["language"] == "en"
     assert written["synthetic"] is False
@@ -122,9 +137,21 @@ def test_a_run_writes_report_notebooks_and_a_manifest_that_tells_all(house):
 
 
 def test_a_failed_section_is_named_with_its_cell_and_only_its_dependants_are_skipped(house):
-    house.plan({"b": ["a"], "c": ["b"]}, a="x = 1\nraise ValueError('no such factor')", b=good("b"), c="", d=good("d"))
+    house.plan(
+        {"b": ["a"], "c": ["b"]},
+        a="x = 1\nraise ValueError('no such factor')",
+        b=good("b"),
+        c="",
+        d=good("d"),
+    )
     manifest = house.run()
-    assert statuses(manifest) == {"a": "failed", "b": "skipped", "c": "skipped", "d": "ok", "report": "ok"}
+    assert statuses(manifest) == {
+        "a": "failed",
+        "b": "skipped",
+        "c": "skipped",
+        "d": "ok",
+        "report": "ok",
+    }
     assert manifest.status == "failed"
     failed = manifest.section("a")
     assert failed.error == "ValueError: no such factor"
@@ -169,7 +196,11 @@ def test_resume_reruns_what_failed_or_changed_and_nothing_else(house):
     second = house.run(resume=True)
     assert statuses(second) == {"a": "reused", "b": "ok", "c": "ok", "report": "ok"}
     assert second.section("a").seconds == first.section("a").seconds
-    before = {path: content for path, content in house.content().items() if path.parent.name in ("tables", "notebooks")}
+    before = {
+        path: content
+        for path, content in house.content().items()
+        if path.parent.name in ("tables", "notebooks")
+    }
     assert set(statuses(house.run(resume=True)).values()) == {"reused"}
     assert {path: house.content()[path] for path in before} == before
     notebook(house.notebooks, "b", good("b"))
@@ -201,12 +232,20 @@ def test_parameters_are_refused_before_anything_starts(house):
 
 def test_dates_outside_the_data_are_refused_and_stale_data_need_a_flag(house):
     house.plan(a="import os\n" + good("a") + "\nassert os.environ['WEEKLY_ALLOW_STALE'] == '1'")
-    for wrong, error in (("2020-01-03", DataError), ("soon", DataError), ("2025-07-31", StaleDataError)):
+    for wrong, error in (
+        ("2020-01-03", DataError),
+        ("soon", DataError),
+        ("2025-07-31", StaleDataError),
+    ):
         with pytest.raises(error):
             house.run(as_of=wrong)
     assert not house.out.exists()
     manifest = house.run(as_of="2025-07-31", allow_stale=True)
-    assert (manifest.status, manifest.as_of, manifest.requested_as_of) == ("ok", "2025-06-13", "2025-07-31")
+    assert (manifest.status, manifest.as_of, manifest.requested_as_of) == (
+        "ok",
+        "2025-06-13",
+        "2025-07-31",
+    )
     assert manifest.stale_sessions > 5
     assert "The data end on" in (house.folder / "report.html").read_text()
 
@@ -238,9 +277,16 @@ def test_a_full_disk_under_papermill_stops_the_run(house, monkeypatch):
 
 
 def started(house, code):
-    """Start a run in a process of its own and wait until its slow cell runs; return the process and the kernel."""
+    """Start a run in a process of its own and wait until its slow cell runs; return the process and
+    the kernel.
+    """
     sign = house.out.parent / "running"
-    house.plan(a=f"import os, time\nfrom pathlib import Path\nPath({str(sign)!r}).write_text(str(os.getpid()))\n{code}")
+    house.plan(
+        a=(
+            "import os, time\nfrom pathlib import"
+            f" Path\nPath({str(sign)!r}).write_text(str(os.getpid()))\n{code}"
+        )
+    )
     script = f"""
         import sys
         from pathlib import Path
@@ -254,7 +300,9 @@ def started(house, code):
         )
         sys.exit(main(["--as-of", "2025-06-13", "--data", {str(house.data)!r}, "--out", {str(house.out)!r}]))
     """
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], stderr=subprocess.PIPE, text=True
+    )
     while not (sign.exists() and sign.read_text()):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
@@ -334,6 +382,8 @@ def test_the_command_fails_when_a_section_failed(house, capsys, monkeypatch):
 
 
 def test_a_kernel_is_the_interpreter_of_the_run(house):
-    house.plan(a="import sys\nfrom pathlib import Path\nPath(out, 'exe').write_text(sys.executable)")
+    house.plan(
+        a="import sys\nfrom pathlib import Path\nPath(out, 'exe').write_text(sys.executable)"
+    )
     assert house.run().status == "ok"
     assert (house.folder / "exe").read_text() == sys.executable

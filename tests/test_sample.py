@@ -26,7 +26,9 @@ class Loaded:
         parts = {table: [] for table in TABLES}
         for batch in self.source.batches():
             parts[batch.table].append(batch.load())
-        self.tables = {table: pd.concat(frames, ignore_index=True) for table, frames in parts.items() if frames}
+        self.tables = {
+            table: pd.concat(frames, ignore_index=True) for table, frames in parts.items() if frames
+        }
         self.kinds = self.tables["instruments"].set_index("symbol")["kind"]
 
     def wide(self, symbols, field="close"):
@@ -69,7 +71,9 @@ def stock_ic(sample):
 def sector_ic(sample):
     sectors = sample.of("sector", "sw1")
     close, volume = sample.wide(sectors), np.log(sample.wide(sectors, "volume"))
-    return rank_ic(volume.rolling(5).mean() - volume.rolling(60).mean(), close.shift(-5) / close - 1, 5)
+    return rank_ic(
+        volume.rolling(5).mean() - volume.rolling(60).mean(), close.shift(-5) / close - 1, 5
+    )
 
 
 def cycle_shares(sample, symbols):
@@ -78,7 +82,9 @@ def cycle_shares(sample, symbols):
     month = np.arange(len(yearly))
     shares = []
     for period in CYCLE_MONTHS:
-        waves = np.column_stack([np.ones(len(month)), *(f(2 * np.pi * month / period) for f in (np.sin, np.cos))])
+        waves = np.column_stack(
+            [np.ones(len(month)), *(f(2 * np.pi * month / period) for f in (np.sin, np.cos))]
+        )
         fitted = waves @ np.linalg.lstsq(waves, yearly, rcond=None)[0]
         shares.append(fitted.var() / yearly.var())
     return shares
@@ -107,7 +113,9 @@ def test_the_breadth_is_that_of_the_suite(planted):
     assert 280 <= len(planted.of("stock")) <= 330
     assert len(planted.of("sector", "sw1")) == 31 and len(planted.of("sector", "citic1")) == 30
     assert len(planted.of("theme")) >= 133 and len(planted.of("etf")) >= 60
-    exchange = planted.tables["bars"][planted.tables["bars"]["symbol"].isin(planted.of("broad_index"))]
+    exchange = planted.tables["bars"][
+        planted.tables["bars"]["symbol"].isin(planted.of("broad_index"))
+    ]
     assert set(exchange["date"]) == set(exchange_sessions()[exchange_sessions() >= "2012-01-04"])
     assert planted.wide(["SPX"]).index[0].year == 1990
     assert planted.tables["bars"]["date"].max() == pd.Timestamp("2026-12-31")
@@ -137,14 +145,18 @@ def test_stocks_look_like_stocks(planted):
     assert returns.apply(kurtosis, nan_policy="omit").median() > 1.0, "fat tails"
     size = returns.abs()
     assert size.corrwith(size.shift()).median() > 0.05, "volatility clusters"
-    assert size.corrwith(np.log(planted.wide(close.columns, "volume"))).median() > 0.2, "volume rises with moves"
+    assert size.corrwith(np.log(planted.wide(close.columns, "volume"))).median() > 0.2, (
+        "volume rises with moves"
+    )
     sectors = np.log(planted.wide(planted.of("sector", "sw1"))).diff()
     correlation = sectors.corr().to_numpy()[np.triu_indices(31, 1)].mean()
     assert 0.3 < correlation < 0.8
     assert sectors.mean(axis=1)[SHOCK] < -0.04
 
 
-@pytest.mark.parametrize("symbol", ["801780.SI", "CI005021.WI", "CI005156.WI", "000300.SH", "931152.CSI"])
+@pytest.mark.parametrize(
+    "symbol", ["801780.SI", "CI005021.WI", "CI005156.WI", "000300.SH", "931152.CSI"]
+)
 def test_an_index_is_what_its_constituents_make_it(planted, symbol):
     lists = planted.tables["constituents"]
     lists = lists[lists["index_symbol"] == symbol]
@@ -167,7 +179,9 @@ def test_an_etf_follows_its_index(planted):
 def test_bonds_follow_their_yields_and_the_dollar_its_currencies(planted):
     wide = planted.wide(["CN30Y", "CBA21801.CS", "DXY", "EURUSD"])
     bond = wide[["CN30Y", "CBA21801.CS"]].dropna()
-    slope = np.polyfit(bond["CN30Y"].diff().iloc[1:] / 100, np.log(bond["CBA21801.CS"]).diff().iloc[1:], 1)[0]
+    slope = np.polyfit(
+        bond["CN30Y"].diff().iloc[1:] / 100, np.log(bond["CBA21801.CS"]).diff().iloc[1:], 1
+    )[0]
     assert -19.0 < slope < -17.0
     dollar = np.log(wide[["DXY", "EURUSD"]].dropna()).diff().corr().iloc[0, 1]
     assert dollar < -0.8
@@ -220,16 +234,20 @@ def test_a_batch_is_known_before_it_is_made():
 
 def test_every_process_makes_the_same_market(planted):
     code = (
-        "from lib.market.sample import SampleSource\n"
-        "from lib.market.fingerprint import fingerprint\n"
-        "made = {b.file: b for b in SampleSource().batches()}\n"
-        "names = ['sample/bars/stock', 'sample/bars/theme', 'sample/bars/fx', 'sample/macro']\n"
-        "print(fingerprint([made[n].load() for n in names], [b.fingerprint for b in made.values()]))"
+        "from lib.market.sample import SampleSource\nfrom lib.market.fingerprint import"
+        " fingerprint\nmade = {b.file: b for b in SampleSource().batches()}\nnames ="
+        " ['sample/bars/stock', 'sample/bars/theme', 'sample/bars/fx',"
+        " 'sample/macro']\nprint(fingerprint([made[n].load() for n in names], [b.fingerprint for b"
+        " in made.values()]))"
     )
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    other = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
     made = {batch.file: batch for batch in planted.source.batches()}
     names = ["sample/bars/stock", "sample/bars/theme", "sample/bars/fx", "sample/macro"]
-    here = fingerprint([made[name].load() for name in names], [batch.fingerprint for batch in made.values()])
+    here = fingerprint(
+        [made[name].load() for name in names], [batch.fingerprint for batch in made.values()]
+    )
     assert other == here
 
 

@@ -1,4 +1,6 @@
-"""The scorecard and the changes: verdicts, reasons, and what is said where there is nothing to compare."""
+"""The scorecard and the changes: verdicts, reasons, and what is said where there is nothing to
+compare.
+"""
 
 import json
 import re
@@ -67,7 +69,9 @@ def test_verdicts_by_relation_and_tolerance(folder):
     assert row(table, "01", "US Dollar Index", "change", "below")["verdict"] == "reproduced"
     assert row(table, "02", "US CPI year on year", "consensus")["verdict"] == "reproduced"
     assert row(table, "04", "Oil & Gas ETF", "week_return", "above")["verdict"] == "differs"
-    assert row(table, "04", "Food & Beverage ETF", "week_return", "about")["verdict"] == "reproduced"
+    assert (
+        row(table, "04", "Food & Beverage ETF", "week_return", "about")["verdict"] == "reproduced"
+    )
     assert row(table, "03", "STAR 50 ETF", "week_return", "last")["verdict"] == "reproduced"
     assert row(table, "05", "CSI 500 Quality Growth ETF", "week_return", "first")["value"] == 1
     excess = row(table, "09", "ytd_return", "strategy_less_benchmark")
@@ -83,7 +87,11 @@ def test_a_rank_that_is_not_the_first_differs(tmp_path):
 
 
 def test_a_value_just_inside_and_just_outside_the_tolerance(tmp_path):
-    cases = [("sharpe", 1.67, "reproduced"), ("sharpe", 1.68, "differs"), ("max_drawdown", -0.2014, "differs")]
+    cases = [
+        ("sharpe", 1.67, "reproduced"),
+        ("sharpe", 1.68, "differs"),
+        ("max_drawdown", -0.2014, "differs"),
+    ]
     for metric, value, verdict in cases:
         made = tables()
         measured = made["fig09_gp_performance"].set_index("metric")
@@ -97,7 +105,8 @@ def test_a_value_just_inside_and_just_outside_the_tolerance(tmp_path):
     ("exhibit", "name", "measure", "tolerance"),
     [
         ("13", "Health care", "weight", 0.0017),  # a tenth of 1.70%, not a point
-        ("13", "Long bonds", "weight", 0.01),  # a tenth would be four points: the exhibit's is the widest
+        # a tenth would be four points: the exhibit's is the widest
+        ("13", "Long bonds", "weight", 0.01),
         ("13", "Dividend", "previous_weight", 0.00005),  # printed as 0.00%
         ("12", "annual_volatility", "strategy", 0.00384),
         ("12", "week_return", "strategy", 0.00036),
@@ -107,7 +116,9 @@ def test_a_value_just_inside_and_just_outside_the_tolerance(tmp_path):
         ("02", "US CPI year on year", "actual", 0.001),
     ],
 )
-def test_a_tolerance_scales_with_the_number_down_to_its_last_digit(folder, exhibit, name, measure, tolerance):
+def test_a_tolerance_scales_with_the_number_down_to_its_last_digit(
+    folder, exhibit, name, measure, tolerance
+):
     assert row(judged(folder), exhibit, name, measure)["tolerance"] == pytest.approx(tolerance)
 
 
@@ -128,10 +139,16 @@ def test_holdings_weights_and_rows_that_are_not_listed(folder):
     assert np.isnan(chemicals["value"]) and chemicals["reason"] == "other_universe"
     assert row(table, "13", "bond", "weight")["value"] == pytest.approx(0.8682)
     mining = row(table, "06", "Non-ferrous Mining", "latest_score")
-    assert np.isnan(mining["value"]) and (mining["verdict"], mining["reason"]) == ("absent", "other_universe")
+    assert np.isnan(mining["value"]) and (mining["verdict"], mining["reason"]) == (
+        "absent",
+        "other_universe",
+    )
     assert "pool" in mining["why_en"]
     tools = row(table, "06", "Machine Tools", "gain_peak")
-    assert np.isnan(tools["value"]) and (tools["verdict"], tools["reason"]) == ("absent", "not_listed")
+    assert np.isnan(tools["value"]) and (tools["verdict"], tools["reason"]) == (
+        "absent",
+        "not_listed",
+    )
     assert row(table, "16", "S&P 500", "weight", "below")["value"] == pytest.approx(0.005)
 
 
@@ -144,9 +161,13 @@ def test_an_asset_that_is_not_held_reproduces_nothing(tmp_path):
         below = row(table, "16", name, "weight", "below")
         assert (below["verdict"], below["reason"]) == ("differs", "not_held")
     health = row(table, "13", "Health care", "weight")
-    assert np.isnan(health["value"]) and (health["verdict"], health["reason"]) == ("differs", "not_held")
+    assert np.isnan(health["value"]) and (health["verdict"], health["reason"]) == (
+        "differs",
+        "not_held",
+    )
     assert "rotation" in health["why_en"]
-    for name in ("Health care", "Dividend"):  # one is not listed, one was not held before, as published
+    # one is not listed, one was not held before, as published
+    for name in ("Health care", "Dividend"):
         before = row(table, "13", name, "previous_weight")
         assert (before["verdict"], before["reason"]) == ("absent", "not_held")
     counted = table[table["verdict"].eq("reproduced") & table["exhibit"].isin(["13", "16"])]
@@ -164,7 +185,11 @@ def test_the_long_bond_is_found_whichever_fund_the_leg_is(tmp_path):
 
 def test_a_theme_beyond_the_ten_is_looked_up_in_the_whole_pool(tmp_path):
     made = tables()
-    pool = made["fig06_strongest_themes"].iloc[:1].assign(symbol="931866.CSI", gain_peak=0.2219, latest_score=-0.2)
+    pool = (
+        made["fig06_strongest_themes"]
+        .iloc[:1]
+        .assign(symbol="931866.CSI", gain_peak=0.2219, latest_score=-0.2)
+    )
     made["s17_pool"] = pool
     table = judged(write_run(tmp_path / "2025-06-13", made))
     assert row(table, "06", "Machine Tools", "gain_peak")["verdict"] == "reproduced"
@@ -177,7 +202,10 @@ def test_themes_that_were_printed_are_looked_for_among_the_ten(folder):
     metals = row(table, "06", "Non-ferrous Metals", "rank", "listed")
     assert (metals["value"], metals["verdict"]) == (3, "reproduced")
     tools = row(table, "06", "Machine Tools", "rank", "listed")
-    assert np.isnan(tools["value"]) and (tools["verdict"], tools["reason"]) == ("differs", "other_data")
+    assert np.isnan(tools["value"]) and (tools["verdict"], tools["reason"]) == (
+        "differs",
+        "other_data",
+    )
     mining = row(table, "06", "Non-ferrous Mining", "rank", "listed")
     assert (mining["verdict"], mining["reason"]) == ("differs", "other_universe")
     assert row(table, "07", "SZSE Dividend", "rank", "listed")["verdict"] == "reproduced"
@@ -209,7 +237,9 @@ def test_the_reason_of_every_fact_is_a_reason_for_its_number():
                     assert re.search(needed, said), (number, fact.row, fact.columns[0], said)
                     assert not re.search(forbidden, said), (number, fact.row, fact.columns[0], said)
                     seen += 1
-    assert seen >= sum(len(part.facts) for part in WEEK.exhibits.values()) - 10, "all but holdings and excess returns"
+    assert seen >= sum(len(part.facts) for part in WEEK.exhibits.values()) - 10, (
+        "all but holdings and excess returns"
+    )
     dividend, health, long = (
         next(fact for fact in WEEK.exhibits["13"].facts if fact.row == row)
         for row in ("515080.SH", "512010.SH", "511260.SH")
@@ -218,11 +248,18 @@ def test_the_reason_of_every_fact_is_a_reason_for_its_number():
 
 
 def test_what_this_run_or_the_published_report_lacks_is_named(tmp_path):
-    made = {stem: table for stem, table in tables().items() if not stem.startswith(("fig12", "fig06"))}
+    made = {
+        stem: table for stem, table in tables().items() if not stem.startswith(("fig12", "fig06"))
+    }
     table = judged(write_run(tmp_path / "2025-06-13", made))
     lacking = table[table["exhibit"].isin(["06", "12"])]
     assert set(lacking["verdict"]) == {"absent"} and set(lacking["reason"]) == {"no_table"}
-    assert table[table["verdict"] == "not_published"]["exhibit"].tolist() == ["08", "11", "14", "17"]
+    assert table[table["verdict"] == "not_published"]["exhibit"].tolist() == [
+        "08",
+        "11",
+        "14",
+        "17",
+    ]
     assert table.iloc[-1][["verdict", "reason"]].tolist() == ["absent", "no_exhibit"]
 
 
@@ -239,11 +276,15 @@ class Market:
     def __init__(self, last="2025-06-13", synthetic=False):
         self.as_of, self.stale_sessions = pd.Timestamp(last), 0
         self.week = SimpleNamespace(last=self.as_of)
-        self.source = SimpleNamespace(name="folder", label={"en": "data", "zh": "数据"}, synthetic=synthetic)
+        self.source = SimpleNamespace(
+            name="folder", label={"en": "data", "zh": "数据"}, synthetic=synthetic
+        )
 
 
 def assembly(folder, language="en", **market):
-    run = Run("06_weekly_report", Market(**market), language, folder, folder, translations(language))
+    run = Run(
+        "06_weekly_report", Market(**market), language, folder, folder, translations(language)
+    )
     return Assembly(run, folder, manifest(as_of=folder.name), [])
 
 
@@ -252,10 +293,16 @@ def test_the_scorecard_is_an_exhibit_with_every_word_translated(folder, language
     page = assembly(folder, language).scorecard().data
     words = BeautifulSoup(page, "html.parser").get_text(" ")
     assert {"en": "reproduced", "zh": "复现"}[language] in words
-    assert not [key for key in ("other_", "our_choice", "not_comparable", "_less_", "gain_peak") if key in words]
+    assert not [
+        key
+        for key in ("other_", "our_choice", "not_comparable", "_less_", "gain_peak")
+        if key in words
+    ]
     assert (folder / "tables" / "s50_scorecard.csv").exists()
     record = folder / "exhibits" / "figs50_scorecard.json"
-    html = table_html(folder / "tables" / "s50_scorecard.csv", json.loads(record.read_text()), language)
+    html = table_html(
+        folder / "tables" / "s50_scorecard.csv", json.loads(record.read_text()), language
+    )
     assert "annual_return" not in html and "28.98%" in html
 
 
@@ -294,18 +341,24 @@ def test_changes_against_the_previous_run(folder, tmp_path):
         ("16", "China 10Y Treasury", "weight"),
     }
     score = table[table["what"] == "score"].iloc[0]
-    assert (score["previous"], score["latest"]) == (0.28, 0.35) and score["change"] == pytest.approx(0.07)
+    assert (score["previous"], score["latest"]) == (0.28, 0.35) and score[
+        "change"
+    ] == pytest.approx(0.07)
     assert missing == []
 
 
 def test_scores_of_two_sources_are_not_compared(folder, tmp_path):
     new = later(tmp_path)
     path = new / "tables" / "fig06_strongest_themes.csv"
-    path.write_text(path.read_text(encoding="utf-8").replace("constituents", "bars"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("constituents", "bars"), encoding="utf-8"
+    )
     table, _ = changes(new, folder, TEXT, SETTINGS, ASSETS)
     assert "score" not in set(table["what"]) and "new" in set(table["what"])
     pd.read_csv(path).drop(columns="score_source").to_csv(path, index=False)
-    assert "score" not in set(changes(new, folder, TEXT, SETTINGS, ASSETS)[0]["what"]), "an earlier run had no source"
+    assert "score" not in set(changes(new, folder, TEXT, SETTINGS, ASSETS)[0]["what"]), (
+        "an earlier run had no source"
+    )
 
 
 def test_exhibits_that_one_run_lacks_are_not_compared(folder, tmp_path):
@@ -343,4 +396,7 @@ def test_columns_that_a_run_does_not_have_count_as_missing(tmp_path):
     made["fig16_global_weights"] = made["fig16_global_weights"].drop(columns=["SPX", "CN10Y"])
     table = judged(write_run(tmp_path / "2025-06-13", made))
     bonds = row(table, "16", "Chinese government bonds", "weight", "about")
-    assert np.isnan(bonds["value"]) and (bonds["verdict"], bonds["reason"]) == ("differs", "not_held")
+    assert np.isnan(bonds["value"]) and (bonds["verdict"], bonds["reason"]) == (
+        "differs",
+        "not_held",
+    )

@@ -90,7 +90,9 @@ def test_formulas_may_be_mined_on_other_sectors_and_know_nothing_later():
 
 def test_sector_panels_hold_the_sectors_that_the_data_have(sample_market, monkeypatch):
     prices, valuations = sector_panels(sample_market, "sectors_citic1")
-    assert prices.symbols.equals(read_universe("sectors_citic1").index) and valuations.symbols.equals(prices.symbols)
+    assert prices.symbols.equals(
+        read_universe("sectors_citic1").index
+    ) and valuations.symbols.equals(prices.symbols)
     few = read_universe("sectors_citic1").rename(
         index=lambda symbol: f"x{symbol}" if symbol > "CI005014.WI" else symbol
     )
@@ -112,10 +114,15 @@ def test_a_list_that_does_not_exist_or_is_too_short_is_a_wrong_parameter(tmp_pat
 @pytest.mark.real
 def test_the_real_sectors_are_mined_to_the_last_quarter_end_with_full_bars(real_market):
     values = load("03_gp_rotation").model_dump()
-    settings = Settings(**{name: values[name] for name in values if name in Settings.__dataclass_fields__})
+    settings = Settings(
+        **{name: values[name] for name in values if name in Settings.__dataclass_fields__}
+    )
     inputs = factor_inputs(join_panels(*sector_panels(real_market, values["mined_on"])))
     ends = mining_ends(inputs, settings, values["first_mined"])
-    assert [f"{day:%Y-%m-%d}" for day in inputs.dates[ends[[0, -1]]]] == ["2018-12-28", "2024-12-31"]
+    assert [f"{day:%Y-%m-%d}" for day in inputs.dates[ends[[0, -1]]]] == [
+        "2018-12-28",
+        "2024-12-31",
+    ]
     assert list(close_only_quarters(inputs, values["first_mined"])) == [pd.Timestamp("2025-03-31")]
     # the bars that the trials were made with, 0.03 and 0.02, at a full window
     window = window_at(inputs, ends[-1], settings)

@@ -16,5 +16,7 @@ def test_the_spelling():
 
 def test_the_check_sees_a_misspelling(tmp_path):
     (tmp_path / "text.md").write_text("the retruns of the week\n")
-    done = subprocess.run([sys.executable, "-m", "codespell_lib", tmp_path], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "codespell_lib", tmp_path], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode != 0 and "returns" in done.stdout

@@ -28,11 +28,16 @@ def symbols(store):
 
 @pytest.fixture
 def child():
-    """Start a process that runs some code with the store's path as its argument; it ends with the test."""
+    """Start a process that runs some code with the store's path as its argument; it ends with the
+    test.
+    """
     processes = []
 
     def start(code, path, **kwargs):
-        program = "import sys\nfrom lib.market.store import Store\npath = sys.argv[1]\n" + textwrap.dedent(code)
+        program = (
+            "import sys\nfrom lib.market.store import Store\npath = sys.argv[1]\n"
+            + textwrap.dedent(code)
+        )
         command = [sys.executable, "-c", program, str(path)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | kwargs
         processes.append(subprocess.Popen(command, text=True, **pipes))
@@ -58,7 +63,9 @@ def test_the_first_write_creates_every_table_of_the_schema(store):
     assert tables == {*TABLES, *BOOKKEEPING_TABLES}
     assert columns == list(TABLES["bars"])
     assert store.meta() == {"schema_version": SCHEMA_VERSION}
-    assert [path.name for path in store.path.parent.iterdir() if path.suffix != ".lock"] == ["market.duckdb"]
+    assert [path.name for path in store.path.parent.iterdir() if path.suffix != ".lock"] == [
+        "market.duckdb"
+    ]
 
 
 def test_reading_needs_a_store(tmp_path):
@@ -68,14 +75,18 @@ def test_reading_needs_a_store(tmp_path):
 
 def test_dates_come_back_as_nanoseconds(store):
     with store.write() as connection:
-        connection.execute("INSERT INTO bars (symbol, date, close) VALUES ('510300', DATE '1990-12-19', 1.5)")
+        connection.execute(
+            "INSERT INTO bars (symbol, date, close) VALUES ('510300', DATE '1990-12-19', 1.5)"
+        )
     table = store.query("SELECT date, close, volume FROM bars")
     assert table["date"].dtype == "datetime64[ns]"
     assert table["date"].iloc[0] == pd.Timestamp("1990-12-19")
     assert pd.isna(table["volume"].iloc[0])
 
 
-@pytest.mark.parametrize("error", [ValueError("boom"), KeyboardInterrupt(), StoreError("boom", remedy="none")])
+@pytest.mark.parametrize(
+    "error", [ValueError("boom"), KeyboardInterrupt(), StoreError("boom", remedy="none")]
+)
 def test_a_write_that_raises_leaves_every_byte_as_it_was(store, error):
     before = store.path.read_bytes()
     with pytest.raises(type(error)), store.write() as connection:
@@ -108,23 +119,31 @@ def test_a_killed_write_leaves_the_store_and_does_not_hinder_the_next(store, chi
         stdin=subprocess.PIPE,
     )
     assert process.stdout.readline() == "half way\n"
-    assert symbols(store) == ["510300"], "readers see the earlier state while another process writes"
+    assert symbols(store) == ["510300"], (
+        "readers see the earlier state while another process writes"
+    )
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert store.path.read_bytes() == before
     fill(store, "159915")
     assert symbols(store) == ["159915", "510300"]
-    assert not list(store.path.parent.glob("*.building*")), "what the killed process left is removed"
+    assert not list(store.path.parent.glob("*.building*")), (
+        "what the killed process left is removed"
+    )
 
 
-BETWEEN_QUERIES = "while True: connection.execute(\"INSERT INTO bars (symbol, close) VALUES ('x', random())\")"
+BETWEEN_QUERIES = (
+    "while True: connection.execute(\"INSERT INTO bars (symbol, close) VALUES ('x', random())\")"
+)
 WITHIN_A_QUERY = (
     "connection.execute('SELECT count(*) FROM range(100000) a, range(3000) b"
     " WHERE hash(a.range) % 3 > b.range % 2').fetchall()"
 )
 
 
-@pytest.mark.parametrize("work", [BETWEEN_QUERIES, WITHIN_A_QUERY], ids=["between queries", "within a query"])
+@pytest.mark.parametrize(
+    "work", [BETWEEN_QUERIES, WITHIN_A_QUERY], ids=["between queries", "within a query"]
+)
 def test_ctrl_c_leaves_the_store(store, work, child):
     before = store.path.read_bytes()
     process = child(
@@ -161,7 +180,11 @@ def test_a_full_disk_leaves_the_store_and_says_so(store, child):
         store.path,
     )
     output, error = process.communicate(timeout=60)
-    assert "could not be written" in output and "free some disk space" in output and str(store.path) in output, error
+    assert (
+        "could not be written" in output
+        and "free some disk space" in output
+        and str(store.path) in output
+    ), error
     assert store.path.read_bytes() == before
 
 
@@ -178,7 +201,10 @@ def test_a_store_that_another_process_holds_is_named_with_the_remedy(store, chil
     )
     assert process.stdout.readline() == "held\n"
     try:
-        with pytest.raises(StoreError, match=r"in use by another process(.|\n)*market.duckdb(.|\n)*end that process"):
+        with pytest.raises(
+            StoreError,
+            match=r"in use by another process(.|\n)*market.duckdb(.|\n)*end that process",
+        ):
             symbols(store)
         with pytest.raises(StoreError, match="in use by another process"):
             fill(store, "159915")
@@ -250,7 +276,10 @@ def test_a_writer_that_waits_too_long_says_for_whom(store, child):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "store").write_text("a file in place of the folder", encoding="utf-8")
-    with pytest.raises(StoreError, match=r"folder of the store cannot be written(.|\n)*market.duckdb(.|\n)*writable"):
+    with pytest.raises(
+        StoreError,
+        match=r"folder of the store cannot be written(.|\n)*market.duckdb(.|\n)*writable",
+    ):
         fill(Store(tmp_path / "store" / "market.duckdb"), "159915")
 
 
@@ -260,7 +289,9 @@ def test_the_lock_is_free_again_for_the_same_thread(store):
     assert symbols(store) == ["159915", "510300"]
 
 
-@pytest.mark.parametrize(("version", "remedy"), [(SCHEMA_VERSION + 1, "update the suite"), (0, "ingest again")])
+@pytest.mark.parametrize(
+    ("version", "remedy"), [(SCHEMA_VERSION + 1, "update the suite"), (0, "ingest again")]
+)
 def test_another_schema_is_refused_unread(store, version, remedy):
     connection = duckdb.connect(str(store.path))
     connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", [str(version)])

@@ -11,7 +11,9 @@ from lib.market.errors import ParameterError
 from lib.market.universe import read_universe
 from lib.portfolio.allocation import Allocation
 
-CLASSES = pd.Series({"CN10Y": "bond", "CN30Y": "bond", "SPX": "equity", "NDX": "equity", "GC": "commodity"})
+CLASSES = pd.Series(
+    {"CN10Y": "bond", "CN30Y": "bond", "SPX": "equity", "NDX": "equity", "GC": "commodity"}
+)
 DATES = pd.to_datetime(["2025-04-30", "2025-05-30"])
 
 
@@ -19,7 +21,9 @@ def market(synthetic=False, as_of="2025-06-13"):
     # made on the Tuesday after: the week that was published counts, not the day of the run
     day = pd.Timestamp(as_of)
     week = SimpleNamespace(last=day)
-    return SimpleNamespace(as_of=day + pd.Timedelta(days=4), week=week, source=SimpleNamespace(synthetic=synthetic))
+    return SimpleNamespace(
+        as_of=day + pd.Timedelta(days=4), week=week, source=SimpleNamespace(synthetic=synthetic)
+    )
 
 
 def allocation(last, budgets):

@@ -1,4 +1,6 @@
-"""The recurrent network: its absence is said clearly; where PyTorch is installed it learns and repeats itself."""
+"""The recurrent network: its absence is said clearly; where PyTorch is installed it learns and
+repeats itself.
+"""
 
 import sys
 
@@ -26,7 +28,12 @@ def test_the_default_scores_do_without_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     panel = market(rows=420, columns=12)
     dates = panel.dates[4::5]
-    assert walk_forward(panel, dates, dates[-6], Settings({"linear": 1.0}, {5: 1.0})).fused.notna().to_numpy().any()
+    assert (
+        walk_forward(panel, dates, dates[-6], Settings({"linear": 1.0}, {5: 1.0}))
+        .fused.notna()
+        .to_numpy()
+        .any()
+    )
 
 
 def test_windows_come_after_the_features_and_hold_past_bars():
@@ -34,11 +41,15 @@ def test_windows_come_after_the_features_and_hold_past_bars():
     at = panel.dates[[200, 250]]
     plain, names, b = features(panel, at)
     both, more, _ = features(panel, at, windows=True)
-    assert more[: len(names)] == names and all(name.startswith("window_") for name in more[len(names) :])
+    assert more[: len(names)] == names and all(
+        name.startswith("window_") for name in more[len(names) :]
+    )
     np.testing.assert_array_equal(both[:, :, : len(names)], plain)
     made = dict(bar_windows(b))
     np.testing.assert_allclose(
-        made["window_weekly_return_2"][:, 200], np.log(b.close[:, 195] / b.close[:, 190]), atol=1e-12
+        made["window_weekly_return_2"][:, 200],
+        np.log(b.close[:, 195] / b.close[:, 190]),
+        atol=1e-12,
     )
 
 

@@ -1,4 +1,6 @@
-"""The intraday band: its features by hand, its way from the store to the scores, and nothing from the future."""
+"""The intraday band: its features by hand, its way from the store to the scores, and nothing from
+the future.
+"""
 
 import numpy as np
 import pandas as pd
@@ -43,8 +45,12 @@ def test_the_features_by_hand():
     assert found["last_half_hour_skewness"] == pytest.approx(skew(step[-30:]))
     assert found["downside_share"] == pytest.approx((step[step < 0] ** 2).sum() / (step**2).sum())
     assert found["autocorrelation"] == pytest.approx(step.corr(step.shift()))
-    assert found["close_next_open_correlation"] == pytest.approx(bars["close"].shift().corr(bars["open"]))
-    assert found["volume_return_correlation_to_10"] == pytest.approx(bars["volume"][1:30].corr(step[1:30]))
+    assert found["close_next_open_correlation"] == pytest.approx(
+        bars["close"].shift().corr(bars["open"])
+    )
+    assert found["volume_return_correlation_to_10"] == pytest.approx(
+        bars["volume"][1:30].corr(step[1:30])
+    )
     amplitude = bars["high"] / bars["low"] - 1
     assert found["volume_amplitude_correlation"] == pytest.approx(bars["volume"].corr(amplitude))
     shares = [found[f"volume_share_{place}"] for place in range(1, len(HALF_HOURS) + 1)]
@@ -63,14 +69,21 @@ def test_half_a_session_or_one_without_a_move_has_no_number_that_is_not_defined(
 def test_minute_bars_come_from_a_folder_up_to_the_date_seen_from(tmp_path):
     files = tables()
     days = files["bars/stock.csv"]["date"].tail(3)
-    bars = pd.concat([session(day, seed) for seed, day in enumerate(days)]).assign(symbol="600519.SH")
+    bars = pd.concat([session(day, seed) for seed, day in enumerate(days)]).assign(
+        symbol="600519.SH"
+    )
     store = Store(tmp_path / "store.duckdb")
-    ingest(FolderSource(write_folder(tmp_path / "desk", files | {"minute_bars/stock.csv": bars})), store)
+    ingest(
+        FolderSource(write_folder(tmp_path / "desk", files | {"minute_bars/stock.csv": bars})),
+        store,
+    )
     market = Market(store, days.iloc[1])
     symbols = market.instruments().index
     assert list(market.with_minute_bars(symbols)) == ["600519.SH"]
     seen = market.minute_bars("600519.SH")
-    assert len(seen) == 480 and seen["time"].max() == pd.Timestamp(days.iloc[1]) + pd.Timedelta("15h")
+    assert len(seen) == 480 and seen["time"].max() == pd.Timestamp(days.iloc[1]) + pd.Timedelta(
+        "15h"
+    )
     band = intraday_band([("600519.SH", seen)], symbols, pd.DatetimeIndex(days))
     row = band["downside_share"][symbols.get_loc("600519.SH")]
     assert np.isfinite(row[:2]).all() and np.isnan(row[2])
@@ -83,8 +96,13 @@ def test_minute_bars_come_from_a_folder_up_to_the_date_seen_from(tmp_path):
 def test_the_band_is_averaged_ranked_and_knows_no_future():
     rng = np.random.default_rng(1)
     close = 10 * np.exp(rng.normal(0, 0.02, (140, 12)).cumsum(axis=0))
-    fields = dict.fromkeys(("open", "high", "low", "close"), close) | {"volume": close * 1e5, "amount": close * 1e6}
-    panel = Panel(pd.bdate_range("2024-01-01", periods=140), pd.Index(list("abcdefghijkl")), fields, close > 0)
+    fields = dict.fromkeys(("open", "high", "low", "close"), close) | {
+        "volume": close * 1e5,
+        "amount": close * 1e6,
+    }
+    panel = Panel(
+        pd.bdate_range("2024-01-01", periods=140), pd.Index(list("abcdefghijkl")), fields, close > 0
+    )
     band = {"downside_share": rng.random((12, 140))}
     values, names, _ = features(panel, panel.dates[[100, 120]], intraday=band)
     assert names[0] == "intraday_downside_share"

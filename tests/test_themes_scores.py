@@ -25,7 +25,9 @@ def market(rows=520, columns=24, seed=0):
     high = np.maximum(opening, close) * 1.005
     low = np.minimum(opening, close) * 0.995
     volume = np.exp(15 + 0.4 * rng.standard_normal(close.shape))
-    fields = dict(open=opening, high=high, low=low, close=close, volume=volume, amount=volume * close)
+    fields = dict(
+        open=opening, high=high, low=low, close=close, volume=volume, amount=volume * close
+    )
     symbols = pd.Index([f"S{i:02d}" for i in range(columns)])
     return Panel(pd.bdate_range("2020-01-01", periods=rows), symbols, fields, np.isfinite(close))
 
@@ -48,7 +50,10 @@ def test_changing_the_future_changes_no_score(walked):
         values[cut:] *= 1.7
     fields["close"][cut + 3] = np.nan
     after = walk_forward(
-        Panel(panel.dates, panel.symbols, fields, np.isfinite(fields["close"])), dates, dates[75], QUICK
+        Panel(panel.dates, panel.symbols, fields, np.isfinite(fields["close"])),
+        dates,
+        dates[75],
+        QUICK,
     )
     known = dates[(dates < panel.dates[cut]) & (dates >= dates[75])]
     assert len(known) > 10
@@ -58,7 +63,9 @@ def test_changing_the_future_changes_no_score(walked):
 
 def test_every_label_is_over_before_its_model_is_used(walked):
     panel, _, result = walked
-    gap = panel.dates.get_indexer(result.fits["first_use"]) - panel.dates.get_indexer(result.fits["last_label"])
+    gap = panel.dates.get_indexer(result.fits["first_use"]) - panel.dates.get_indexer(
+        result.fits["last_label"]
+    )
     assert (gap >= QUICK.embargo).all()
 
 
@@ -121,9 +128,13 @@ DATES = pd.DatetimeIndex(["2025-06-06", "2025-06-13"])
 
 def lists(weights, as_of="2025-06-09"):
     return pd.DataFrame(
-        {"index_symbol": "I", "as_of": pd.Timestamp(as_of), "symbol": [f"S{i}" for i in range(len(weights))],
-         "weight": weights}
-    )  # fmt: skip
+        {
+            "index_symbol": "I",
+            "as_of": pd.Timestamp(as_of),
+            "symbol": [f"S{i}" for i in range(len(weights))],
+            "weight": weights,
+        }
+    )
 
 
 def test_a_theme_is_the_weighted_mean_with_weights_known_then():
@@ -163,7 +174,10 @@ def test_constituents_with_faults_are_named():
 
 def test_scores_of_own_bars_get_the_dispersion_of_means_over_members():
     rng = np.random.default_rng(3)
-    dates, themes = pd.bdate_range("2025-01-03", periods=60, freq="W-FRI"), pd.Index([f"T{i}" for i in range(30)])
+    dates, themes = (
+        pd.bdate_range("2025-01-03", periods=60, freq="W-FRI"),
+        pd.Index([f"T{i}" for i in range(30)]),
+    )
     own = pd.DataFrame(rng.standard_normal((60, 30)), dates, themes)
     means = 0.4 * pd.DataFrame(rng.standard_normal((60, 30)), dates, themes)
     means.loc[:, themes[20:]] = np.nan
@@ -174,7 +188,9 @@ def test_scores_of_own_bars_get_the_dispersion_of_means_over_members():
     later = means.copy()
     later.iloc[40:] *= 7
     pd.testing.assert_series_equal(scale[:40], scores.own_bars_scale(later, own)[:40])
-    assert scores.own_bars_scale(means[themes[:9]], own[themes[:9]]).isna().all(), "nine themes give no ratio"
+    assert scores.own_bars_scale(means[themes[:9]], own[themes[:9]]).isna().all(), (
+        "nine themes give no ratio"
+    )
 
 
 def test_without_themes_that_have_both_scores_the_correlation_of_members_gives_the_scale():
@@ -191,9 +207,13 @@ def test_without_themes_that_have_both_scores_the_correlation_of_members_gives_t
     themes = pd.Index(["T"])
     none, own = (pd.DataFrame(value, dates, themes) for value in (np.nan, 1.0))
     scale = scores.own_bars_scale(none, own, correlation[:60])
-    assert scale.iloc[-1] == scale.iloc[59] == pytest.approx(np.sqrt(rho + (1 - rho) / 50), abs=0.02)
+    assert (
+        scale.iloc[-1] == scale.iloc[59] == pytest.approx(np.sqrt(rho + (1 - rho) / 50), abs=0.02)
+    )
     simulated = z.to_numpy().reshape(80, 20, 40)
-    assert np.nanmean(simulated, axis=2).std() == pytest.approx(np.sqrt(rho + (1 - rho) / 40), abs=0.02)
+    assert np.nanmean(simulated, axis=2).std() == pytest.approx(
+        np.sqrt(rho + (1 - rho) / 40), abs=0.02
+    )
     got = scores.theme_scores(pd.DataFrame(index=dates), lists([]), own, themes, dates, correlation)
     np.testing.assert_allclose(got.scores["T"], scores.own_bars_scale(none, own, correlation))
     unscaled = scores.theme_scores(pd.DataFrame(index=dates), lists([]), own, themes, dates)
@@ -208,7 +228,9 @@ def test_a_change_is_one_between_scores_of_one_source():
     assert np.isnan(change["I"]) and change["J"] == 2.0
     gain = pd.DataFrame({"gain_peak": [0.2, 0.1], "gain_cumulative": [0.1, 0.1]}, ["I", "J"])
     hot, cold = ranking.strongest_and_weakest(gain, got.scores, change, 1)
-    assert hot.loc["I", ["previous_score", "latest_score"]].tolist() == [7.0, 1.0] and np.isnan(hot.loc["I", "change"])
+    assert hot.loc["I", ["previous_score", "latest_score"]].tolist() == [7.0, 1.0] and np.isnan(
+        hot.loc["I", "change"]
+    )
     assert cold.index.tolist() == ["J"]
 
 
@@ -231,7 +253,8 @@ def test_the_claim_counts_pairs_of_one_source_and_returns_that_can_be_traded():
     assert claim_of(z, switched, closes).loc["difference", "cases"] == 12 * (len(decisions) - 1) - 3
     moved = closes.copy()
     moved.loc[decisions] = moved.shift(1).loc[decisions]
-    # the close that the score rests on is in the gain alone: with every theme among the gains it changes nothing
+    # the close that the score rests on is in the gain alone: with every theme among the gains it
+    # changes nothing
     pd.testing.assert_frame_equal(every, claim_of(z, source, moved))
 
 
@@ -259,7 +282,9 @@ def test_gains_count_from_the_low():
     lows.loc[closes.index[25], "A"] = 0.1
     gain = ranking.gains(closes, lows, anchor)
     assert gain["gain_cumulative"].tolist() == pytest.approx([0.35, 0.35])
-    assert gain["gain_peak"].tolist() == pytest.approx([0.5, 0.5]), "from the low of the anchor's day, not one before"
+    assert gain["gain_peak"].tolist() == pytest.approx([0.5, 0.5]), (
+        "from the low of the anchor's day, not one before"
+    )
     with pytest.raises(ModelError, match="too few"):
         ranking.anchor_date(closes.iloc[:5], 120, 10)
 
@@ -272,12 +297,16 @@ def test_the_future_changes_no_theme_score(walked):
     changed = Panel(panel.dates, panel.symbols, fields, panel.mask)
     after = walk_forward(changed, dates, dates[75], QUICK)
     members = panel.symbols[:8]
-    early = pd.DataFrame({"index_symbol": "I", "as_of": dates[80], "symbol": members, "weight": 12.5})
+    early = pd.DataFrame(
+        {"index_symbol": "I", "as_of": dates[80], "symbol": members, "weight": 12.5}
+    )
     late = early.assign(as_of=panel.dates[471], weight=[65.0, *[5.0] * 7])
     themes, known = pd.Index(["I"]), dates[(dates < panel.dates[470]) & (dates >= dates[75])]
     none = pd.DataFrame(index=dates, columns=themes, dtype=float)
     one = scores.theme_scores(before.fused, early, none, themes, before.fused.index)
-    two = scores.theme_scores(after.fused, pd.concat([early, late]), none, themes, after.fused.index)
+    two = scores.theme_scores(
+        after.fused, pd.concat([early, late]), none, themes, after.fused.index
+    )
     assert one.scores.loc[known, "I"].notna().sum() > 10
     pd.testing.assert_frame_equal(one.scores.loc[known], two.scores.loc[known], check_exact=True)
     closes = panel.frame()
@@ -293,7 +322,9 @@ def test_the_future_changes_no_theme_score(walked):
 def test_members_without_bars_and_a_suspended_share_leave_the_mean_of_the_rest():
     names = [f"S{i}" for i in range(7)]
     z = pd.DataFrame([[1.0, 2, 3, 4, 5, np.nan]] * 2, DATES, names[:6])
-    got = scores.theme_scores(z, lists([10.0] * 5 + [20.0, 30.0]), pd.DataFrame(index=DATES), pd.Index(["I"]), DATES)
+    got = scores.theme_scores(
+        z, lists([10.0] * 5 + [20.0, 30.0]), pd.DataFrame(index=DATES), pd.Index(["I"]), DATES
+    )
     assert got.scores["I"].iloc[1] == pytest.approx(3.0)
     assert got.coverage["I"].iloc[1] == pytest.approx(0.5) and got.low_coverage["I"].iloc[1]
 
@@ -319,14 +350,25 @@ def test_every_feature_has_a_name_of_its_own_in_both_languages():
     panel = market(rows=80, columns=6)
     minutes = {name: np.zeros((6, 80)) for name in NAMES}
     _, known, _ = features(panel, panel.dates[[70]], windows=True, intraday=minutes)
-    assert len(known) > 200 and f"intraday_{NAMES[0]}" in known and "window_monthly_volume_6" in known
+    assert (
+        len(known) > 200 and f"intraday_{NAMES[0]}" in known and "window_monthly_volume_6" in known
+    )
     for language in LANGUAGES:
         names = [feature_name(feature, translations(language)) for feature in known]
-        assert len(set(names)) == len(known), sorted(name for name in names if names.count(name) > 1)
+        assert len(set(names)) == len(known), sorted(
+            name for name in names if names.count(name) > 1
+        )
         numbers = [set(re.findall(r"\d+", name)) for name in names]
-        lost = [f for f, seen in zip(known, numbers, strict=True) if not set(re.findall(r"\d+", f)) <= seen]
+        lost = [
+            f
+            for f, seen in zip(known, numbers, strict=True)
+            if not set(re.findall(r"\d+", f)) <= seen
+        ]
         assert not lost, lost
-    assert feature_name("return_250_skip_21", translations("en")) == "Return, 250 days without the last 21"
+    assert (
+        feature_name("return_250_skip_21", translations("en"))
+        == "Return, 250 days without the last 21"
+    )
     with pytest.raises(ParameterError, match=r"feature\.unheard"):
         feature_name("unheard_5", translations("zh"))
 

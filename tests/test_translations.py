@@ -28,22 +28,32 @@ def test_both_languages_have_the_same_keys_and_blanks():
 def test_chinese_texts_are_translated():
     english, chinese = (translations(language).texts for language in LANGUAGES)
     # short words such as "%" or "bp" may be the same; sentences may not
-    same = [key for key in english if english[key] == chinese[key] and len(english[key].split()) > 2]
+    same = [
+        key for key in english if english[key] == chinese[key] and len(english[key].split()) > 2
+    ]
     assert not same, same
 
 
 def calls_of(path):
-    """Yield every call ``run.<method>(first argument, ...)`` of a notebook as (method, its first argument's node)."""
+    """Yield every call ``run.<method>(first argument, ...)`` of a notebook as (method, its first
+    argument's node).
+    """
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] != "code":
             continue
         for node in ast.walk(ast.parse("".join(cell["source"]))):
-            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in ("run.t", "run.exhibit"):
+            if (
+                isinstance(node, ast.Call)
+                and node.args
+                and ast.unparse(node.func) in ("run.t", "run.exhibit")
+            ):
                 yield node.func.attr, node.args[0]
 
 
 def pattern(node, stem):
-    """Return a regular expression for the texts that an argument may be; what is only known at run time is a word."""
+    """Return a regular expression for the texts that an argument may be; what is only known at run
+    time is a word.
+    """
     if isinstance(node, ast.Constant):
         return re.escape(node.value)
     if isinstance(node, ast.JoinedStr):
@@ -71,7 +81,10 @@ def test_every_text_a_notebook_uses_is_there(path):
 
 
 def test_a_missing_text_names_key_language_and_the_nearest():
-    with pytest.raises(ParameterError, match=r"zh translations have no text common.synthetik(.|\n)*common.synthetic"):
+    with pytest.raises(
+        ParameterError,
+        match=r"zh translations have no text common.synthetik(.|\n)*common.synthetic",
+    ):
         translations("zh")("common.synthetik")
     with pytest.raises(ParameterError, match=r"common\.exhibit cannot be filled"):
         translations("en")("common.exhibit")

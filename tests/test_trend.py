@@ -14,7 +14,9 @@ def walk(seed=0, sessions=400, assets=3, drift=0.0):
     rng = np.random.default_rng(seed)
     dates = pd.bdate_range("2020-01-01", periods=sessions)
     returns = rng.normal(drift, 0.01, (sessions, assets))
-    return pd.DataFrame(100 * np.exp(returns.cumsum(axis=0)), index=dates, columns=list("abc")[:assets])
+    return pd.DataFrame(
+        100 * np.exp(returns.cumsum(axis=0)), index=dates, columns=list("abc")[:assets]
+    )
 
 
 def test_trend_equals_its_formula_at_one_date():
@@ -22,7 +24,12 @@ def test_trend_equals_its_formula_at_one_date():
     date, windows = closes.index[300], (20, 60, 120, 250)
     log_price = np.log(closes["b"].loc[:date])
     sigma = log_price.diff().tail(60).std()
-    expected = np.mean([np.tanh((log_price.iloc[-1] - log_price.iloc[-1 - n]) / (sigma * np.sqrt(n))) for n in windows])
+    expected = np.mean(
+        [
+            np.tanh((log_price.iloc[-1] - log_price.iloc[-1 - n]) / (sigma * np.sqrt(n)))
+            for n in windows
+        ]
+    )
     assert trend_strength(closes, windows).loc[date, "b"] == pytest.approx(expected, rel=1e-9)
 
 
@@ -64,7 +71,12 @@ def test_a_young_asset_uses_the_windows_that_its_history_fills():
     closes = walk()
     closes.iloc[:100, 0] = np.nan
     trend = trend_strength(closes, (20, 60, 120, 250))
-    for row, windows in ((165, (20, 60)), (230, (20, 60, 120)), (349, (20, 60, 120)), (350, (20, 60, 120, 250))):
+    for row, windows in (
+        (165, (20, 60)),
+        (230, (20, 60, 120)),
+        (349, (20, 60, 120)),
+        (350, (20, 60, 120, 250)),
+    ):
         expected = trend_strength(closes, windows).iloc[row]["a"]
         assert trend.iloc[row]["a"] == pytest.approx(expected, rel=1e-12)
     long_only = trend_strength(closes, (250,))["a"]

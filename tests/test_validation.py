@@ -10,7 +10,9 @@ from lib.market.errors import DataError
 from lib.market.schema import TABLES, Batch
 from lib.market.validation import ValidationContext, validate_batch
 
-KINDS = pd.DataFrame.from_dict(INSTRUMENTS, orient="index", columns=["name", "name_en", "kind", "group"])
+KINDS = pd.DataFrame.from_dict(
+    INSTRUMENTS, orient="index", columns=["name", "name_en", "kind", "group"]
+)
 
 
 def canonical(table, frame):
@@ -58,7 +60,9 @@ def again(frame):
 
 
 def contradicted(frame):
-    return pd.concat([frame, frame.iloc[[7]].assign(close=lambda rows: rows["close"] * 1.001)], ignore_index=True)
+    return pd.concat(
+        [frame, frame.iloc[[7]].assign(close=lambda rows: rows["close"] * 1.001)], ignore_index=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,11 @@ def test_a_fault_is_found_named_and_counted(spoil, level, name, lost):
     frame = spoil(bars())
     checked = judge(frame)
     hits = found(checked, name)
-    assert set(hits["level"]) == {level} and (hits["detail"] != "").all() and (hits["remedy"] != "").all()
+    assert (
+        set(hits["level"]) == {level}
+        and (hits["detail"] != "").all()
+        and (hits["remedy"] != "").all()
+    )
     assert len(checked.rows) == len(bars()) - min(lost, 1)
     if level in ("refuse", "quarantine"):
         assert hits["row_count"].sum() == lost
@@ -97,8 +105,12 @@ def test_zeros_for_unknown_keep_the_close_and_empty_the_volume():
     frame.loc[5, ["open", "high", "low", "volume"]] = 0.0
     row = frame.loc[5]
     checked = judge(frame, kind="sector")
-    stored = checked.rows[(checked.rows["symbol"] == row["symbol"]) & (checked.rows["date"] == row["date"])].iloc[0]
-    assert stored["close"] == row["close"] and stored[["open", "high", "low", "volume"]].isna().all()
+    stored = checked.rows[
+        (checked.rows["symbol"] == row["symbol"]) & (checked.rows["date"] == row["date"])
+    ].iloc[0]
+    assert (
+        stored["close"] == row["close"] and stored[["open", "high", "low", "volume"]].isna().all()
+    )
     assert len(checked.repairs) == 1
 
 
@@ -113,7 +125,9 @@ def test_lots_become_shares():
     frame["volume"] /= 100
     checked = judge(frame)
     assert found(checked, "volume in lots")["row_count"].sum() == len(frame)
-    np.testing.assert_allclose((checked.rows["amount"] / checked.rows["volume"] / checked.rows["close"]), 1)
+    np.testing.assert_allclose(
+        (checked.rows["amount"] / checked.rows["volume"] / checked.rows["close"]), 1
+    )
 
 
 def test_fractions_for_percent_are_flagged():
@@ -135,7 +149,9 @@ def test_a_session_missing_from_a_group_and_a_symbol_that_stops():
     late = (frame["symbol"] == "801050.SI") & (frame["date"] > SESSIONS[100])
     checked = judge(frame[~late].reset_index(drop=True), kind="sector")
     missing = found(checked, "session missing")
-    assert len(missing) == 1 and missing["last_date"].iloc[0] == SESSIONS[41], "dated by the session that shows it"
+    assert len(missing) == 1 and missing["last_date"].iloc[0] == SESSIONS[41], (
+        "dated by the session that shows it"
+    )
     stop = found(checked, "rows stop")
     assert stop["symbol"].tolist() == ["801050.SI"] and stop["last_date"].iloc[0] == SESSIONS[110]
 
@@ -150,7 +166,8 @@ def test_later_rows_change_no_finding():
     rng = np.random.default_rng(4)
     frame = bars().sort_values(["symbol", "date"], ignore_index=True)
     frame.loc[20, "high"] = 1.0
-    frame.loc[frame["date"] < "2025-03-01", ["open", "high", "low", "close"]] -= 30  # dividends subtracted
+    # dividends subtracted
+    frame.loc[frame["date"] < "2025-03-01", ["open", "high", "low", "close"]] -= 30
     cut = pd.Timestamp("2025-02-14")
     other = frame.copy()
     later = (other["date"] > cut).to_numpy()
@@ -159,9 +176,14 @@ def test_later_rows_change_no_finding():
     other = other.drop(other.index[later][::3]).reset_index(drop=True)
     one, two = judge(frame), judge(other)
     assert len(found(one, "subtracted dividends")) > 50
-    for left, right, day in ((one.rows, two.rows, "date"), (one.findings, two.findings, "last_date")):
+    for left, right, day in (
+        (one.rows, two.rows, "date"),
+        (one.findings, two.findings, "last_date"),
+    ):
         order = ["symbol", day] + (["check"] if day == "last_date" else [])
-        left, right = (part[part[day] <= cut].sort_values(order, ignore_index=True) for part in (left, right))
+        left, right = (
+            part[part[day] <= cut].sort_values(order, ignore_index=True) for part in (left, right)
+        )
         pd.testing.assert_frame_equal(left, right)
 
 
@@ -178,13 +200,18 @@ def test_tables_other_than_bars():
     releases.loc[2, "release_date"] = pd.Timestamp("2020-01-01")
     releases.loc[3, "release_date"] = pd.NaT
     checked = judge(releases, "macro")
-    assert len(found(checked, "released before its period")) == 1 and len(found(checked, "key missing")) == 1
+    assert (
+        len(found(checked, "released before its period")) == 1
+        and len(found(checked, "key missing")) == 1
+    )
     listed = canonical("instruments", tables()["instruments.csv"])
     listed.loc[0, "kind"] = "broad_indx"
     checked = judge(listed, "instruments")
     hit = found(checked, "unknown kind").iloc[0]
     assert (
-        hit["level"] == "refuse" and "broad_index" in hit["detail"] and hit["symbol"] not in set(checked.rows["symbol"])
+        hit["level"] == "refuse"
+        and "broad_index" in hit["detail"]
+        and hit["symbol"] not in set(checked.rows["symbol"])
     )
 
 

@@ -1,4 +1,6 @@
-"""One week, one set of numbers: whatever day of the next week a report is asked for, and when a week had no session."""
+"""One week, one set of numbers: whatever day of the next week a report is asked for, and when a
+week had no session.
+"""
 
 import json
 
@@ -27,7 +29,9 @@ def market_on(day, folder):
 @pytest.fixture(scope="module")
 def friday(sample_store_dir):
     market = market_on(DAYS[0], sample_store_dir)
-    return market.week, {number: week_changes(market, read_universe(name)) for number, name in EXHIBITS.items()}
+    return market.week, {
+        number: week_changes(market, read_universe(name)) for number, name in EXHIBITS.items()
+    }
 
 
 @pytest.mark.parametrize("day", DAYS[1:])
@@ -50,8 +54,13 @@ def festival(tmp_path_factory, sample_store_dir):
     return out
 
 
-def test_a_week_without_sessions_gives_the_exhibits_of_the_last_completed_one(festival, sample_store_dir):
-    records = {path.name[3:5]: json.loads(path.read_text()) for path in (festival / "exhibits").glob("fig0*.json")}
+def test_a_week_without_sessions_gives_the_exhibits_of_the_last_completed_one(
+    festival, sample_store_dir
+):
+    records = {
+        path.name[3:5]: json.loads(path.read_text())
+        for path in (festival / "exhibits").glob("fig0*.json")
+    }
     assert sorted(records) == ["01", "02", "03", "04", "05"]
     for number, name in EXHIBITS.items():
         record = records[number]
@@ -59,21 +68,29 @@ def test_a_week_without_sessions_gives_the_exhibits_of_the_last_completed_one(fe
         assert record["data_date"] == "2024-02-08"
         (path,) = (festival / "tables").glob(f"fig{number}_*.csv")
         shown = pd.read_csv(path, dtype={"symbol": str}).set_index("symbol")
-        expected = week_changes(market_on("2024-02-08", sample_store_dir), read_universe(name)).set_index("symbol")[
-            "change"
-        ]
+        expected = week_changes(
+            market_on("2024-02-08", sample_store_dir), read_universe(name)
+        ).set_index("symbol")["change"]
         column = "change" if number == "01" else "week_return"
         pd.testing.assert_series_equal(shown[column], expected[shown.index], check_names=False)
         assert shown[column].notna().all()
     facts = json.loads((festival / "facts" / "01_market_recap.json").read_text())
-    assert facts["week"] == {"first": "2024-02-05", "last": "2024-02-08", "previous_last": "2024-02-02"}
+    assert facts["week"] == {
+        "first": "2024-02-05",
+        "last": "2024-02-08",
+        "previous_last": "2024-02-02",
+    }
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_commentary_on_a_week_without_sessions_is_that_of_the_last_completed_one(festival, language):
+def test_the_commentary_on_a_week_without_sessions_is_that_of_the_last_completed_one(
+    festival, language
+):
     sections = {"01_market_recap": ()}
     settings = load("06_weekly_report")
-    said = comment(festival, translations(language), settings, sections, synthetic="facts/x.json", names={})
+    said = comment(
+        festival, translations(language), settings, sections, synthetic="facts/x.json", names={}
+    )
     record = json.loads(said.write(festival).read_text(encoding="utf-8"))
     assert record["headline"]["rule"].startswith("headline.market")
     assert len(record["sections"]["01_market_recap"]) > 5

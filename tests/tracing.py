@@ -1,4 +1,6 @@
-"""Whether every number of a commentary comes from the cells it names, found out without the code that wrote it."""
+"""Whether every number of a commentary comes from the cells it names, found out without the code
+that wrote it.
+"""
 
 import json
 import re
@@ -9,12 +11,20 @@ import pandas as pd
 from lib.exhibits.translations import translations
 from lib.market.universe import read_universe
 
-NAMES = {"en": read_universe("allocation")["name_en"].to_dict(), "zh": read_universe("allocation")["name_zh"].to_dict()}
+NAMES = {
+    "en": read_universe("allocation")["name_en"].to_dict(),
+    "zh": read_universe("allocation")["name_zh"].to_dict(),
+}
 KEYS = ["symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score"]
 
 
 def statements(record):
-    paragraphs = [*record["sections"].values(), record["risks"], record["key_points"], [record["headline"]]]
+    paragraphs = [
+        *record["sections"].values(),
+        record["risks"],
+        record["key_points"],
+        [record["headline"]],
+    ]
     return [one for paragraph in paragraphs for one in paragraph]
 
 
@@ -22,7 +32,9 @@ def cell(folder, file, row, column):
     """Look a cell up without the code under test."""
     if file == "manifest.json":
         record = json.loads((folder / file).read_text())
-        section = next((section for section in record["sections"] if section["name"] == row), record)
+        section = next(
+            (section for section in record["sections"] if section["name"] == row), record
+        )
         return section[column]
     table = pd.read_csv(folder / file, dtype={"symbol": str})
     found = [table[table[key].astype(str) == row] for key in KEYS if key in table]
@@ -42,7 +54,11 @@ def recomputed(folder, language, how, kind, cells):
         return values[0]
     if how == "word":
         return translations(language)(f"common.value.{values[0]}")
-    value = {"cell": lambda: values[0], "difference": lambda: values[0] - values[1], "sum": lambda: sum(values)}[how]()
+    value = {
+        "cell": lambda: values[0],
+        "difference": lambda: values[0] - values[1],
+        "sum": lambda: sum(values),
+    }[how]()
     if kind == "date":
         year, month, day = str(value).split("-")
         chinese = f"{year}年{int(month)}月{int(day)}日"
@@ -64,14 +80,25 @@ def recomputed(folder, language, how, kind, cells):
 
 
 def untraceable(folder, language, one):
-    """Return what is wrong with a sentence: a quotation its cells do not give, a number that nothing accounts for."""
+    """Return what is wrong with a sentence: a quotation its cells do not give, a number that
+    nothing accounts for.
+    """
     wrong, rest = [], one["text"]
-    for quotation in sorted(one["quotations"].values(), key=lambda quotation: -len(quotation["text"])):
-        again = recomputed(folder, language, quotation["how"], quotation["format"], quotation["cells"])
+    for quotation in sorted(
+        one["quotations"].values(), key=lambda quotation: -len(quotation["text"])
+    ):
+        again = recomputed(
+            folder, language, quotation["how"], quotation["format"], quotation["cells"]
+        )
         allowed = [str(int(number)) for number in again] if isinstance(again, list) else [again]
-        wrong += [] if quotation["text"] in allowed else [f"{quotation['text']} is {again} by its cells"]
-        # a number stands by itself: the 2 that is accounted for does not account for that of 20 or of 0.2
+        wrong += (
+            [] if quotation["text"] in allowed else [f"{quotation['text']} is {again} by its cells"]
+        )
+        # a number stands by itself: the 2 that is accounted for does not account for that of 20 or
+        # of 0.2
         rest = (
-            re.sub(rf"(?<![\d.]){re.escape(quotation['text'])}(?![\d]|\.\d)", "", rest) if quotation["text"] else rest
+            re.sub(rf"(?<![\d.]){re.escape(quotation['text'])}(?![\d]|\.\d)", "", rest)
+            if quotation["text"]
+            else rest
         )
     return wrong + re.findall(r"\d[\d.,%]*", rest)

@@ -1,1 +1,3 @@
-"""What notebooks show with: the run they open, charts, tables, style, translations, parameters, published numbers."""
+"""What notebooks show with: the run they open, charts, tables, style, translations, parameters,
+published numbers.
+"""

@@ -1,4 +1,6 @@
-"""Charts that notebooks share. Words, colours and numbers come from the caller; no chart computes a result."""
+"""Charts that notebooks share. Words, colours and numbers come from the caller; no chart computes a
+result.
+"""
 
 from __future__ import annotations
 
@@ -57,14 +59,18 @@ def panels_of_bars(
     height = max(sum(len(groups[name]) + 2.2 for name in stack) for stack in stacks)
     figure = plt.figure(figsize=(9.6, 0.24 * height + 0.2), layout="constrained")
     for part, stack in zip(figure.subfigures(1, columns, squeeze=False)[0], stacks, strict=True):
-        rows = part.subplots(len(stack), 1, squeeze=False, height_ratios=[len(groups[name]) + 0.6 for name in stack])
+        rows = part.subplots(
+            len(stack), 1, squeeze=False, height_ratios=[len(groups[name]) + 0.6 for name in stack]
+        )
         for axes, title in zip(rows[:, 0], stack, strict=True):
             axes.set_title(title)
             _bars(axes, groups[title], colours, write[title])
     return figure
 
 
-def _bars(axes: Axes, values: pd.Series, colours: tuple[str, str], write: Callable[[float], str]) -> None:
+def _bars(
+    axes: Axes, values: pd.Series, colours: tuple[str, str], write: Callable[[float], str]
+) -> None:
     values = values.sort_values(na_position="first", kind="stable")
     heights = values.fillna(0.0).to_numpy()
     places = np.arange(len(values))
@@ -118,10 +124,17 @@ def nav_chart(
         2, 1, figsize=(8.6, 4.8), sharex=True, layout="constrained", height_ratios=[3, 1]
     )
     if band is not None:
-        top.fill_between(band.index, band.iloc[:, 0], band.iloc[:, 1], color="#0072B2", alpha=0.15, linewidth=0)
+        top.fill_between(
+            band.index, band.iloc[:, 0], band.iloc[:, 1], color="#0072B2", alpha=0.15, linewidth=0
+        )
     styles = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
     for place, column in enumerate(nav.columns):
-        top.plot(nav.index, nav[column], linestyle=styles[place % len(styles)], linewidth=1.8 if not place else 1.3)
+        top.plot(
+            nav.index,
+            nav[column],
+            linestyle=styles[place % len(styles)],
+            linewidth=1.8 if not place else 1.3,
+        )
     label_ends(top, nav, labels)
     top.set_ylabel(nav_label)
     fall = nav[drawdown_of] / nav[drawdown_of].cummax() - 1
@@ -145,7 +158,10 @@ def label_ends(axes: Axes, lines: pd.DataFrame, labels: Mapping[str, str]) -> No
     places: list[float] = []
     for value in last:
         places.append(max(value, places[-1] + gap) if places else value)
-    colours = {column: line.get_color() for column, line in zip(lines.columns, axes.get_lines(), strict=False)}
+    colours = {
+        column: line.get_color()
+        for column, line in zip(lines.columns, axes.get_lines(), strict=False)
+    }
     for column, place in zip(last.index, places, strict=True):
         axes.annotate(
             labels[column],
@@ -163,7 +179,8 @@ def label_ends(axes: Axes, lines: pd.DataFrame, labels: Mapping[str, str]) -> No
 def now_against_before(
     table: pd.DataFrame, labels: Sequence[str], colours: tuple[str, str], words: tuple[str, str]
 ) -> Figure:
-    """Draw a dot for each line's value now and a ring for the value before, joined, the largest on top.
+    """Draw a dot for each line's value now and a ring for the value before, joined, the largest on
+    top.
 
     Parameters
     ----------
@@ -181,7 +198,9 @@ def now_against_before(
     figure, axes = plt.subplots(figsize=(7.6, 0.27 * len(order) + 1.0), layout="constrained")
     shades = np.where(now >= before, *colours)
     axes.hlines(places, before, now, color=shades, linewidth=2)
-    axes.scatter(before, places, s=34, facecolor="white", edgecolor="#555555", zorder=3, label=words[1])
+    axes.scatter(
+        before, places, s=34, facecolor="white", edgecolor="#555555", zorder=3, label=words[1]
+    )
     axes.scatter(now, places, s=34, color=shades, zorder=4, label=words[0])
     axes.set_yticks(places, [labels[place] for place in order])
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

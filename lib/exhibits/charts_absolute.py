@@ -33,9 +33,13 @@ def weights_by_class(
     """
     sizes = table.groupby("asset_class", sort=False).size()
     figure, rows = plt.subplots(
-        len(sizes), 1, figsize=(8.2, 0.3 * len(table) + 0.55 * len(sizes) + 0.7), layout="constrained",
-        height_ratios=sizes + 0.7, squeeze=False,
-    )  # fmt: skip
+        len(sizes),
+        1,
+        figsize=(8.2, 0.3 * len(table) + 0.55 * len(sizes) + 0.7),
+        layout="constrained",
+        height_ratios=sizes + 0.7,
+        squeeze=False,
+    )
     names = np.asarray(labels, dtype=object)
     reach = max(table[["weight", "previous_weight"]].to_numpy().max(), 1e-6)
     for place, (axes, kind) in enumerate(zip(rows[:, 0], sizes.index, strict=True)):
@@ -43,9 +47,17 @@ def weights_by_class(
         now, before = (table[column].to_numpy()[chosen] for column in ("weight", "previous_weight"))
         lines = np.arange(len(chosen))
         axes.barh(lines, now, height=0.6, color=PALETTE[place], label=words[0])
-        axes.scatter(before, lines, s=34, facecolor="white", edgecolor="#333333", zorder=3, label=words[1])
+        axes.scatter(
+            before, lines, s=34, facecolor="white", edgecolor="#333333", zorder=3, label=words[1]
+        )
         for line, value, old in zip(lines, now, before, strict=True):
-            axes.text(max(value, old) + 0.025 * reach, line, f"{value:.2%} ({old:.2%})", va="center", fontsize=7.5)
+            axes.text(
+                max(value, old) + 0.025 * reach,
+                line,
+                f"{value:.2%} ({old:.2%})",
+                va="center",
+                fontsize=7.5,
+            )
         axes.set_yticks(lines, names[chosen])
         axes.set_ylim(-0.6, len(chosen) - 0.4)
         axes.set_xlim(0, 1.25 * reach)
@@ -59,12 +71,19 @@ def weights_by_class(
 
 
 def class_history(classes: pd.DataFrame, words: Mapping[str, str]) -> Figure:
-    """Draw the capital of the classes over time as stacked areas, (K, C); the white rest is cash."""
+    """Draw the capital of the classes over time as stacked areas, (K, C); the white rest is
+    cash.
+    """
     figure, axes = plt.subplots(figsize=(8.6, 3.4), layout="constrained")
     shapes = axes.stackplot(
-        classes.index, classes.T, labels=[words[name] for name in classes], colors=PALETTE[: classes.shape[1]],
-        step="post", edgecolor="white", linewidth=0.4,
-    )  # fmt: skip
+        classes.index,
+        classes.T,
+        labels=[words[name] for name in classes],
+        colors=PALETTE[: classes.shape[1]],
+        step="post",
+        edgecolor="white",
+        linewidth=0.4,
+    )
     for shape, hatch in zip(shapes, HATCHES, strict=False):
         shape.set_hatch(hatch)
     axes.set_ylim(0, 1)
@@ -78,8 +97,20 @@ def volatility_lines(table: pd.DataFrame, target: float, words: Mapping[str, str
     """Draw volatility expected, realised in each month and over a year, and the target."""
     figure, axes = plt.subplots(figsize=(8.6, 3.4), layout="constrained")
     axes.scatter(table.index, table["realised"], s=11, color="#999999", label=words["realised"])
-    axes.plot(table.index, table["expected"], drawstyle="steps-post", linewidth=1.2, label=words["expected"])
-    axes.plot(table.index, table["realised_year"], linewidth=1.8, linestyle="--", label=words["realised_year"])
+    axes.plot(
+        table.index,
+        table["expected"],
+        drawstyle="steps-post",
+        linewidth=1.2,
+        label=words["expected"],
+    )
+    axes.plot(
+        table.index,
+        table["realised_year"],
+        linewidth=1.8,
+        linestyle="--",
+        label=words["realised_year"],
+    )
     axes.axhline(target, color="#333333", linestyle=":", linewidth=1.0, label=words["target"])
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -92,8 +123,15 @@ def return_and_risk(table: pd.DataFrame, labels: Sequence[str], words: Mapping[s
     figure, axes = plt.subplots(figsize=(8.2, 0.5 * len(table) + 0.9), layout="constrained")
     places = np.arange(len(table))[::-1]
     for step, column in enumerate(("return_share", "risk_share", "average_weight")):
-        axes.barh(places - 0.26 * (step - 1), table[column], 0.24, hatch=HATCHES[step], color=PALETTE[step],
-                  edgecolor="white", label=words[column])  # fmt: skip
+        axes.barh(
+            places - 0.26 * (step - 1),
+            table[column],
+            0.24,
+            hatch=HATCHES[step],
+            color=PALETTE[step],
+            edgecolor="white",
+            label=words[column],
+        )
     axes.axvline(0, color="#444444", linewidth=0.8)
     axes.set_yticks(places, labels)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

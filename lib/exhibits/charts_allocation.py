@@ -19,7 +19,9 @@ HATCHES = ("", "////", "....", "xxxx")
 def stacked_weights(
     weights: pd.DataFrame, classes: pd.Series, words: Mapping[str, str], labels: Sequence[str]
 ) -> Figure:
-    """Draw weights as stacked columns, (K, N): colour and hatch tell the class, lightness and label the asset."""
+    """Draw weights as stacked columns, (K, N): colour and hatch tell the class, lightness and label
+    the asset.
+    """
     figure, axes = plt.subplots(figsize=(9.6, 5.2), layout="constrained")
     names = list(dict.fromkeys(classes[weights.columns]))
     floor = np.zeros(len(weights))
@@ -31,19 +33,35 @@ def stacked_weights(
         height = weights[column].to_numpy()
         colour = (*plt.matplotlib.colors.to_rgb(PALETTE[kind]), alpha)
         axes.bar(
-            places, height, bottom=floor, width=0.85, facecolor=colour, hatch=HATCHES[kind % 4], edgecolor="white",
-            linewidth=0.6, label=f"{words[classes[column]]} · {label}",
-        )  # fmt: skip
+            places,
+            height,
+            bottom=floor,
+            width=0.85,
+            facecolor=colour,
+            hatch=HATCHES[kind % 4],
+            edgecolor="white",
+            linewidth=0.6,
+            label=f"{words[classes[column]]} · {label}",
+        )
         for place, (low, part) in enumerate(zip(floor, height, strict=True)):
             if part > 0.05:
-                axes.text(place, low + part / 2, f"{part:.0%}", ha="center", va="center", fontsize=6.5,
-                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})  # fmt: skip
+                axes.text(
+                    place,
+                    low + part / 2,
+                    f"{part:.0%}",
+                    ha="center",
+                    va="center",
+                    fontsize=6.5,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+                )
         floor = floor + height
     axes.set_xticks(places, [f"{date:%Y-%m}" for date in weights.index], rotation=45)
     axes.set_ylim(0.0, 1.0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     handles, texts = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], texts[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
+    axes.legend(
+        handles[::-1], texts[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7
+    )
     return figure
 
 
@@ -52,8 +70,14 @@ def class_budgets(table: pd.DataFrame, labels: Sequence[str], words: Mapping[str
     figure, axes = plt.subplots(figsize=(7.6, 3.6), layout="constrained")
     places = np.arange(len(table))
     for step, column in enumerate(("budget", "risk_contribution", "weight")):
-        axes.bar(places + 0.27 * (step - 1), table[column], 0.25, hatch=HATCHES[step], label=words[column],
-                 edgecolor="white")  # fmt: skip
+        axes.bar(
+            places + 0.27 * (step - 1),
+            table[column],
+            0.25,
+            hatch=HATCHES[step],
+            label=words[column],
+            edgecolor="white",
+        )
     axes.axhline(0, color="#444444", linewidth=0.8)
     axes.set_xticks(places, labels)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -61,8 +85,12 @@ def class_budgets(table: pd.DataFrame, labels: Sequence[str], words: Mapping[str
     return figure
 
 
-def cycle_panels(parts: Mapping[str, tuple[pd.Series, pd.Series, pd.Timestamp]], words: Mapping[str, str]) -> Figure:
-    """Draw one panel per class: its yearly change, the sum of its cycles with forecast, and the present."""
+def cycle_panels(
+    parts: Mapping[str, tuple[pd.Series, pd.Series, pd.Timestamp]], words: Mapping[str, str]
+) -> Figure:
+    """Draw one panel per class: its yearly change, the sum of its cycles with forecast, and the
+    present.
+    """
     figure, grid = plt.subplots(2, 2, figsize=(9.6, 5.4), layout="constrained")
     for axes, (title, (change, fitted, today)) in zip(grid.flat, parts.items(), strict=False):
         axes.plot(change.index, change, color="#999999", linewidth=0.9, label=words["change"])
@@ -75,7 +103,9 @@ def cycle_panels(parts: Mapping[str, tuple[pd.Series, pd.Series, pd.Timestamp]],
 
 
 def edge_lines(full: pd.Series, real_time: pd.Series, words: tuple[str, str]) -> Figure:
-    """Draw a filtered series as it is seen with all data and as each month saw its own last value."""
+    """Draw a filtered series as it is seen with all data and as each month saw its own last
+    value.
+    """
     figure, axes = plt.subplots(figsize=(8.6, 3.6), layout="constrained")
     axes.plot(full.index, full, linewidth=1.6, label=words[0])
     axes.plot(real_time.index, real_time, linewidth=1.2, linestyle="--", label=words[1])
@@ -87,7 +117,8 @@ def edge_lines(full: pd.Series, real_time: pd.Series, words: tuple[str, str]) ->
 def sharpe_strip(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Figure:
     """Draw Sharpe ratios as dots, one line per label in the table's order.
 
-    A label of one row gets a bar of one standard error, ``sharpe_error``, each way; several rows of one label are a
+    A label of one row gets a bar of one standard error, ``sharpe_error``, each way; several rows of
+    one label are a
     distribution and get none. The first row is drawn as a dashed line across all others.
     """
     names = list(dict.fromkeys(labels))
@@ -97,9 +128,19 @@ def sharpe_strip(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Fig
     counts = pd.Series(labels).value_counts()
     single = np.array([counts[name] == 1 for name in labels])
     alone = table[single]
-    axes.errorbar(alone["sharpe"], heights[single], xerr=alone["sharpe_error"], fmt="o", markersize=6, capsize=3,
-                  linewidth=1.2, color=PALETTE[0])  # fmt: skip
-    axes.scatter(table.loc[~single, "sharpe"], heights[~single], s=30, facecolor="none", edgecolor=PALETTE[1])
+    axes.errorbar(
+        alone["sharpe"],
+        heights[single],
+        xerr=alone["sharpe_error"],
+        fmt="o",
+        markersize=6,
+        capsize=3,
+        linewidth=1.2,
+        color=PALETTE[0],
+    )
+    axes.scatter(
+        table.loc[~single, "sharpe"], heights[~single], s=30, facecolor="none", edgecolor=PALETTE[1]
+    )
     axes.axvline(table["sharpe"].iloc[0], color="#444444", linestyle="--", linewidth=0.8)
     axes.set_yticks(list(places.values()), names)
     axes.set_ylim(-0.6, len(names) - 0.4)

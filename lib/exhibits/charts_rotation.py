@@ -21,18 +21,34 @@ def nav_band(nav: pd.DataFrame, words: dict[str, str]) -> Figure:
     words : dict
         Labels by column, ``band``, ``nav`` and ``drawdown``.
     """
-    figure, (top, bottom) = plt.subplots(2, 1, sharex=True, height_ratios=(3, 1), layout="constrained")
-    band = top.fill_between(nav.index, nav["seed_low"], nav["seed_high"], alpha=0.2, linewidth=0, label=words["band"])
+    figure, (top, bottom) = plt.subplots(
+        2, 1, sharex=True, height_ratios=(3, 1), layout="constrained"
+    )
+    band = top.fill_between(
+        nav.index, nav["seed_low"], nav["seed_high"], alpha=0.2, linewidth=0, label=words["band"]
+    )
     lines = {}
-    for column, dash, width in (("strategy", "-", 1.8), ("net", "--", 1.2), ("benchmark", "-.", 1.3)):
-        (lines[column],) = top.plot(nav.index, nav[column], dash, linewidth=width, label=words[column])
+    for column, dash, width in (
+        ("strategy", "-", 1.8),
+        ("net", "--", 1.2),
+        ("benchmark", "-.", 1.3),
+    ):
+        (lines[column],) = top.plot(
+            nav.index, nav[column], dash, linewidth=width, label=words[column]
+        )
     band.set_color(lines["strategy"].get_color())
     band.set_alpha(0.2)
     top.set_ylabel(words["nav"])
     legend_above(top, 4)
     for column in ("strategy", "benchmark"):
         fall = nav[column] / nav[column].cummax() - 1
-        bottom.plot(nav.index, fall, lines[column].get_linestyle(), color=lines[column].get_color(), linewidth=1.2)
+        bottom.plot(
+            nav.index,
+            fall,
+            lines[column].get_linestyle(),
+            color=lines[column].get_color(),
+            linewidth=1.2,
+        )
     bottom.set_ylabel(words["drawdown"])
     bottom.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return figure
@@ -44,15 +60,36 @@ def quarter_bars(table: pd.DataFrame, words: dict[str, str]) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns ``quarter``, ``rank_ic``, ``standard_error``, ``running_mean``, and ``textbook_mean``, the running mean
+        Columns ``quarter``, ``rank_ic``, ``standard_error``, ``running_mean``, and
+        ``textbook_mean``, the running mean
         of the baseline.
     words : dict
         ``rank_ic``, ``running_mean``, ``textbook_mean``.
     """
     figure, axes = plt.subplots(layout="constrained")
-    axes.bar(table["quarter"], table["rank_ic"], yerr=table["standard_error"], label=words["rank_ic"], capsize=2)
-    axes.plot(table["quarter"], table["running_mean"], "o-", color="black", markersize=3, label=words["running_mean"])
-    axes.plot(table["quarter"], table["textbook_mean"], "s--", color="grey", markersize=3, label=words["textbook_mean"])
+    axes.bar(
+        table["quarter"],
+        table["rank_ic"],
+        yerr=table["standard_error"],
+        label=words["rank_ic"],
+        capsize=2,
+    )
+    axes.plot(
+        table["quarter"],
+        table["running_mean"],
+        "o-",
+        color="black",
+        markersize=3,
+        label=words["running_mean"],
+    )
+    axes.plot(
+        table["quarter"],
+        table["textbook_mean"],
+        "s--",
+        color="grey",
+        markersize=3,
+        label=words["textbook_mean"],
+    )
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set_ylabel(words["rank_ic"])
     axes.tick_params(axis="x", rotation=60)
@@ -60,7 +97,9 @@ def quarter_bars(table: pd.DataFrame, words: dict[str, str]) -> Figure:
     return figure
 
 
-def cost_line(table: pd.DataFrame, break_even: float, chosen: float, words: dict[str, str]) -> Figure:
+def cost_line(
+    table: pd.DataFrame, break_even: float, chosen: float, words: dict[str, str]
+) -> Figure:
     """Draw the annualised excess return against the one-way cost.
 
     Parameters
@@ -88,7 +127,9 @@ def cost_line(table: pd.DataFrame, break_even: float, chosen: float, words: dict
     return figure
 
 
-def null_points(table: pd.DataFrame, words: dict[str, str], scatter: pd.Series | None = None) -> Figure:
+def null_points(
+    table: pd.DataFrame, words: dict[str, str], scatter: pd.Series | None = None
+) -> Figure:
     """Draw weekly rank IC and annualised excess of each seed, mined on true and on shuffled labels.
 
     Parameters
@@ -98,15 +139,29 @@ def null_points(table: pd.DataFrame, words: dict[str, str], scatter: pd.Series |
     words : dict
         ``own``, ``shuffled``, ``rank_ic``, ``excess``.
     scatter : Series, optional
-        Standard deviations of one null seed, ``rank_ic`` and ``excess``: the error bars of the shuffled points.
+        Standard deviations of one null seed, ``rank_ic`` and ``excess``: the error bars of the
+        shuffled points.
     """
     figure, axes = plt.subplots(layout="constrained")
     for labels, marker in (("own", "o"), ("shuffled", "x")):
         part = table[table["labels"] == labels]
-        dots = axes.scatter(part["rank_ic"], part["excess"], marker=marker, s=50, label=words[labels])
+        dots = axes.scatter(
+            part["rank_ic"], part["excess"], marker=marker, s=50, label=words[labels]
+        )
         if labels == "shuffled" and scatter is not None:
-            bars = dict(xerr=scatter["rank_ic"], yerr=scatter["excess"], fmt="none", capsize=2, linewidth=0.8)
-            axes.errorbar(part["rank_ic"], part["excess"], ecolor=to_rgba_array(dots.get_facecolor())[0], **bars)
+            bars = dict(
+                xerr=scatter["rank_ic"],
+                yerr=scatter["excess"],
+                fmt="none",
+                capsize=2,
+                linewidth=0.8,
+            )
+            axes.errorbar(
+                part["rank_ic"],
+                part["excess"],
+                ecolor=to_rgba_array(dots.get_facecolor())[0],
+                **bars,
+            )
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.axvline(0, color="grey", linewidth=0.8)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

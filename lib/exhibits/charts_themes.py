@@ -18,7 +18,8 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
     Parameters
     ----------
     table : DataFrame, (N, ...)
-        ``previous_score``, ``latest_score``, ``change``, ``gain_peak``; the first row on top. Scores without a change
+        ``previous_score``, ``latest_score``, ``change``, ``gain_peak``; the first row on top.
+        Scores without a change
         are not comparable and not joined.
     words : dict
         ``now``, ``before``, ``score``, ``gain``.
@@ -28,10 +29,26 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
     axes.axvline(0, color="#888888", linewidth=0.8)
     joined = table["change"].notna().to_numpy()
     scores = table.loc[joined, ["previous_score", "latest_score"]]
-    axes.hlines(places[joined], scores["previous_score"], scores["latest_score"], color="#777777", linewidth=1.6)
-    rings = axes.scatter(table["previous_score"], places, s=44, facecolor="white", edgecolor="#555555", zorder=3)
-    dots = axes.scatter(table["latest_score"], places, s=64, c=table["gain_peak"], cmap="cividis", edgecolor="#333333",
-                        linewidth=0.6, zorder=4)  # fmt: skip
+    axes.hlines(
+        places[joined],
+        scores["previous_score"],
+        scores["latest_score"],
+        color="#777777",
+        linewidth=1.6,
+    )
+    rings = axes.scatter(
+        table["previous_score"], places, s=44, facecolor="white", edgecolor="#555555", zorder=3
+    )
+    dots = axes.scatter(
+        table["latest_score"],
+        places,
+        s=64,
+        c=table["gain_peak"],
+        cmap="cividis",
+        edgecolor="#333333",
+        linewidth=0.6,
+        zorder=4,
+    )
     # the dots have a colour each, so the legend shows one of none of them
     dot = axes.scatter([], [], s=64, color="#888888", edgecolor="#333333", linewidth=0.6)
     bar = figure.colorbar(dots, ax=axes, pad=0.02)
@@ -41,7 +58,13 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
     axes.set_ylim(-0.7, len(table) - 0.3)
     axes.set_xlabel(words["score"])
     axes.grid(axis="y", visible=False)
-    figure.legend([rings, dot], [words["before"], words["now"]], loc="outside upper left", ncols=2, frameon=False)
+    figure.legend(
+        [rings, dot],
+        [words["before"], words["now"]],
+        loc="outside upper left",
+        ncols=2,
+        frameon=False,
+    )
     return figure
 
 
@@ -50,9 +73,15 @@ def grouped_bars(table: pd.DataFrame, labels: dict[str, str], ylabel: str) -> Fi
     figure, axes = plt.subplots(figsize=(8.0, 3.4), layout="constrained")
     width = 0.8 / max(table.shape[1], 1)
     for place, column in enumerate(table.columns):
-        axes.bar(np.arange(len(table)) + (place - (table.shape[1] - 1) / 2) * width, table[column], width,
-                 label=labels.get(column, column), hatch=["", "//", "..", "xx"][place % 4], edgecolor="white",
-                 linewidth=0.4)  # fmt: skip
+        axes.bar(
+            np.arange(len(table)) + (place - (table.shape[1] - 1) / 2) * width,
+            table[column],
+            width,
+            label=labels.get(column, column),
+            hatch=["", "//", "..", "xx"][place % 4],
+            edgecolor="white",
+            linewidth=0.4,
+        )
     axes.axhline(0, color="#444444", linewidth=0.8)
     axes.set_xticks(np.arange(len(table)), table.index)
     axes.set_ylabel(ylabel)
@@ -63,7 +92,9 @@ def grouped_bars(table: pd.DataFrame, labels: dict[str, str], ylabel: str) -> Fi
 
 
 def rates_with_intervals(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Figure:
-    """Draw a rate and its interval per row: ``hit_rate``, ``low``, ``high``; a line marks one half."""
+    """Draw a rate and its interval per row: ``hit_rate``, ``low``, ``high``; a line marks one
+    half.
+    """
     places = np.arange(len(table))[::-1]
     figure, axes = plt.subplots(figsize=(7.2, 0.55 * len(table) + 1.0), layout="constrained")
     axes.hlines(places, table["low"], table["high"], linewidth=2.2)

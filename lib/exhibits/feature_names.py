@@ -1,4 +1,6 @@
-"""Names of the theme model's features: a text per stem, filled with the numbers of the identifier."""
+"""Names of the theme model's features: a text per stem, filled with the numbers of the
+identifier.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ def feature_name(identifier: str, t: Translations) -> str:
     Parameters
     ----------
     identifier : str
-        A stem and its numbers, such as ``volume_5_to_20``: the text is ``feature.volume_to``, its placeholders
+        A stem and its numbers, such as ``volume_5_to_20``: the text is ``feature.volume_to``, its
+        placeholders
         ``first`` and ``second`` are 5 and 20.
     t : Translations
 

@@ -67,9 +67,15 @@ class Run:
         return self.market.week
 
     def names(self, table: pd.DataFrame) -> pd.Series:
-        """Return the names of a table with ``name_zh`` (or ``name``) and ``name_en`` in the run's language."""
+        """Return the names of a table with ``name_zh`` (or ``name``) and ``name_en`` in the run's
+        language.
+        """
         chinese = table["name_zh"] if "name_zh" in table else table["name"]
-        return chinese if self.language == "zh" else table["name_en"].where(table["name_en"].ne(""), chinese)
+        return (
+            chinese
+            if self.language == "zh"
+            else table["name_en"].where(table["name_en"].ne(""), chinese)
+        )
 
     def label(self, number: str) -> str:
         """Return the name of an exhibit, such as "Exhibit 8" or "Supplement 3"."""
@@ -100,7 +106,8 @@ class Run:
         stale = last[age > limit]
         if len(stale) and self.plan.stale_series == "refuse":
             raise StaleDataError(
-                f"{len(stale)} series end more than {limit} sessions before {self.week.last:%Y-%m-%d}",
+                f"{len(stale)} series end more than {limit} sessions before"
+                f" {self.week.last:%Y-%m-%d}",
                 symbol=stale.index[0],
                 date=f"{stale.iloc[0]:%Y-%m-%d}",
                 remedy="bring newer data, or set stale_series: print in params/weekly.yaml",
@@ -108,11 +115,16 @@ class Run:
         return stale
 
     def stale_notes(self, stale: pd.Series) -> list[str]:
-        """Return the note under an exhibit that names its stale series, an empty list when there are none."""
+        """Return the note under an exhibit that names its stale series, an empty list when there
+        are none.
+        """
         if not len(stale):
             return []
         names = self.names(self.market.instruments().loc[stale.index])
-        listed = [f"{names[symbol]} ({self.t.date(date)})" for symbol, date in stale.head(STALE_NAMES).items()]
+        listed = [
+            f"{names[symbol]} ({self.t.date(date)})"
+            for symbol, date in stale.head(STALE_NAMES).items()
+        ]
         more = " …" if len(stale) > STALE_NAMES else ""
         return [self.t("common.stale_series", names=", ".join(listed) + more)]
 
@@ -139,7 +151,8 @@ class Run:
         slug : str
             Part of its file names.
         table : DataFrame, optional
-            Its CSV, the same in every language: ``name`` is the official (Chinese) name, ``name_en`` the English one;
+            Its CSV, the same in every language: ``name`` is the official (Chinese) name,
+            ``name_en`` the English one;
             returns and weights are fractions.
         figure : Figure, optional
             Its PNG; the figure is closed.
@@ -154,7 +167,8 @@ class Run:
         values : mapping, optional
             Values of the placeholders in its title, caption and alternative text.
         show_table : bool
-            Show the table below the figure; otherwise the report folds it away, as it does a long table.
+            Show the table below the figure; otherwise the report folds it away, as it does a long
+            table.
 
         Raises
         ------
@@ -163,14 +177,21 @@ class Run:
         """
         stem = f"{'' if number.startswith('s') else 'fig'}{number}_{slug}"
         if table is None and figure is None:
-            raise RunError(f"exhibit {number} has neither table nor figure", remedy="pass table=, figure= or both")
+            raise RunError(
+                f"exhibit {number} has neither table nor figure",
+                remedy="pass table=, figure= or both",
+            )
         record = self._record(number, slug, data_date, list(notes), values or {})
         record["formats"] = dict(formats or {})
         record["words"] = dict(words or {})
-        record["show_table"] = show_table or (figure is None and table is not None and len(table) <= FOLDED)
+        record["show_table"] = show_table or (
+            figure is None and table is not None and len(table) <= FOLDED
+        )
         if table is not None:
             path = self._path("tables", f"{stem}.csv")
-            table.to_csv(path, index=False, date_format="%Y-%m-%d", encoding="utf-8", lineterminator="\n")
+            table.to_csv(
+                path, index=False, date_format="%Y-%m-%d", encoding="utf-8", lineterminator="\n"
+            )
             record["files"].append(f"tables/{stem}.csv")
         if figure is not None:
             synthetic = self.t("common.synthetic") if self.market.source.synthetic else ""
@@ -185,8 +206,12 @@ class Run:
         """Write the numbers that commentary and scorecard use."""
         self._write("facts", f"{self.notebook}.json", dict(facts))
 
-    def _record(self, number: str, slug: str, data_date, notes: list[str], values: Mapping[str, object]) -> dict:
-        """Return an exhibit's record: its texts, source and date; the files are added as they are written."""
+    def _record(
+        self, number: str, slug: str, data_date, notes: list[str], values: Mapping[str, object]
+    ) -> dict:
+        """Return an exhibit's record: its texts, source and date; the files are added as they are
+        written.
+        """
         key = f"{self.notebook}.{number if number.startswith('s') else 'fig' + number}"
         date = pd.Timestamp(data_date) if pd.notna(data_date) else self.market.as_of
         if self.market.stale_sessions:
@@ -216,7 +241,9 @@ class Run:
         )
 
     def _source_line(self, record: dict) -> str:
-        line = self.t("common.origin", source=record["source"], date=self.t.date(record["data_date"]))
+        line = self.t(
+            "common.origin", source=record["source"], date=self.t.date(record["data_date"])
+        )
         return f"{line}  {self._stale_note()}" if self.market.stale_sessions else line
 
     def _path(self, kind: str, name: str) -> Path:
@@ -234,7 +261,9 @@ class Run:
         for file in sorted(record["files"]):
             if file.endswith(".png"):
                 display(Image(self.out / file, alt=record["alt"], width=860))
-            elif record["show_table"] or not any(other.endswith(".png") for other in record["files"]):
+            elif record["show_table"] or not any(
+                other.endswith(".png") for other in record["files"]
+            ):
                 display(HTML(table_html(self.out / file, record, self.language)))
         lines = [record["caption"], self._source_line(record), *record["notes"]]
         display(Markdown("  \n".join(f"*{line}*" for line in lines if line)))

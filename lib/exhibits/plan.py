@@ -75,18 +75,23 @@ def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
     Raises
     ------
     ParameterError
-        A notebook that does not exist, a duplicate notebook or exhibit, a dependency that does not run earlier.
+        A notebook that does not exist, a duplicate notebook or exhibit, a dependency that does not
+        run earlier.
     """
     path = Path(params) / "weekly.yaml"
     plan = checked(Plan, read_yaml(path), path)
     names = plan.notebooks
     for name in names:
         if not (notebooks / f"{name}.ipynb").exists():
-            raise ParameterError(f"no notebook {name}", file=path, remedy=f"add it to {notebooks} or drop it")
+            raise ParameterError(
+                f"no notebook {name}", file=path, remedy=f"add it to {notebooks} or drop it"
+            )
     for kind, entries in (("notebook", names), ("exhibit", plan.exhibits)):
         duplicates = [entry for entry, count in Counter(entries).items() if count > 1]
         if duplicates:
-            raise ParameterError(f"duplicate {kind} {duplicates[0]}", file=path, remedy="delete one of them")
+            raise ParameterError(
+                f"duplicate {kind} {duplicates[0]}", file=path, remedy="delete one of them"
+            )
     for position, section in enumerate(plan.sections):
         earlier = names[:position]
         for need in section.needs:

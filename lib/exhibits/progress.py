@@ -1,4 +1,6 @@
-"""Progress of long computations: a bar in an interactive notebook, a printed line per step in a run."""
+"""Progress of long computations: a bar in an interactive notebook, a printed line per step in a
+run.
+"""
 
 from __future__ import annotations
 

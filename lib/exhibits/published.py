@@ -1,4 +1,6 @@
-"""What a published weekly printed for a week: one file per week, each number tied to a cell of an exhibit's table."""
+"""What a published weekly printed for a week: one file per week, each number tied to a cell of an
+exhibit's table.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ HALF_UNITS = {
     "number": 0.05,
     "count": 0.5,
 }
-#: share of the printed number by which a result of other data may miss it and still count as reproduced
+# : share of the printed number by which a result of other data may miss it and still count as
+# reproduced
 TOLERATED_SHARE = 0.1
 
 Text = Annotated[str, Field(min_length=1)]
@@ -61,12 +64,15 @@ class Fact(_Strict):
     minus : str or None
         A column to be taken off.
     value : float, str or None
-        As printed: a fraction for returns and weights, a name for ``held``, nothing for ``first``, ``last`` and
+        As printed: a fraction for returns and weights, a name for ``held``, nothing for ``first``,
+        ``last`` and
         ``listed``.
     alternatives : list of str
-        Other rows that may hold the same thing, such as another fund of the same role; what is listed is added up.
+        Other rows that may hold the same thing, such as another fund of the same role; what is
+        listed is added up.
     relation : str
-        How it was said: ``equal``, ``about``, ``above``, ``below``; ``first`` and ``last`` in the order of the
+        How it was said: ``equal``, ``about``, ``above``, ``below``; ``first`` and ``last`` in the
+        order of the
         column; ``held`` among the columns' names; ``listed`` among the exhibit's rows.
     tolerance, reason, why, format : optional
         In place of the exhibit's.
@@ -92,10 +98,18 @@ class Fact(_Strict):
 
     @model_validator(mode="after")
     def _value_fits_relation(self):
-        kind = {"first": type(None), "last": type(None), "listed": type(None), "held": str}.get(self.relation, float)
+        kind = {"first": type(None), "last": type(None), "listed": type(None), "held": str}.get(
+            self.relation, float
+        )
         if not isinstance(self.value, kind):
-            needed = {"NoneType": "no value", "str": "a name as its value", "float": "a number as its value"}
-            raise ValueError(f"the relation {self.relation} of {self.row} takes {needed[kind.__name__]}")
+            needed = {
+                "NoneType": "no value",
+                "str": "a name as its value",
+                "float": "a number as its value",
+            }
+            raise ValueError(
+                f"the relation {self.relation} of {self.row} takes {needed[kind.__name__]}"
+            )
         return self
 
 
@@ -105,11 +119,13 @@ class Exhibit(_Strict):
     Attributes
     ----------
     tolerance, reason, why, format
-        For every fact that does not set its own; the tolerance is the widest that a fact can have, ``tolerance_of``.
+        For every fact that does not set its own; the tolerance is the widest that a fact can have,
+        ``tolerance_of``.
     supplement : str or None
         Number of the supplement that lists the rows which the exhibit leaves out, such as ``s17``.
     weights : bool
-        The numbers are weights: one of zero, and a row that the run's table does not list, is not held.
+        The numbers are weights: one of zero, and a row that the run's table does not list, is not
+        held.
     facts : list of Fact
     """
 
@@ -128,12 +144,14 @@ class Exhibit(_Strict):
     def tolerance_of(self, fact: Fact) -> float:
         r"""Return the largest difference that counts as reproduced.
 
-        With the printed number :math:`x`, half a unit :math:`u` of its last printed digit and the widest tolerance
+        With the printed number :math:`x`, half a unit :math:`u` of its last printed digit and the
+        widest tolerance
         :math:`w`,
 
         .. math:: \min(w, \max(u, |x| / 10)).
 
-        A number that was said with "about" has one digit: its tolerance is :math:`w`, half a unit of that digit.
+        A number that was said with "about" has one digit: its tolerance is :math:`w`, half a unit
+        of that digit.
         """
         widest = self.tolerance if fact.tolerance is None else fact.tolerance
         if fact.relation != "equal" or not isinstance(fact.value, float):
@@ -162,7 +180,8 @@ class Week(_Strict):
 
 
 def published_week(as_of, folder: Path = FOLDER) -> Week | None:
-    """Read what was published for the week that ends with a session; None when there is no file for it.
+    """Read what was published for the week that ends with a session; None when there is no file for
+    it.
 
     Raises
     ------
@@ -173,13 +192,21 @@ def published_week(as_of, folder: Path = FOLDER) -> Week | None:
     if not path.exists():
         return None
     content = read_yaml(path)
-    unquoted = [key for key in ("as_of", "published") if isinstance(content.get(key), datetime.date)]
+    unquoted = [
+        key for key in ("as_of", "published") if isinstance(content.get(key), datetime.date)
+    ]
     if unquoted:
-        raise ParameterError(f"{unquoted[0]} is not text", file=path, remedy=f"put the date of {unquoted[0]} in quotes")
+        raise ParameterError(
+            f"{unquoted[0]} is not text",
+            file=path,
+            remedy=f"put the date of {unquoted[0]} in quotes",
+        )
     week = checked(Week, content, path)
     if week.as_of != path.stem:
         raise ParameterError(
-            f"the file of {path.stem} says as_of: {week.as_of}", file=path, remedy="rename the file, or correct as_of"
+            f"the file of {path.stem} says as_of: {week.as_of}",
+            file=path,
+            remedy="rename the file, or correct as_of",
         )
     return week
 
@@ -197,13 +224,16 @@ def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.Da
     Returns
     -------
     DataFrame
-        One row per published number: ``exhibit``, ``row`` and ``column`` (where it stands in the exhibit's table),
-        ``minus``, ``name``, ``name_en``, ``value`` (fractions), ``relation``, ``format``. Empty when nothing was
+        One row per published number: ``exhibit``, ``row`` and ``column`` (where it stands in the
+        exhibit's table),
+        ``minus``, ``name``, ``name_en``, ``value`` (fractions), ``relation``, ``format``. Empty
+        when nothing was
         published for that date.
 
     Examples
     --------
-    >>> published("2025-06-13", "12").query("column == 'strategy'").set_index("row")["value"]["sharpe"]
+    >>> published("2025-06-13", "12").query("column ==
+    'strategy'").set_index("row")["value"]["sharpe"]
     1.69
     """
     week = published_week(as_of, folder)
@@ -231,11 +261,15 @@ def with_published(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.D
     Returns
     -------
     DataFrame
-        With ``published`` as the last column, NaN where a metric was not published; as it came when nothing was
-        published for the market's last session, or when its data are synthetic and nothing can be compared.
+        With ``published`` as the last column, NaN where a metric was not published; as it came when
+        nothing was
+        published for the market's last session, or when its data are synthetic and nothing can be
+        compared.
     """
     facts = published(market.week.last, exhibit)
     facts = facts[(facts["column"] == "strategy") & facts["minus"].isna()]
     if market.source.synthetic or facts.empty:
         return measured
-    return measured.assign(published=facts.set_index("row")["value"].astype(float).reindex(measured.index))
+    return measured.assign(
+        published=facts.set_index("row")["value"].astype(float).reindex(measured.index)
+    )

@@ -1,4 +1,6 @@
-"""Changes over the week: from the last close of the previous week to the last close of this week."""
+"""Changes over the week: from the last close of the previous week to the last close of this
+week.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,16 @@ import pandas as pd
 from lib.market.errors import DataError
 from lib.market.pointintime import Market
 
-#: days before the end of the week from which a close is late: the market was closed or the series has ended
+# : days before the end of the week from which a close is late: the market was closed or the series
+# has ended
 LATE_DAYS = 3
 
 
 def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     """Return each asset's change over the last completed week.
 
-    Each asset keeps its own dates: its last close on or before the week's last session against its last close on or
+    Each asset keeps its own dates: its last close on or before the week's last session against its
+    last close on or
     before the last session of the week before.
 
     Parameters
@@ -26,8 +30,10 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``symbol``, ``name`` (Chinese), ``name_en``, ``group``, ``previous_date``, ``date``, ``previous_close``,
-        ``close``, ``change`` (fraction; basis points for yields) and ``unit``; in the universe's order. NaN where a
+        Columns ``symbol``, ``name`` (Chinese), ``name_en``, ``group``, ``previous_date``, ``date``,
+        ``previous_close``,
+        ``close``, ``change`` (fraction; basis points for yields) and ``unit``; in the universe's
+        order. NaN where a
         close is missing or there is none in the week: a stale series is not an unchanged one.
 
     Raises
@@ -56,7 +62,9 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     fraction = table["close"] / table["previous_close"] - 1
     # yields are stored in percent: a hundredth of a point is a basis point
     points = (table["close"] - table["previous_close"]) * 100
-    table["change"] = fraction.where(~is_yield, points).where(table["date"] > table["previous_date"])
+    table["change"] = fraction.where(~is_yield, points).where(
+        table["date"] > table["previous_date"]
+    )
     table["unit"] = is_yield.map({True: "basis points", False: "fraction"})
     return table
 
@@ -64,18 +72,24 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
 def _last(closes: pd.DataFrame) -> pd.DataFrame:
     """Return each column's last close and its date."""
     dates = closes.apply(lambda column: column.last_valid_index())
-    values = closes.ffill().iloc[-1] if len(closes) else pd.Series(float("nan"), index=closes.columns)
+    values = (
+        closes.ffill().iloc[-1] if len(closes) else pd.Series(float("nan"), index=closes.columns)
+    )
     return pd.DataFrame({"date": pd.to_datetime(dates), "close": values}, index=closes.columns)
 
 
 def late(changes: pd.DataFrame, week_last: pd.Timestamp) -> pd.DataFrame:
-    """Return the assets whose last close is ``LATE_DAYS`` or more before the end of the week, or missing."""
+    """Return the assets whose last close is ``LATE_DAYS`` or more before the end of the week, or
+    missing.
+    """
     age = (week_last - changes["date"]).dt.days
     return changes[~(age < LATE_DAYS)]
 
 
 def spanning_more(changes: pd.DataFrame, previous_last: pd.Timestamp) -> pd.DataFrame:
-    """Return the assets whose change starts at a close ``LATE_DAYS`` or more before the end of the previous week."""
+    """Return the assets whose change starts at a close ``LATE_DAYS`` or more before the end of the
+    previous week.
+    """
     return changes[(previous_last - changes["previous_date"]).dt.days >= LATE_DAYS]
 
 
@@ -92,10 +106,18 @@ def latest_inflation(releases: pd.DataFrame, series: list[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``series``, ``actual``, ``consensus``, ``previous`` (percent), ``surprise`` (actual minus consensus,
+        Columns ``series``, ``actual``, ``consensus``, ``previous`` (percent), ``surprise`` (actual
+        minus consensus,
         percentage points), ``period`` and ``release_date``.
     """
-    newest = releases.sort_values(["period", "release_date"]).groupby("series").tail(1).set_index("series")
+    newest = (
+        releases.sort_values(["period", "release_date"])
+        .groupby("series")
+        .tail(1)
+        .set_index("series")
+    )
     table = newest.reindex([name for name in series if name in newest.index]).reset_index()
     table["surprise"] = (table["actual"] - table["consensus"]).round(6)
-    return table[["series", "actual", "consensus", "previous", "surprise", "period", "release_date"]]
+    return table[
+        ["series", "actual", "consensus", "previous", "surprise", "period", "release_date"]
+    ]

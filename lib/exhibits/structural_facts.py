@@ -1,4 +1,6 @@
-"""Structural facts: what a published weekly prints about its weights, and whether an allocation shows the same."""
+"""Structural facts: what a published weekly prints about its weights, and whether an allocation
+shows the same.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,10 @@ def read_facts(market: Market, path: Path = FILE) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``name``, ``name_en``, ``measure``, ``members`` (list of symbols or classes), ``relation``, ``published`` (a
-        fraction; NaN where the data are synthetic or the statement was made for another week), ``tolerance`` (of the
+        ``name``, ``name_en``, ``measure``, ``members`` (list of symbols or classes), ``relation``,
+        ``published`` (a
+        fraction; NaN where the data are synthetic or the statement was made for another week),
+        ``tolerance`` (of the
         relation ``about``, a fraction).
 
     Raises
@@ -55,11 +59,15 @@ def read_facts(market: Market, path: Path = FILE) -> pd.DataFrame:
 def _read(path: Path) -> pd.DataFrame:
     """Return the statements of the file, ``members`` as lists."""
     if not path.exists():
-        raise ParameterError("the file of structural facts is missing", file=path, remedy="restore it")
+        raise ParameterError(
+            "the file of structural facts is missing", file=path, remedy="restore it"
+        )
     table = pd.read_csv(path, comment="#", encoding="utf-8-sig")
     missing = [column for column in COLUMNS if column not in table]
     if missing:
-        raise ParameterError(f"there is no column {missing[0]}", file=path, remedy=f"columns: {', '.join(COLUMNS)}")
+        raise ParameterError(
+            f"there is no column {missing[0]}", file=path, remedy=f"columns: {', '.join(COLUMNS)}"
+        )
     for column, known in (("measure", MEASURES), ("relation", RELATIONS)):
         unknown = table.loc[~table[column].isin(known), column]
         if len(unknown):
@@ -71,13 +79,18 @@ def _read(path: Path) -> pd.DataFrame:
     vague = table.index[table["relation"].eq("about") & table["tolerance"].isna()]
     if len(vague):
         raise ParameterError(
-            f"fact {vague[0] + 1} says about without a tolerance", file=path, remedy="give the largest difference"
+            f"fact {vague[0] + 1} says about without a tolerance",
+            file=path,
+            remedy="give the largest difference",
         )
     return table.assign(as_of=pd.to_datetime(table["as_of"]), members=table["members"].str.split())
 
 
 def structural_facts(
-    facts: pd.DataFrame, allocations: Mapping[str, Allocation], classes: pd.Series, equal_weight: pd.DataFrame
+    facts: pd.DataFrame,
+    allocations: Mapping[str, Allocation],
+    classes: pd.Series,
+    equal_weight: pd.DataFrame,
 ) -> pd.DataFrame:
     """Compare the facts with the weights at the last decision of each allocation.
 
@@ -96,7 +109,8 @@ def structural_facts(
     Returns
     -------
     DataFrame
-        ``name``, ``name_en``, ``relation``, ``published``, then for each variant its value (a fraction) and
+        ``name``, ``name_en``, ``relation``, ``published``, then for each variant its value (a
+        fraction) and
         ``<variant>_verdict``, one of ``VERDICTS``; ``format``: how the values of a row are shown.
     """
     table = facts.drop(columns=["members", "measure", "tolerance"])
@@ -105,14 +119,19 @@ def structural_facts(
         pairs = [_measured(fact, made, classes, equal_weight) for _, fact in facts.iterrows()]
         table[variant] = [value for value, _ in pairs]
         table[f"{variant}_verdict"] = [
-            _verdict(fact, value, held) for (_, fact), (value, held) in zip(facts.iterrows(), pairs, strict=True)
+            _verdict(fact, value, held)
+            for (_, fact), (value, held) in zip(facts.iterrows(), pairs, strict=True)
         ]
     return table
 
 
-def _measured(fact: pd.Series, made: Allocation, classes: pd.Series, equal_weight: pd.DataFrame) -> tuple[float, bool]:
+def _measured(
+    fact: pd.Series, made: Allocation, classes: pd.Series, equal_weight: pd.DataFrame
+) -> tuple[float, bool]:
     """Return what an allocation shows for a fact, and whether it holds what the fact is about."""
-    members = classes.index[classes.isin(fact["members"])].union(classes.index.intersection(fact["members"]))
+    members = classes.index[classes.isin(fact["members"])].union(
+        classes.index.intersection(fact["members"])
+    )
     weights = made.weights[members].sum(axis=1)
     last = float(weights.iloc[-1])
     match fact["measure"]:
@@ -124,7 +143,9 @@ def _measured(fact: pd.Series, made: Allocation, classes: pd.Series, equal_weigh
             value = last - float(equal_weight.loc[weights.index[-1], members].sum())
         case "active_risk_budget":
             budgets = made.budgets.iloc[-1]
-            value = float(budgets.reindex(fact["members"]).sum()) - len(fact["members"]) / len(budgets)
+            value = float(budgets.reindex(fact["members"]).sum()) - len(fact["members"]) / len(
+                budgets
+            )
     return value, last > HELD
 
 
@@ -134,5 +155,7 @@ def _verdict(fact: pd.Series, value: float, held: bool) -> str:
     if not held:
         return "not_held"
     gap = value - fact["published"]
-    met = {"about": abs(gap) <= fact["tolerance"], "below": gap < 0, "above": gap > 0}[fact["relation"]]
+    met = {"about": abs(gap) <= fact["tolerance"], "below": gap < 0, "above": gap > 0}[
+        fact["relation"]
+    ]
     return "met" if met else "not_met"

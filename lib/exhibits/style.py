@@ -43,7 +43,8 @@ def sign_colours(language: str, rise: str = "auto") -> tuple[str, str]:
     language : str
         Of the report.
     rise : str
-        ``red``: falls are green; ``blue``: falls are orange; ``auto``: red in Chinese reports, blue otherwise.
+        ``red``: falls are green; ``blue``: falls are orange; ``auto``: red in Chinese reports, blue
+        otherwise.
     """
     red = rise == "red" or (rise == "auto" and language == "zh")
     return (UP_RED, DOWN_GREEN) if red else (UP, DOWN)
@@ -62,7 +63,9 @@ def add_source_line(figure: Figure, line: str, synthetic: str = "") -> None:
     """
     figure.text(0.005, -0.005, line, ha="left", va="top", fontsize=7, color="#555555")
     if synthetic:
-        figure.text(0.995, 1.005, synthetic.upper(), ha="right", va="bottom", fontsize=7.5, color="#8A2A00")
+        figure.text(
+            0.995, 1.005, synthetic.upper(), ha="right", va="bottom", fontsize=7.5, color="#8A2A00"
+        )
 
 
 def save(figure: Figure, path: Path) -> None:

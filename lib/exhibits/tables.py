@@ -20,7 +20,12 @@ FORMATS = {
     "count": lambda t, value: f"{value:,.0f}",
 }
 #: format of a cell by the identifier in its row: the unit of a change, the name of a metric
-ROW_FORMATS = {"fraction": "percent", "basis points": "points", "sharpe": "score", "calmar": "score"} | dict.fromkeys(
+ROW_FORMATS = {
+    "fraction": "percent",
+    "basis points": "points",
+    "sharpe": "score",
+    "calmar": "score",
+} | dict.fromkeys(
     ("annual_return", "annual_volatility", "max_drawdown", "ytd_return", "week_return"), "percent"
 )
 MISSING = "–"
@@ -36,11 +41,14 @@ def table_html(path: Path, exhibit: dict, language: str) -> str:
     path : Path
         Its CSV.
     exhibit : dict
-        Its record: ``notebook``, ``number``; ``formats``, a key of ``FORMATS`` by column, or the name of another
-        column that has the format of each row, as a key of ``ROW_FORMATS`` or ``FORMATS``; ``words``, labels of
+        Its record: ``notebook``, ``number``; ``formats``, a key of ``FORMATS`` by column, or the
+        name of another
+        column that has the format of each row, as a key of ``ROW_FORMATS`` or ``FORMATS``;
+        ``words``, labels of
         headings and values, which precede the translations.
     language : str
-        Of ``name`` and ``name_en`` only the one in this language is shown; headings come from the translations.
+        Of ``name`` and ``name_en`` only the one in this language is shown; headings come from the
+        translations.
 
     Returns
     -------
@@ -52,7 +60,9 @@ def table_html(path: Path, exhibit: dict, language: str) -> str:
     great_table = _great_table(table.tail(MAX_ROWS), exhibit, t)
     if len(table) > MAX_ROWS:
         file = f"{path.parent.name}/{path.name}"
-        great_table = great_table.tab_source_note(t("common.last_rows", shown=MAX_ROWS, rows=len(table), file=file))
+        great_table = great_table.tab_source_note(
+            t("common.last_rows", shown=MAX_ROWS, rows=len(table), file=file)
+        )
     return great_table.as_raw_html()
 
 
@@ -70,7 +80,10 @@ def _great_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> GT:
         if column in formats or pd.api.types.is_numeric_dtype(table[column]):
             numeric.append(column)
         shown[column] = _cells(table, column, formats.get(column), notebook, t)
-    headings = {column: labels.get(column) or _lookup(f"column.{column}", notebook, t) or column for column in shown}
+    headings = {
+        column: labels.get(column) or _lookup(f"column.{column}", notebook, t) or column
+        for column in shown
+    }
     textual = [column for column in shown if column not in numeric]
     return (
         GT(shown, id=f"table-{exhibit['number']}")
@@ -83,14 +96,20 @@ def _great_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> GT:
 
 
 def _other_language(table: pd.DataFrame, language: str) -> set[str]:
-    """Return the columns in the other language: of a column and the same with ``_en`` only one is shown."""
+    """Return the columns in the other language: of a column and the same with ``_en`` only one is
+    shown.
+    """
     chinese = {column for column in table.columns if f"{column}_en" in table.columns}
     return chinese if language == "en" else {f"{column}_en" for column in chinese}
 
 
-def _cells(table: pd.DataFrame, column: str, kind: str | None, notebook: str, t: Translations) -> list[str]:
+def _cells(
+    table: pd.DataFrame, column: str, kind: str | None, notebook: str, t: Translations
+) -> list[str]:
     kinds = table[kind].replace(ROW_FORMATS) if kind in table.columns else [kind] * len(table)
-    return [_cell(value, kind, notebook, t) for value, kind in zip(table[column], kinds, strict=True)]
+    return [
+        _cell(value, kind, notebook, t) for value, kind in zip(table[column], kinds, strict=True)
+    ]
 
 
 def _cell(value, kind: str | None, notebook: str, t: Translations) -> str:
@@ -106,4 +125,6 @@ def _cell(value, kind: str | None, notebook: str, t: Translations) -> str:
 
 def _lookup(key: str, notebook: str, t: Translations) -> str | None:
     """Return a text of the notebook, else the common one, else None."""
-    return next((t(f"{stem}.{key}") for stem in (notebook, "common") if t.has(f"{stem}.{key}")), None)
+    return next(
+        (t(f"{stem}.{key}") for stem in (notebook, "common") if t.has(f"{stem}.{key}")), None
+    )

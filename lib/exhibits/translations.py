@@ -23,20 +23,27 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 class Translations:
     """The texts of one language.
 
-    Called with a key such as ``01_market_recap.title`` and the values of the placeholders in its text.
+    Called with a key such as ``01_market_recap.title`` and the values of the placeholders in its
+    text.
     """
 
     language: str
     texts: Mapping[str, str]
 
     def __call__(self, key: str, **values) -> str:
-        """Return a text; ParameterError when it, or the value of a placeholder in it, is missing."""
+        """Return a text; ParameterError when it, or the value of a placeholder in it, is
+        missing.
+        """
         if key not in self.texts:
             near = difflib.get_close_matches(key, self.texts, n=1)
             raise ParameterError(
                 f"the {self.language} translations have no text {key}",
                 file=FOLDER / self.language,
-                remedy=f"did you mean {near[0]}?" if near else "add it to the translations of both languages",
+                remedy=(
+                    f"did you mean {near[0]}?"
+                    if near
+                    else "add it to the translations of both languages"
+                ),
             )
         try:
             return self.texts[key].format(**values)
@@ -70,7 +77,11 @@ class Translations:
         if pd.isna(date):
             return "–"
         date = pd.Timestamp(date)
-        return f"{date.year}年{date.month}月{date.day}日" if self.language == "zh" else f"{date.day} {date:%B %Y}"
+        return (
+            f"{date.year}年{date.month}月{date.day}日"
+            if self.language == "zh"
+            else f"{date.day} {date:%B %Y}"
+        )
 
 
 @lru_cache
@@ -83,7 +94,9 @@ def translations(language: str) -> Translations:
         There are no translations in this language.
     """
     if language not in LANGUAGES:
-        raise ParameterError(f"no translations for language {language!r}", remedy=f"choose {', '.join(LANGUAGES)}")
+        raise ParameterError(
+            f"no translations for language {language!r}", remedy=f"choose {', '.join(LANGUAGES)}"
+        )
     texts: dict[str, str] = {}
     for path in sorted((FOLDER / language).glob("*.yaml")):
         texts |= _flat(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, path.stem)

@@ -1,7 +1,10 @@
-"""Trials: the settings that were tried before a notebook's defaults were fixed, one CSV per notebook.
+"""Trials: the settings that were tried before a notebook's defaults were fixed, one CSV per
+notebook.
 
-Every trial is a chance to be lucky, so whoever judges a result counts them. The file is the only place that says how
-many there were; a notebook reads, counts and shows it. Trials belong to the market history they were made on: on
+Every trial is a chance to be lucky, so whoever judges a result counts them. The file is the only
+place that says how
+many there were; a notebook reads, counts and shows it. Trials belong to the market history they
+were made on: on
 another one, such as the synthetic sample, they say nothing and are not charged.
 """
 
@@ -17,7 +20,8 @@ from lib.market.fingerprint import fingerprint
 from lib.market.pointintime import Market
 
 TRIALS = PARAMS / "trials"
-#: text columns of every file: the setting in both languages, the first and last decision it was judged on, the data it
+# : text columns of every file: the setting in both languages, the first and last decision it was
+# judged on, the data it
 #: was judged on and the key of their history, and whether it became the default (yes or no)
 TEXT_COLUMNS = ("setting", "setting_zh", "window_start", "window_end", "data", "history", "chosen")
 #: those and how many trials a row stands for
@@ -27,7 +31,8 @@ IDENTIFYING_INDEX = "000300.SH"
 
 
 def history_key(market: Market, start, end) -> str | None:
-    """Return what identifies the market history of a window: a hash of the CSI 300's month-end closes, to the point.
+    """Return what identifies the market history of a window: a hash of the CSI 300's month-end
+    closes, to the point.
 
     None where the market lacks the index, or its closes do not span the window.
     """
@@ -45,11 +50,16 @@ def history_key(market: Market, start, end) -> str | None:
 
 
 def applicable_trials(market: Market, notebook: str, folder: Path = TRIALS) -> pd.DataFrame:
-    """Return the trials that were made on this market's own history, as ``read_trials`` does; none on another one."""
+    """Return the trials that were made on this market's own history, as ``read_trials`` does; none
+    on another one.
+    """
     table = read_trials(notebook, folder)
     windows = table[["window_start", "window_end"]].drop_duplicates().itertuples(index=False)
     keys = {tuple(window): history_key(market, *window) for window in windows}
-    here = [keys[start, end] for start, end in zip(table["window_start"], table["window_end"], strict=True)]
+    here = [
+        keys[start, end]
+        for start, end in zip(table["window_start"], table["window_end"], strict=True)
+    ]
     return table[table["history"] == pd.Series(here, table.index)].reset_index(drop=True)
 
 
@@ -66,26 +76,35 @@ def read_trials(notebook: str, folder: Path = TRIALS) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row per trial
-        ``setting`` and ``setting_zh``, ``window_start`` and ``window_end`` (Timestamps), ``data`` (where the trial
-        was run), ``history`` (see ``history_key``), ``chosen`` (bool), ``trials`` (how many the row stands for), and
+        ``setting`` and ``setting_zh``, ``window_start`` and ``window_end`` (Timestamps), ``data``
+        (where the trial
+        was run), ``history`` (see ``history_key``), ``chosen`` (bool), ``trials`` (how many the row
+        stands for), and
         the notebook's own measures as numbers (NaN where a cell is empty).
 
     Raises
     ------
     ParameterError
-        No such file, no trial in it, a missing column, a date or a number that cannot be read, or no or several chosen
+        No such file, no trial in it, a missing column, a date or a number that cannot be read, or
+        no or several chosen
         trials; with file, line and remedy.
     """
     path = Path(folder) / f"{notebook}.csv"
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, comment="#", encoding="utf-8-sig")
+        table = pd.read_csv(
+            path, dtype=str, keep_default_na=False, comment="#", encoding="utf-8-sig"
+        )
     except FileNotFoundError as error:
         raise ParameterError(
-            "the file of trials is missing", file=path, remedy="restore it: results are judged by the number of trials"
+            "the file of trials is missing",
+            file=path,
+            remedy="restore it: results are judged by the number of trials",
         ) from error
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ParameterError(
-            f"the file of trials cannot be read: {error}", file=path, remedy="save it as a CSV in UTF-8"
+            f"the file of trials cannot be read: {error}",
+            file=path,
+            remedy="save it as a CSV in UTF-8",
         ) from error
     missing = [column for column in REQUIRED_COLUMNS if column not in table]
     if missing:
@@ -95,11 +114,17 @@ def read_trials(notebook: str, folder: Path = TRIALS) -> pd.DataFrame:
             remedy=f"its columns are {', '.join(REQUIRED_COLUMNS)} and the notebook's measures",
         )
     if not len(table):
-        raise ParameterError("the file of trials is empty", file=path, remedy="list at least the setting in use")
+        raise ParameterError(
+            "the file of trials is empty", file=path, remedy="list at least the setting in use"
+        )
     for column in ("window_start", "window_end"):
-        table[column] = _parsed(table[column], path, lambda texts: pd.to_datetime(texts, format="%Y-%m-%d"))
+        table[column] = _parsed(
+            table[column], path, lambda texts: pd.to_datetime(texts, format="%Y-%m-%d")
+        )
     for column in table.columns.difference(TEXT_COLUMNS):
-        table[column] = _parsed(table[column], path, lambda texts: pd.to_numeric(texts.where(texts.ne(""))))
+        table[column] = _parsed(
+            table[column], path, lambda texts: pd.to_numeric(texts.where(texts.ne("")))
+        )
     chosen = table["chosen"].str.strip().str.lower()
     if not chosen.isin(["yes", "no"]).all() or chosen.eq("yes").sum() != 1:
         raise ParameterError(

@@ -1,17 +1,23 @@
 r"""Repair of ETF prices that were adjusted by subtracting dividends.
 
-A widespread way to "forward-adjust" prices maps the raw price :math:`p_t` to :math:`x_t = p_t / a - D`: splits scale,
-dividends are subtracted. Between events :math:`a` and :math:`D` are constant, and the last price is true (:math:`a = 1,
+A widespread way to "forward-adjust" prices maps the raw price :math:`p_t` to :math:`x_t = p_t / a -
+D`: splits scale,
+dividends are subtracted. Between events :math:`a` and :math:`D` are constant, and the last price is
+true (:math:`a = 1,
 D = 0`). The return of :math:`x` overstates every move before a dividend; the true total return is
 
 .. math:: r_t = \frac{x_t - x_{t-1}}{x_{t-1} + D_{t-1}}
 
-on ex-dividend days too, because the subtraction keeps the dividend in the numerator. A series with :math:`D = 0` is
+on ex-dividend days too, because the subtraction keeps the dividend in the numerator. A series with
+:math:`D = 0` is
 right whatever :math:`a` is.
 
-The raw level is read from amount / volume, the day's average price :math:`v_t`, against the typical price of the bar:
-:math:`D` is the running median of :math:`v / a - x`, and :math:`a` the slope of moves of :math:`v` on moves of
-:math:`x`. Everything about a date rests on rows up to it, and the repaired close is chained forward from the first
+The raw level is read from amount / volume, the day's average price :math:`v_t`, against the typical
+price of the bar:
+:math:`D` is the running median of :math:`v / a - x`, and :math:`a` the slope of moves of :math:`v`
+on moves of
+:math:`x`. Everything about a date rests on rows up to it, and the repaired close is chained forward
+from the first
 raw price, so that later rows never rewrite earlier ones.
 """
 
@@ -23,7 +29,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-#: an offset below this share of the price overstates a move by less than a hundredth of it and is left alone; twice as
+# : an offset below this share of the price overstates a move by less than a hundredth of it and is
+# left alone; twice as
 #: much is asked for until the median rests on ten rows
 MATERIAL = 0.01
 #: the offset in use follows the measured one when they differ by more than this share of the price
@@ -32,22 +39,28 @@ STEP = 0.004
 FRESH = 0.015
 #: rows of the running median
 SMOOTH = 20
-#: moves are taken over so many rows; a slope needs so many rows, looks back so far and is renewed so often
+# : moves are taken over so many rows; a slope needs so many rows, looks back so far and is renewed
+# so often
 MOVE, ENOUGH, MEMORY, RENEW = 10, 60, 250, 20
-#: a raw price this far (log) from what is expected is an outlier, or, when three in sequence agree, a split
+# : a raw price this far (log) from what is expected is an outlier, or, when three in sequence
+# agree, a split
 SPLIT = 0.2
 #: rows without amount or volume after which a known offset is no longer trusted
 BLIND = 60
 #: a slope that close to a ratio of small integers is taken to be it
 SNAP = 0.03
-#: a slope that close to the scale in use does not replace it; one that close to the ratio of the prices means no offset
+# : a slope that close to the scale in use does not replace it; one that close to the ratio of the
+# prices means no offset
 KEEP, SAME = 0.08, 0.05
-#: noise in the adjusted price and dividends inside a move make a slope smaller, by up to this share of it
+# : noise in the adjusted price and dividends inside a move make a slope smaller, by up to this
+# share of it
 ATTENUATION = 0.1
 #: a first ratio of raw to adjusted price below this is an offset, not a split
 NO_SPLIT = 1.3
 #: ratios that splits have
-RATIOS = np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 20, 1.5, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 10])
+RATIOS = np.array(
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 20, 1.5, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 10]
+)
 
 CLEAN, REPAIRED, LOST = 0, 1, 2
 
@@ -55,7 +68,8 @@ CLEAN, REPAIRED, LOST = 0, 1, 2
 class Adjustment(NamedTuple):
     """What to do with each row, all (T,).
 
-    ``(price + offset) * factor`` is the repaired price; ``verdict`` is ``CLEAN`` (leave the row alone), ``REPAIRED`` or
+    ``(price + offset) * factor`` is the repaired price; ``verdict`` is ``CLEAN`` (leave the row
+    alone), ``REPAIRED`` or
     ``LOST`` (the raw level is not known).
     """
 
@@ -67,7 +81,8 @@ class Adjustment(NamedTuple):
 class _Scale(NamedTuple):
     """How raw prices follow from adjusted ones.
 
-    ``ratio`` is NaN while it is not known, ``scale_only`` says that no offset was subtracted, ``provisional`` that the
+    ``ratio`` is NaN while it is not known, ``scale_only`` says that no offset was subtracted,
+    ``provisional`` that the
     ratio rests on the first row alone.
     """
 
@@ -77,7 +92,9 @@ class _Scale(NamedTuple):
 
 
 class _LastRead(NamedTuple):
-    """First row since the last split, last row with a raw price (-1: none so far), outliers since then."""
+    """First row since the last split, last row with a raw price (-1: none so far), outliers since
+    then.
+    """
 
     segment: int
     raw_row: int
@@ -120,7 +137,9 @@ def _snap(ratio, slack):
 
 @numba.njit(cache=True)
 def _split_ratio(slope):
-    """Return the ratio of splits that a slope shows, the next one above it when none is near; NaN for none."""
+    """Return the ratio of splits that a slope shows, the next one above it when none is near; NaN
+    for none.
+    """
     nearest = _snap(slope, SNAP)
     if not np.isnan(nearest):
         return nearest
@@ -133,7 +152,9 @@ def _split_ratio(slope):
 
 @numba.njit(cache=True)
 def _median_offset(raw, typical, scale, begin, t, rows):
-    """Return the median of raw / scale - typical over the last known rows, and how many there were."""
+    """Return the median of raw / scale - typical over the last known rows, and how many there
+    were.
+    """
     found, count = np.empty(rows), 0
     for k in range(t, max(begin, t - 2 * rows) - 1, -1):
         if not np.isnan(raw[k]):
@@ -166,7 +187,8 @@ def _slope(raw, typical, begin, t):
 
 @numba.njit(cache=True)
 def _repair_symbol(begin, stop, typical, width, close, average, raw, offset, factor, verdict):
-    """Repair rows [begin, stop) in order: read the raw price, renew the scale, measure the offset, chain the close.
+    """Repair rows [begin, stop) in order: read the raw price, renew the scale, measure the offset,
+    chain the close.
 
     ``raw``, ``offset``, ``factor`` and ``verdict`` are filled in.
     """
@@ -175,7 +197,9 @@ def _repair_symbol(begin, stop, typical, width, close, average, raw, offset, fac
     current_offset, chain, previous_row = 0.0, np.nan, -1
     for t in range(begin, stop):
         previous_offset = current_offset
-        scale, last, rescaled, split = _read_raw(scale, last, previous_offset, typical, average, raw, t)
+        scale, last, rescaled, split = _read_raw(
+            scale, last, previous_offset, typical, average, raw, t
+        )
         if last.raw_row >= 0 and (t - last.segment) % RENEW == 0 and t - last.segment >= ENOUGH:
             scale, renewed = _renew_scale(scale, last, typical, raw, t)
             rescaled = rescaled or renewed
@@ -188,7 +212,15 @@ def _repair_symbol(begin, stop, typical, width, close, average, raw, offset, fac
             chain = level
         else:
             known = not np.isnan(scale.ratio) or last.raw_row < 0
-            growth = _growth(close[previous_row], close[t], previous_offset, current_offset, rescaled, split, known)
+            growth = _growth(
+                close[previous_row],
+                close[t],
+                previous_offset,
+                current_offset,
+                rescaled,
+                split,
+                known,
+            )
             if not growth > 0:
                 verdict[t] = LOST
                 current_offset = previous_offset
@@ -209,7 +241,8 @@ def _repair_symbol(begin, stop, typical, width, close, average, raw, offset, fac
 def _read_raw(scale, last, offset, typical, average, raw, t):
     """Take the average of row t as its raw price, unless it is an outlier.
 
-    An outlier that equals the adjusted price, or the third in sequence of three that agree, shows a split. Returned are
+    An outlier that equals the adjusted price, or the third in sequence of three that agree, shows a
+    split. Returned are
     the scale, what was read last, and whether the scale changed at all and by a split.
     """
     price = average[t]
@@ -217,7 +250,12 @@ def _read_raw(scale, last, offset, typical, average, raw, t):
         return scale, last, False, False
     if last.raw_row < 0:
         raw[t] = price
-        return _first_scale(price / typical[t]), _LastRead(last.segment, t, last.outliers), False, False
+        return (
+            _first_scale(price / typical[t]),
+            _LastRead(last.segment, t, last.outliers),
+            False,
+            False,
+        )
     rescaled = False
     if scale.provisional and abs(price / (scale.ratio * typical[t]) - 1) > 0.04:
         # the ratio of raw to adjusted prices moves with them: it was an offset
@@ -253,7 +291,10 @@ def _first_scale(ratio):
 @numba.njit(cache=True)
 def _agree(average, t):
     """Tell whether the averages of the two rows before t are near that of t."""
-    return abs(np.log(average[t - 2] / average[t])) < 0.15 and abs(np.log(average[t - 1] / average[t])) < 0.15
+    return (
+        abs(np.log(average[t - 2] / average[t])) < 0.15
+        and abs(np.log(average[t - 1] / average[t])) < 0.15
+    )
 
 
 @numba.njit(cache=True)
@@ -261,12 +302,16 @@ def _after_split(scale, ratio):
     """Return the scale after raw prices changed by a ratio that adjusted prices do not show."""
     changed = scale.ratio * ratio
     split_ratio = _snap(changed, SNAP)
-    return _Scale(changed if np.isnan(split_ratio) else split_ratio, scale.scale_only, scale.provisional)
+    return _Scale(
+        changed if np.isnan(split_ratio) else split_ratio, scale.scale_only, scale.provisional
+    )
 
 
 @numba.njit(cache=True)
 def _renew_scale(scale, last, typical, raw, t):
-    """Return the scale that the rows since the last split show, and whether it differs from the one in use."""
+    """Return the scale that the rows since the last split show, and whether it differs from the one
+    in use.
+    """
     ratio, _ = _median_offset(raw, typical, 1.0, last.segment, t, SMOOTH)
     ratio = 1 + ratio / typical[t] if typical[t] > 0 else np.inf
     if abs(ratio - 1) < 0.02:
@@ -277,7 +322,11 @@ def _renew_scale(scale, last, typical, raw, t):
     split_ratio = _split_ratio(slope)
     level = raw[last.raw_row] / typical[last.raw_row] if typical[last.raw_row] > 0 else np.inf
     in_use, slack = (level, SAME) if scale.scale_only else (scale.ratio, KEEP)
-    attenuated = not scale.scale_only and slope < in_use < slope * (1 + ATTENUATION) and _snap(in_use, 1e-9) == in_use
+    attenuated = (
+        not scale.scale_only
+        and slope < in_use < slope * (1 + ATTENUATION)
+        and _snap(in_use, 1e-9) == in_use
+    )
     if not scale.provisional and (abs(slope / in_use - 1) < slack or attenuated):
         candidate = _Scale(scale.ratio, scale.scale_only, False)
     elif not np.isnan(split_ratio) and level >= split_ratio * (1 - MATERIAL):
@@ -301,7 +350,11 @@ def _measure_offset(scale, last, previous_offset, typical, width, raw, t):
     if not count:
         return previous_offset
     recent, recent_count = _median_offset(raw, typical, scale.ratio, last.segment, t, 3)
-    if previous_offset > 0 and recent_count == 3 and abs(recent - measured) > FRESH * (typical[t] + measured):
+    if (
+        previous_offset > 0
+        and recent_count == 3
+        and abs(recent - measured) > FRESH * (typical[t] + measured)
+    ):
         measured = recent  # a dividend was paid
     smallest = MATERIAL * (typical[t] + measured)
     if count < 10:
@@ -317,7 +370,8 @@ def _measure_offset(scale, last, previous_offset, typical, width, raw, t):
 def _growth(previous_close, close, previous_offset, offset, rescaled, split, known):
     """Return the total return of a row, 1 for none.
 
-    Parameters are the adjusted closes and the offsets of the previous and this row, whether the scale changed, whether
+    Parameters are the adjusted closes and the offsets of the previous and this row, whether the
+    scale changed, whether
     by a split, and whether the scale is known.
     """
     before = previous_close + (offset if rescaled and not split else previous_offset)

@@ -33,7 +33,9 @@ class Week:
 def _exchange_sessions() -> pd.DatetimeIndex:
     # both ends explicit, because the package's defaults move with today's date
     end = XSHGExchangeCalendar.bound_max()
-    return exchange_calendars.get_calendar("XSHG", start="1990-12-19", end=end).sessions.as_unit("ns")
+    return exchange_calendars.get_calendar("XSHG", start="1990-12-19", end=end).sessions.as_unit(
+        "ns"
+    )
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,9 @@ class Sessions:
         completed = self.weeks(until=as_of)
         if len(completed) < 2:
             raise DataError(
-                "fewer than two weeks are completed", date=f"{pd.Timestamp(as_of):%Y-%m-%d}", remedy="take a later date"
+                "fewer than two weeks are completed",
+                date=f"{pd.Timestamp(as_of):%Y-%m-%d}",
+                remedy="take a later date",
             )
         last = completed["last"]
         return Week(completed["first"].iloc[-1], last.iloc[-1], last.iloc[-2])

@@ -76,7 +76,11 @@ class IngestReport:
 
 
 def ingest(
-    source: Source, store: Store, *, accept_revisions: bool = False, progress: Callable[[str], None] | None = None
+    source: Source,
+    store: Store,
+    *,
+    accept_revisions: bool = False,
+    progress: Callable[[str], None] | None = None,
 ) -> IngestReport:
     """Bring a store up to date with a source: all of it, or nothing after an error.
 
@@ -116,7 +120,11 @@ def ingest(
         last_keys = _last_keys(store)
         due = [batch for batch in batches if last_keys.get(batch.file) != _key(batch, rules)]
         files = [batch.file for batch in batches]
-        gone = {file: key.table for file, key in last_keys.items() if file not in files and key.content != ABSENT}
+        gone = {
+            file: key.table
+            for file, key in last_keys.items()
+            if file not in files and key.content != ABSENT
+        }
         report = IngestReport(dict.fromkeys(files, None))
         if not due and not gone:
             return report
@@ -142,7 +150,8 @@ def ingest(
                 report.revised = pd.concat(revised, ignore_index=True)
             if revised and not accept_revisions:
                 unchanged = (
-                    batch.file in last_keys and last_keys[batch.file].content == batch.fingerprint for batch in due
+                    batch.file in last_keys and last_keys[batch.file].content == batch.fingerprint
+                    for batch in due
                 )
                 checks = "the checks of the files, which have changed,"
                 raise _revision_error(report.revised, checks if all(unchanged) else "the source")
@@ -165,10 +174,8 @@ def _last_keys(store: Store) -> dict[str, IngestKey]:
     """Return the key of each file's last ingest."""
     if not store.exists():
         return {}
-    last = store.query(
-        """SELECT file, table_name, fingerprint, rules FROM ingest_log
-        QUALIFY row_number() OVER (PARTITION BY file ORDER BY ingest DESC) = 1 ORDER BY file"""
-    )
+    last = store.query("""SELECT file, table_name, fingerprint, rules FROM ingest_log
+        QUALIFY row_number() OVER (PARTITION BY file ORDER BY ingest DESC) = 1 ORDER BY file""")
     return {file: IngestKey(*key) for file, *key in last.itertuples(index=False)}
 
 
@@ -194,7 +201,9 @@ def _validate(connection: duckdb.DuckDBPyConnection, batch: Batch) -> Validation
     instruments = to_frame(connection.execute("SELECT * FROM instruments")).set_index("symbol")
     symbol_column = KEYS[batch.table][0]
     counts = to_frame(
-        connection.execute(f'SELECT "{symbol_column}" AS symbol, count(*) AS n FROM {batch.table} GROUP BY 1')
+        connection.execute(
+            f'SELECT "{symbol_column}" AS symbol, count(*) AS n FROM {batch.table} GROUP BY 1'
+        )
     )
     context = ValidationContext(Sessions.load(), instruments, counts.set_index("symbol")["n"])
     return validate_batch(batch, batch.load(), context)
@@ -208,7 +217,9 @@ def _upsert(run: _Ingest, batch: Batch, rows: pd.DataFrame) -> pd.DataFrame:
     names = columns_of(table)
     symbol = f'"{keys[0]}"'
     connection.register("incoming_frame", rows[list(TABLES[table])])
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {names} FROM incoming_frame")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {names} FROM incoming_frame"
+    )
     connection.unregister("incoming_frame")
     stored = connection.execute(
         f"SELECT count(*) FROM {table} WHERE {symbol} IN (SELECT DISTINCT {symbol} FROM incoming)"
@@ -216,7 +227,9 @@ def _upsert(run: _Ingest, batch: Batch, rows: pd.DataFrame) -> pd.DataFrame:
     changed = _revise(run, batch) if stored else pd.DataFrame()
     is_new = f"WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {_match(table)})" if stored else ""
     order = ", ".join(f'"{key}"' for key in keys)
-    connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming i {is_new} ORDER BY {order}")
+    connection.execute(
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming i {is_new} ORDER BY {order}"
+    )
     connection.execute("DROP TABLE incoming")
     return changed
 
@@ -243,7 +256,11 @@ def _revise(run: _Ingest, batch: Batch) -> pd.DataFrame:
     columns = TABLES[table]
     values = [column for column in columns if column not in KEYS[table]]
     differs = " OR ".join(_differs(column, columns[column]) for column in values)
-    gaps = [f'abs(i."{column}" / nullif(t."{column}", 0) - 1)' for column in values if columns[column] == "number"]
+    gaps = [
+        f'abs(i."{column}" / nullif(t."{column}", 0) - 1)'
+        for column in values
+        if columns[column] == "number"
+    ]
     difference = ", ".join(gaps) or "NULL::DOUBLE"
     symbol = f'"{KEYS[table][0]}"'
     known_on = KNOWN_ON.get(table)
@@ -251,20 +268,16 @@ def _revise(run: _Ingest, batch: Batch) -> pd.DataFrame:
     covers_span = known_on and not batch.increment
     vanished = f't."{known_on}" BETWEEN s.earliest AND s.latest' if covers_span else "false"
     span = f'min("{known_on}") AS earliest, max("{known_on}") AS latest' if known_on else "count(*)"
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE contradicted AS
+    connection.execute(f"""CREATE OR REPLACE TEMP TABLE contradicted AS
         SELECT t.rowid AS row_id, t.{symbol} AS symbol, {date} AS date,
                i.{symbol} IS NULL AS vanished, greatest({difference}) AS difference
         FROM {table} t
         JOIN (SELECT {symbol} AS symbol, {span} FROM incoming GROUP BY 1) s ON t.{symbol} = s.symbol
         LEFT JOIN incoming i ON {_match(table)}
-        WHERE CASE WHEN i.{symbol} IS NULL THEN {vanished} ELSE {differs} END"""
-    )
-    connection.execute(
-        f"""INSERT INTO revisions
+        WHERE CASE WHEN i.{symbol} IS NULL THEN {vanished} ELSE {differs} END""")
+    connection.execute(f"""INSERT INTO revisions
         SELECT {run.number}, '{table}', c.symbol, c.date, to_json(t)
-        FROM contradicted c JOIN {table} t ON t.rowid = c.row_id ORDER BY c.symbol, c.date"""
-    )
+        FROM contradicted c JOIN {table} t ON t.rowid = c.row_id ORDER BY c.symbol, c.date""")
     changed = to_frame(
         connection.execute(
             """SELECT ? AS file, symbol, min(date) AS first_date, max(date) AS last_date,
@@ -282,7 +295,11 @@ def _revise(run: _Ingest, batch: Batch) -> pd.DataFrame:
 
 def _write_findings(run: _Ingest, batch: Batch, result: ValidationResult) -> None:
     """Replace the findings on a file, which describe it as it is now, and log the ingest."""
-    contents = {"findings": result.findings, "quarantine": result.quarantined, "repairs": result.repairs}
+    contents = {
+        "findings": result.findings,
+        "quarantine": result.quarantined,
+        "repairs": result.repairs,
+    }
     for table, content in contents.items():
         run.connection.execute(f"DELETE FROM {table} WHERE file = ?", [batch.file])
         append_rows(run.connection, table, content)
@@ -306,7 +323,16 @@ def _write_absence(run: _Ingest, file: str, table: str) -> None:
 
 def _log(run: _Ingest, file: str, key: IngestKey, row_count: int, levels: list[int]) -> None:
     finished = datetime.now(UTC).replace(tzinfo=None)
-    entry = [run.number, run.source.name, file, key.table, finished, row_count, key.content, key.rules]
+    entry = [
+        run.number,
+        run.source.name,
+        file,
+        key.table,
+        finished,
+        row_count,
+        key.content,
+        key.rules,
+    ]
     run.connection.execute(f"INSERT INTO ingest_log VALUES ({', '.join('?' * 12)})", entry + levels)
 
 
@@ -333,7 +359,8 @@ def _refresh_sessions(connection: duckdb.DuckDBPyConnection) -> None:
             GROUP BY date),
         phased AS (SELECT *, sum(leaders) OVER (ORDER BY date) > 0 AS led FROM daily),
         counted AS (
-            SELECT date, led, CASE WHEN led THEN leaders ELSE everything END AS symbols FROM phased),
+            SELECT date, led, CASE WHEN led THEN leaders ELSE everything END AS symbols
+            FROM phased),
         usual AS (SELECT *, median(symbols) OVER (
             PARTITION BY led ORDER BY date ROWS BETWEEN 20 PRECEDING AND 1 PRECEDING) AS expected
             FROM counted)
@@ -359,11 +386,15 @@ def _revision_error(revised: pd.DataFrame, cause: str) -> RevisionError:
     count = revised["row_count"].sum()
     first = revised.iloc[0]
     return RevisionError(
-        f"{cause} would change {count} stored rows of {len(revised)} symbols:\n    " + "\n    ".join(lines),
+        f"{cause} would change {count} stored rows of {len(revised)} symbols:\n    "
+        + "\n    ".join(lines),
         file=first["file"],
         symbol=first["symbol"],
         date=f"{first['first_date']:%Y-%m-%d}",
-        remedy="check the source; to accept the new values (the old ones are archived) run with --accept-revisions",
+        remedy=(
+            "check the source; to accept the new values (the old ones are archived) run with"
+            " --accept-revisions"
+        ),
     )
 
 
@@ -428,5 +459,7 @@ def open_market(
         source = open_source(str(data))
         ingest(source, store, accept_revisions=accept_revisions, progress=progress)
     elif not store.exists():
-        raise StoreError("the live store is empty", file=store.path, remedy="fill it first: make data")
+        raise StoreError(
+            "the live store is empty", file=store.path, remedy="fill it first: make data"
+        )
     return Market(store, as_of, allow_stale=allow_stale, max_stale_sessions=max_stale_sessions)

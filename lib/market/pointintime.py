@@ -64,7 +64,14 @@ class Market:
         The data end too many sessions before ``as_of``.
     """
 
-    def __init__(self, store: Store, as_of="latest", *, allow_stale: bool = False, max_stale_sessions: int = 5):
+    def __init__(
+        self,
+        store: Store,
+        as_of="latest",
+        *,
+        allow_stale: bool = False,
+        max_stale_sessions: int = 5,
+    ):
         self.store = store
         stored = pd.DatetimeIndex(store.query("SELECT date FROM sessions ORDER BY date")["date"])
         stored = stored.intersection(Sessions.load(stored).all)
@@ -88,10 +95,13 @@ class Market:
         self.stale_sessions = self.sessions.count_between(self.as_of, self.requested)
         if self.stale_sessions > max_stale_sessions and not allow_stale:
             raise StaleDataError(
-                f"the data end on {self.as_of:%Y-%m-%d}, {self.stale_sessions} sessions before the requested date",
+                f"the data end on {self.as_of:%Y-%m-%d}, {self.stale_sessions} sessions before the"
+                " requested date",
                 date=f"{self.requested:%Y-%m-%d}",
                 file=store.path,
-                remedy="bring newer data, take an earlier date, or allow stale data with --allow-stale",
+                remedy=(
+                    "bring newer data, take an earlier date, or allow stale data with --allow-stale"
+                ),
             )
         self.week: Week = self.sessions.week(self.as_of)
         meta = store.meta()
@@ -110,7 +120,8 @@ class Market:
             return date.tz_localize(None).normalize()
         except (ValueError, TypeError) as error:
             raise DataError(
-                f"as_of is {as_of!r}, which is not a date", remedy="write it as 2025-06-13, or latest"
+                f"as_of is {as_of!r}, which is not a date",
+                remedy="write it as 2025-06-13, or latest",
             ) from error
 
     def instruments(self, kind: str | None = None, group: str | None = None) -> pd.DataFrame:
@@ -128,9 +139,13 @@ class Market:
                 sql += f" AND instruments.{column} = ?"
                 parameters.append(value)
         columns = 'symbol, name, name_en, kind, "group", note'
-        return self.store.query(f"{sql} GROUP BY {columns} ORDER BY kind, symbol", parameters).set_index("symbol")
+        return self.store.query(
+            f"{sql} GROUP BY {columns} ORDER BY kind, symbol", parameters
+        ).set_index("symbol")
 
-    def panel(self, symbols: Iterable[str], fields: Sequence[str] = ("close",), start=None) -> Panel:
+    def panel(
+        self, symbols: Iterable[str], fields: Sequence[str] = ("close",), start=None
+    ) -> Panel:
         """Return bars on the exchange's sessions.
 
         Parameters
@@ -155,7 +170,9 @@ class Market:
         mask = ~np.isnan(arrays["close"]) & ~(arrays["volume"] == 0)
         return Panel(dates, index, {name: arrays[name] for name in fields}, mask)
 
-    def valuation(self, symbols: Iterable[str], fields: Sequence[str] = ("pe_ttm", "pb"), start=None) -> Panel:
+    def valuation(
+        self, symbols: Iterable[str], fields: Sequence[str] = ("pe_ttm", "pb"), start=None
+    ) -> Panel:
         """Return valuations on the exchange's sessions.
 
         Parameters
@@ -193,7 +210,8 @@ class Market:
         """Return those of the symbols that have minute bars up to ``as_of``, in the given order."""
         index = self._checked(symbols)
         present = self.store.query(
-            "SELECT DISTINCT symbol FROM minute_bars WHERE time < ? AND symbol IN (SELECT unnest(?))",
+            "SELECT DISTINCT symbol FROM minute_bars WHERE time < ? AND symbol IN (SELECT"
+            " unnest(?))",
             [self.as_of + pd.Timedelta(days=1), list(index)],
         )
         return index[index.isin(present["symbol"])]
@@ -226,7 +244,10 @@ class Market:
         if index_symbols is not None:
             sql += " AND index_symbol IN (SELECT unnest(?))"
             parameters.append(list(index_symbols))
-        sql += " QUALIFY as_of = max(as_of) OVER (PARTITION BY index_symbol) ORDER BY index_symbol, symbol"
+        sql += (
+            " QUALIFY as_of = max(as_of) OVER (PARTITION BY index_symbol) ORDER BY index_symbol,"
+            " symbol"
+        )
         return self.store.query(sql, parameters)
 
     def constituent_history(self, index_symbols: Iterable[str]) -> pd.DataFrame:
@@ -273,7 +294,8 @@ class Market:
             first(remedy ORDER BY first_date, symbol) AS remedy
             FROM findings WHERE last_date IS NULL OR last_date <= ?
             GROUP BY level, "check", file
-            ORDER BY list_position(['refuse', 'quarantine', 'repair', 'warn'], level), "check", file""",
+            ORDER BY list_position(['refuse', 'quarantine', 'repair', 'warn'], level), "check",
+                file""",
             [self.as_of.date()],
         )
 
@@ -285,7 +307,9 @@ class Market:
         if symbols is None:
             return self._everything
         symbols = sorted(self._checked(symbols))
-        return fingerprint(f"{self.as_of:%Y-%m-%d}", symbols, self._hashes(("bars", "valuation"), symbols))
+        return fingerprint(
+            f"{self.as_of:%Y-%m-%d}", symbols, self._hashes(("bars", "valuation"), symbols)
+        )
 
     @cached_property
     def _everything(self) -> str:
@@ -293,7 +317,10 @@ class Market:
 
     def _hashes(self, tables: tuple[str, ...], symbols: list[str] | None) -> list:
         """Return table, number of rows and order-free hash of the rows up to ``as_of``."""
-        queries = {table: f"SELECT * FROM {table} WHERE {KNOWN_ON[table]}::DATE <= $as_of" for table in tables}
+        queries = {
+            table: f"SELECT * FROM {table} WHERE {KNOWN_ON[table]}::DATE <= $as_of"
+            for table in tables
+        }
         # the stated first and last dates of an instrument may refer to later bars
         queries["instruments"] = """SELECT * EXCLUDE (first_date, last_date) FROM instruments
             SEMI JOIN (SELECT symbol FROM bars WHERE date <= $as_of) USING (symbol)"""
@@ -311,7 +338,9 @@ class Market:
 
     @cached_property
     def _symbols(self) -> pd.Index:
-        return pd.Index(self.store.query("SELECT symbol FROM instruments ORDER BY symbol")["symbol"])
+        return pd.Index(
+            self.store.query("SELECT symbol FROM instruments ORDER BY symbol")["symbol"]
+        )
 
     def _checked(self, symbols: Iterable[str]) -> pd.Index:
         """Return the symbols as an index; raise a DataError for unknown ones."""
@@ -364,7 +393,9 @@ def last_closed_day() -> pd.Timestamp:
     return (now - CLOSE_PUBLISHED_AT).normalize()
 
 
-def _scatter(rows: dict, dates: pd.DatetimeIndex, width: int, fields: list[str]) -> dict[str, np.ndarray]:
+def _scatter(
+    rows: dict, dates: pd.DatetimeIndex, width: int, fields: list[str]
+) -> dict[str, np.ndarray]:
     """Return long rows as (T, N) arrays by field; rows on other dates are dropped."""
     days = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
     row_days = np.ma.getdata(rows["day"])

@@ -24,13 +24,23 @@ SQL_TYPES = {"text": "VARCHAR", "date": "DATE", "time": "TIMESTAMP", "number": "
 BOOKKEEPING_TABLES = {
     "meta": "key VARCHAR, value VARCHAR",
     "sessions": "date DATE, symbols INTEGER",
-    "ingest_log": "ingest INTEGER, source VARCHAR, file VARCHAR, table_name VARCHAR,"
-    " finished TIMESTAMP, row_count BIGINT, fingerprint VARCHAR, rules VARCHAR, refused BIGINT, quarantined BIGINT,"
-    " warned BIGINT, repaired BIGINT",
-    "findings": 'level VARCHAR, "check" VARCHAR, table_name VARCHAR, file VARCHAR, symbol VARCHAR,'
-    " first_date DATE, last_date DATE, row_count BIGINT, detail VARCHAR, remedy VARCHAR",
-    "quarantine": 'file VARCHAR, table_name VARCHAR, symbol VARCHAR, date DATE, "check" VARCHAR, content VARCHAR',
-    "repairs": 'file VARCHAR, symbol VARCHAR, first_date DATE, last_date DATE, "check" VARCHAR, detail VARCHAR',
+    "ingest_log": (
+        "ingest INTEGER, source VARCHAR, file VARCHAR, table_name VARCHAR, finished TIMESTAMP,"
+        " row_count BIGINT, fingerprint VARCHAR, rules VARCHAR, refused BIGINT, quarantined BIGINT,"
+        " warned BIGINT, repaired BIGINT"
+    ),
+    "findings": (
+        'level VARCHAR, "check" VARCHAR, table_name VARCHAR, file VARCHAR, symbol VARCHAR,'
+        " first_date DATE, last_date DATE, row_count BIGINT, detail VARCHAR, remedy VARCHAR"
+    ),
+    "quarantine": (
+        'file VARCHAR, table_name VARCHAR, symbol VARCHAR, date DATE, "check" VARCHAR, content'
+        " VARCHAR"
+    ),
+    "repairs": (
+        'file VARCHAR, symbol VARCHAR, first_date DATE, last_date DATE, "check" VARCHAR, detail'
+        " VARCHAR"
+    ),
     "revisions": "ingest INTEGER, table_name VARCHAR, symbol VARCHAR, date DATE, content VARCHAR",
 }
 
@@ -39,7 +49,14 @@ WRITE_MEMORY_LIMIT = "1GB"
 
 #: error numbers and messages of a full disk, a full quota or a file-size limit
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-DISK_FULL_MESSAGES = ("no space", "could not write", "file too large", "disk quota", "fsync", "could not truncate")
+DISK_FULL_MESSAGES = (
+    "no space",
+    "could not write",
+    "file too large",
+    "disk quota",
+    "fsync",
+    "could not truncate",
+)
 
 
 def columns_of(table: str) -> str:
@@ -88,7 +105,9 @@ class Store:
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the store for reading."""
         if not self.exists():
-            raise StoreError("there is no store yet", file=self.path, remedy="ingest a source first: make report")
+            raise StoreError(
+                "there is no store yet", file=self.path, remedy="ingest a source first: make report"
+            )
         connection = self._connect(self.path, read_only=True)
         try:
             with _interrupts():
@@ -145,7 +164,9 @@ class Store:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the write lock between processes of the suite; the same thread may enter again."""
-        lock = FileLock(self.path.with_suffix(".lock"), timeout=self.writer_timeout, is_singleton=True)
+        lock = FileLock(
+            self.path.with_suffix(".lock"), timeout=self.writer_timeout, is_singleton=True
+        )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -169,7 +190,9 @@ class Store:
     def meta(self) -> dict:
         """Return the metadata: schema version, source name and label, whether it is synthetic."""
         table = self.query("SELECT key, value FROM meta")
-        return {key: json.loads(value) for key, value in zip(table["key"], table["value"], strict=True)}
+        return {
+            key: json.loads(value) for key, value in zip(table["key"], table["value"], strict=True)
+        }
 
     def _connect(self, path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
         deadline = time.monotonic() + self.lock_timeout
@@ -207,7 +230,9 @@ class Store:
 
     def _create(self, connection: duckdb.DuckDBPyConnection) -> None:
         for table, columns in TABLES.items():
-            definition = ", ".join(f'"{column}" {SQL_TYPES[kind]}' for column, kind in columns.items())
+            definition = ", ".join(
+                f'"{column}" {SQL_TYPES[kind]}' for column, kind in columns.items()
+            )
             connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({definition})")
         for table, definition in BOOKKEEPING_TABLES.items():
             connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({definition})")
@@ -220,7 +245,8 @@ class Store:
         if version != SCHEMA_VERSION:
             newer = (version or 0) > SCHEMA_VERSION
             raise StoreError(
-                f"the store has schema version {version}, this suite reads version {SCHEMA_VERSION}",
+                f"the store has schema version {version}, this suite reads version"
+                f" {SCHEMA_VERSION}",
                 file=self.path,
                 remedy="update the suite" if newer else "move the file away and ingest again",
             )

@@ -16,7 +16,12 @@ from lib.market.calendar import Sessions
 from lib.market.checks.bars import check_bars
 from lib.market.checks.counts import check_counts
 from lib.market.checks.findings import FindingsLog
-from lib.market.checks.tables import check_constituents, check_instruments, check_macro, check_valuation
+from lib.market.checks.tables import (
+    check_constituents,
+    check_instruments,
+    check_macro,
+    check_valuation,
+)
 from lib.market.errors import DataError
 from lib.market.schema import KEYS, TABLES, Batch
 
@@ -63,7 +68,9 @@ class ValidationResult:
     repairs: pd.DataFrame
 
 
-def validate_batch(batch: Batch, frame: pd.DataFrame, context: ValidationContext) -> ValidationResult:
+def validate_batch(
+    batch: Batch, frame: pd.DataFrame, context: ValidationContext
+) -> ValidationResult:
     """Validate one batch.
 
     Parameters
@@ -107,7 +114,9 @@ def _check_types(batch: Batch, frame: pd.DataFrame) -> None:
     for column, kind in TABLES[batch.table].items():
         if column not in frame.columns:
             raise DataError(
-                f"the column {column} is missing", file=batch.file, remedy="deliver every column of the table"
+                f"the column {column} is missing",
+                file=batch.file,
+                remedy="deliver every column of the table",
             )
         expected = dtype_kinds.get(kind)
         if expected and frame[column].dtype.kind != expected:
@@ -117,7 +126,11 @@ def _check_types(batch: Batch, frame: pd.DataFrame) -> None:
                 remedy="deliver numbers as float64 and dates as datetime64",
             )
     if not len(frame):
-        raise DataError("the file has no rows", file=batch.file, remedy="export it again, or remove it from the folder")
+        raise DataError(
+            "the file has no rows",
+            file=batch.file,
+            remedy="export it again, or remove it from the folder",
+        )
 
 
 def _check_keys(log: FindingsLog) -> None:

@@ -1,1 +1,3 @@
-"""Views: genetic programming, price-volume themes, cycles, trend. Models see panels, never files."""
+"""Views: genetic programming, price-volume themes, cycles, trend. Models see panels, never
+files.
+"""

@@ -31,7 +31,8 @@ def gaussian_window(period: float, width: float, size: int = SIZE) -> np.ndarray
 
     .. math:: g_k = \exp\!\left(-\frac{(k - (N/T + 1))^2}{a^2}\right), \quad k = 1 \dots N/2 + 1,
 
-    bins counted from 1, so that bin 1 is the mean and :math:`N / T + 1` the bin of period :math:`T`; the upper half
+    bins counted from 1, so that bin 1 is the mean and :math:`N / T + 1` the bin of period
+    :math:`T`; the upper half
     mirrors the lower.
     """
     bins = np.arange(1, size // 2 + 2)
@@ -42,12 +43,18 @@ def gaussian_window(period: float, width: float, size: int = SIZE) -> np.ndarray
 
 
 def cycle_factors(
-    change: np.ndarray, periods: Sequence[float] = PERIODS, width: float = 10.0, horizon: int = 0, size: int = SIZE
+    change: np.ndarray,
+    periods: Sequence[float] = PERIODS,
+    width: float = 10.0,
+    horizon: int = 0,
+    size: int = SIZE,
 ) -> np.ndarray:
     """Filter a series around each period and continue it.
 
-    Zeros are padded in front to ``size``, the transform is multiplied by each window and inverted. The last L points
-    are the filtered series; the first ``horizon`` points, where the circle closes, are its forecast.
+    Zeros are padded in front to ``size``, the transform is multiplied by each window and inverted.
+    The last L points
+    are the filtered series; the first ``horizon`` points, where the circle closes, are its
+    forecast.
 
     Parameters
     ----------
@@ -56,7 +63,8 @@ def cycle_factors(
     periods : sequence of float
         Months.
     width : float
-        Width a of the window in bins. In time the filter fades to 1/e after N / (pi a) months: 130 for a = 10, 1304
+        Width a of the window in bins. In time the filter fades to 1/e after N / (pi a) months: 130
+        for a = 10, 1304
         for a = 1, with N = 4096.
     horizon : int
         Months of forecast.
@@ -68,21 +76,31 @@ def cycle_factors(
     Raises
     ------
     ModelError
-        Fewer than 60 months, more than ``size``, a missing value, or a width or period that is not positive.
+        Fewer than 60 months, more than ``size``, a missing value, or a width or period that is not
+        positive.
     """
     length = len(change)
     if length < SHORTEST or length + horizon > size:
         raise ModelError(
             f"{length} months of yearly changes cannot be filtered",
-            remedy=f"give between {SHORTEST} and {size - horizon}, or leave the asset out until it has them",
+            remedy=(
+                f"give between {SHORTEST} and {size - horizon}, or leave the asset out until it has"
+                " them"
+            ),
         )
     if not np.isfinite(change).all():
-        raise ModelError("the series of yearly changes has a gap", remedy="start after the gap or fill the month")
+        raise ModelError(
+            "the series of yearly changes has a gap", remedy="start after the gap or fill the month"
+        )
     if width <= 0 or min(periods) <= 2:
-        raise ModelError("the window needs a width above 0 and periods above 2 months", remedy="set width = 10")
+        raise ModelError(
+            "the window needs a width above 0 and periods above 2 months", remedy="set width = 10"
+        )
     padded = np.concatenate([np.zeros(size - length), change])
     spectrum = np.fft.rfft(padded)
-    windows = np.stack([gaussian_window(period, width, size)[: size // 2 + 1] for period in periods])
+    windows = np.stack(
+        [gaussian_window(period, width, size)[: size // 2 + 1] for period in periods]
+    )
     filtered = np.fft.irfft(spectrum * windows, size, axis=1)
     return np.concatenate([filtered[:, size - length :], filtered[:, :horizon]], axis=1).T
 
@@ -124,22 +142,29 @@ def decompose(
     """
     observed = change.loc[change.first_valid_index() :] if change.notna().any() else change.dropna()
     values = cycle_factors(observed.to_numpy(), periods, width, horizon)
-    months = observed.index.append(pd.date_range(observed.index[-1], periods=horizon + 1, freq="ME")[-horizon:])
+    months = observed.index.append(
+        pd.date_range(observed.index[-1], periods=horizon + 1, freq="ME")[-horizon:]
+    )
     months = months if horizon else observed.index
     factors = pd.DataFrame(values, months, [str(period) for period in periods])
     ols = OLS(observed, add_constant(factors.iloc[: len(observed)])).fit()
     fitted = ols.params["const"] + factors @ ols.params.drop("const")
     waves = factors * ols.params.drop("const")
     share = waves.iloc[: len(observed)].var() / observed.var()
-    return Decomposition(factors, fitted, ols, _phases(observed.to_numpy(), periods, width, waves), share)
+    return Decomposition(
+        factors, fitted, ols, _phases(observed.to_numpy(), periods, width, waves), share
+    )
 
 
 def harmonic_f_test(base: pd.Series, periods: Sequence[int] = PERIODS) -> float:
-    r"""Return the p-value of waves of these periods in a series whose monthly changes may have no cycle.
+    r"""Return the p-value of waves of these periods in a series whose monthly changes may have no
+    cycle.
 
-    .. math:: \Delta \ln P_t = c + \sum_T \left(a_T \cos\tfrac{2\pi t}{T} + b_T \sin\tfrac{2\pi t}{T}\right) + e_t
+    .. math:: \Delta \ln P_t = c + \sum_T \left(a_T \cos\tfrac{2\pi t}{T} + b_T \sin\tfrac{2\pi
+    t}{T}\right) + e_t
 
-    and the F test that all :math:`a_T` and :math:`b_T` are zero. Yearly changes cannot be tested so: they overlap, and
+    and the F test that all :math:`a_T` and :math:`b_T` are zero. Yearly changes cannot be tested
+    so: they overlap, and
     overlap alone makes slow waves (Slutzky, 1937).
 
     Parameters
@@ -161,14 +186,23 @@ def harmonic_f_test(base: pd.Series, periods: Sequence[int] = PERIODS) -> float:
     """
     changes = np.log(base).diff().iloc[1:]
     if len(changes) < SHORTEST or changes.isna().any():
-        raise ModelError(f"waves cannot be tested on {len(changes)} monthly changes", remedy="give 60 without a gap")
+        raise ModelError(
+            f"waves cannot be tested on {len(changes)} monthly changes",
+            remedy="give 60 without a gap",
+        )
     angles = 2 * np.pi * np.outer(np.arange(len(changes)), 1 / np.asarray(periods, float))
-    fit = OLS(changes.to_numpy(), add_constant(np.column_stack([np.cos(angles), np.sin(angles)]))).fit()
+    fit = OLS(
+        changes.to_numpy(), add_constant(np.column_stack([np.cos(angles), np.sin(angles)]))
+    ).fit()
     return float(fit.f_pvalue)
 
 
-def _phases(change: np.ndarray, periods: Sequence[int], width: float, waves: pd.DataFrame) -> pd.Series:
-    """Return the angle of the analytic signal at the last observed month; a negative coefficient turns it by pi."""
+def _phases(
+    change: np.ndarray, periods: Sequence[int], width: float, waves: pd.DataFrame
+) -> pd.Series:
+    """Return the angle of the analytic signal at the last observed month; a negative coefficient
+    turns it by pi.
+    """
     spectrum = np.fft.fft(np.concatenate([np.zeros(SIZE - len(change)), change]))
     angles = []
     for period in periods:

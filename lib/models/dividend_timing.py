@@ -33,23 +33,29 @@ class DividendTiming:
 
 
 def dividend_timing(
-    inputs: dict[str, pd.Series | None], dates: pd.DatetimeIndex, window: int = 20, band: float = 0.5
+    inputs: dict[str, pd.Series | None],
+    dates: pd.DatetimeIndex,
+    window: int = 20,
+    band: float = 0.5,
 ) -> DividendTiming:
     r"""Add up the three published signals, those without data left out by name.
 
-    Each input :math:`x` (log ratio of dividend to all-share index; 10-year minus 1-year yield; interbank repo volume)
+    Each input :math:`x` (log ratio of dividend to all-share index; 10-year minus 1-year yield;
+    interbank repo volume)
     votes with the direction of its last move, measured against its own noise:
 
     .. math:: s_t = \pm\operatorname{sign}\!\left(m_t\right)\,[\,|m_t| > \text{band}\,], \qquad
               m_t = \frac{x_t - x_{t-L}}{\operatorname{sd}_{250}(x_t - x_{t-L})}
 
-    The published record gives the three signals, their signs and the rule "hold when the sum is positive"; window and
+    The published record gives the three signals, their signs and the rule "hold when the sum is
+    positive"; window and
     band are our choice.
 
     Parameters
     ----------
     inputs : dict of Series or None
-        ``relative_momentum``, ``term_spread``, ``repo_volume``, each on its own dates; None or empty: no data.
+        ``relative_momentum``, ``term_spread``, ``repo_volume``, each on its own dates; None or
+        empty: no data.
     dates : DatetimeIndex, (T,)
         Sessions of the view; an input is read at its last value on or before each.
     window : int
@@ -69,13 +75,21 @@ def dividend_timing(
     """
     unknown = sorted(set(inputs) - set(SIGNS))
     if unknown:
-        raise ModelError(f"there is no dividend signal {unknown[0]}", remedy=f"use {', '.join(SIGNS)}")
+        raise ModelError(
+            f"there is no dividend signal {unknown[0]}", remedy=f"use {', '.join(SIGNS)}"
+        )
     present = {name: x for name in SIGNS if (x := inputs.get(name)) is not None and x.notna().any()}
     if not present:
-        raise ModelError("none of the three dividend signals has data", remedy="switch the dividend slot off")
-    votes = {name: SIGNS[name] * _vote(x.dropna(), dates, window, band) for name, x in present.items()}
+        raise ModelError(
+            "none of the three dividend signals has data", remedy="switch the dividend slot off"
+        )
+    votes = {
+        name: SIGNS[name] * _vote(x.dropna(), dates, window, band) for name, x in present.items()
+    }
     signals = pd.DataFrame(votes, index=dates)
-    return DividendTiming(signals.sum(axis=1) > 0, signals, tuple(name for name in SIGNS if name not in present))
+    return DividendTiming(
+        signals.sum(axis=1) > 0, signals, tuple(name for name in SIGNS if name not in present)
+    )
 
 
 def _vote(x: pd.Series, dates: pd.DatetimeIndex, window: int, band: float) -> pd.Series:

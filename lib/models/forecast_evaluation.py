@@ -1,11 +1,14 @@
-"""Forecast evaluation: forward returns with an execution lag, and rank information coefficients (IC)."""
+"""Forecast evaluation: forward returns with an execution lag, and rank information coefficients
+(IC).
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-#: sessions between the close that a score rests on and the close that its return is measured from: a score known
+# : sessions between the close that a score rests on and the close that its return is measured from:
+# a score known
 #: after today's close can be traded at tomorrow's close, not at today's
 EXECUTION_LAG = 1
 #: fewest symbols with a score and a return that give a rank correlation
@@ -24,7 +27,8 @@ def forward_returns(close: np.ndarray, horizon: int, lag: int = EXECUTION_LAG) -
     horizon : int
         Sessions of the return.
     lag : int
-        Sessions between the score and the price that it can be traded at; 0 measures from the score's own close.
+        Sessions between the score and the price that it can be traded at; 0 measures from the
+        score's own close.
 
     Returns
     -------

@@ -31,7 +31,8 @@ class Views:
 def class_base(monthly: pd.DataFrame) -> pd.Series:
     """Return the equal-weight index of a class from month-end values, (L,), rebalanced monthly.
 
-    Each month averages the log changes of the assets that have one; leading months without any are left out.
+    Each month averages the log changes of the assets that have one; leading months without any are
+    left out.
     """
     steps = np.log(monthly).diff().mean(axis=1)
     steps = steps.loc[steps.first_valid_index() :] if steps.notna().any() else steps.dropna()
@@ -51,7 +52,8 @@ def three_factor_scores(change: np.ndarray, factors: np.ndarray, window: int = 5
     Each asset's yearly change over the last ``window`` months is regressed on its class's factors,
 
     .. math:: y_{i,s} = \alpha_i + \sum_k \beta_{i,k} F_{k,s} + \varepsilon_{i,s}, \qquad
-              \text{score}_i = \hat y_{i,t+1} - \hat y_{i,t} = \sum_k \beta_{i,k} (F_{k,t+1} - F_{k,t}).
+              \text{score}_i = \hat y_{i,t+1} - \hat y_{i,t} = \sum_k \beta_{i,k} (F_{k,t+1} -
+              F_{k,t}).
 
     Parameters
     ----------
@@ -64,13 +66,15 @@ def three_factor_scores(change: np.ndarray, factors: np.ndarray, window: int = 5
         raise ModelError("factors need one month of forecast", remedy="filter with horizon = 1")
     if window <= factors.shape[1] + 1 or len(change) < window:
         raise ModelError(
-            f"a window of {window} months cannot be regressed on {factors.shape[1]} factors and {len(change)} months",
+            f"a window of {window} months cannot be regressed on {factors.shape[1]} factors and"
+            f" {len(change)} months",
             remedy="take a window of 24 months or more, and start later",
         )
     target = change[-window:]
     known = np.isfinite(target).all(axis=0)
     design = np.column_stack([np.ones(window), factors[-window - 1 : -1]])
-    # factors of a short window are nearly collinear with each other: lstsq by SVD, as statsmodels' pinv
+    # factors of a short window are nearly collinear with each other: lstsq by SVD, as statsmodels'
+    # pinv
     slopes = np.linalg.lstsq(design, np.where(known, target, 0.0), rcond=1e-15)[0][1:]
     return np.where(known, (factors[-1] - factors[-2]) @ slopes, np.nan)
 
@@ -101,7 +105,11 @@ def cycle_views(
     """
     strange = decisions.difference(monthly.index)
     if len(strange):
-        raise ModelError("a decision is no month end", date=f"{strange[0]:%Y-%m-%d}", remedy="decide at month ends")
+        raise ModelError(
+            "a decision is no month end",
+            date=f"{strange[0]:%Y-%m-%d}",
+            remedy="decide at month ends",
+        )
     change = yearly_change(monthly)
     scores = np.full((len(decisions), monthly.shape[1]), np.nan)
     for members in (classes.index[classes == name] for name in classes.unique()):
@@ -114,5 +122,7 @@ def cycle_views(
                 factors = cycle_factors(base_values[:stop], periods, width, horizon=1)
                 scores[row, places] = three_factor_scores(own[:stop], factors, window)
     assets = pd.DataFrame(scores, decisions, monthly.columns)
-    by_class = {name: assets[classes.index[classes == name]].mean(axis=1) for name in classes.unique()}
+    by_class = {
+        name: assets[classes.index[classes == name]].mean(axis=1) for name in classes.unique()
+    }
     return Views(assets, pd.DataFrame(by_class))

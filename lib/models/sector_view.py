@@ -35,7 +35,8 @@ def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
     Returns
     -------
     prices, valuations : Panel, (T, N)
-        Of the N sectors that the data hold; None when these are fewer than 15: then another universe has to be mined,
+        Of the N sectors that the data hold; None when these are fewer than 15: then another
+        universe has to be mined,
         and a note has to say so.
 
     Raises
@@ -49,7 +50,10 @@ def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
     if len(listed) < MIN_SYMBOLS:
         raise ParameterError(
             f"the list {name} has {len(listed)} sectors",
-            remedy=f"a cross-section needs at least {MIN_SYMBOLS}: choose another list in params/universe",
+            remedy=(
+                f"a cross-section needs at least {MIN_SYMBOLS}: choose another list in"
+                " params/universe"
+            ),
         )
     held = listed[listed.isin(market.instruments().index)]
     if len(held) < MIN_SYMBOLS:
@@ -76,18 +80,21 @@ def sector_view(
     search : mapping
         ``first_mined``, ``seeds`` and the settings of the search.
     mining : (Panel, Panel), optional
-        Prices and valuations of the sectors that formulas are mined on, such as ``sector_panels`` gives; by default
+        Prices and valuations of the sectors that formulas are mined on, such as ``sector_panels``
+        gives; by default
         the scored ones.
     n_jobs, report
         As for ``walk_forward``.
     cache_dir : path, optional
-        Libraries that the rotation's own notebook has mined there with the same settings are used, and the scores are
+        Libraries that the rotation's own notebook has mined there with the same settings are used,
+        and the scores are
         kept under the fingerprint of data, settings and code.
 
     Returns
     -------
     DataFrame, (T, N)
-        A session is scored by all libraries mined on or before it; NaN before the first and where there is no view,
+        A session is scored by all libraries mined on or before it; NaN before the first and where
+        there is no view,
         so all NaN for a mined history that ends before ``first_mined``.
 
     Raises
@@ -102,7 +109,11 @@ def sector_view(
         return pd.DataFrame(np.nan, prices.dates, prices.symbols)
     if cache_dir is None:
         return _scores(prices, valuations, search, mining, n_jobs, None, report)
-    code = [*sorted(Path(gp.__file__).parent.glob("*.py")), Path(forecast_evaluation.__file__), Path(__file__)]
+    code = [
+        *sorted(Path(gp.__file__).parent.glob("*.py")),
+        Path(forecast_evaluation.__file__),
+        Path(__file__),
+    ]
     key = fingerprint(prices, valuations, *mining, dict(search), code)
     path = Path(cache_dir) / "sector_view" / f"{key}.parquet"
     if not path.exists():
@@ -116,7 +127,9 @@ def sector_view(
 def _scores(prices, valuations, search, mining, n_jobs, cache_dir, report) -> pd.DataFrame:
     mined = factor_inputs(join_panels(*mining))
     scored = mined if mining[0] is prices else factor_inputs(join_panels(prices, valuations))
-    settings = Settings(**{name: value for name, value in search.items() if name not in ("first_mined", "seeds")})
+    settings = Settings(
+        **{name: value for name, value in search.items() if name not in ("first_mined", "seeds")}
+    )
     libraries = walk_forward(
         mined,
         settings,

@@ -44,7 +44,8 @@ class Rules:
     target_volatility : float
         Annualised.
     volatility_rule : {"cap", "ray"}
-        The target is a cap only, or reached from below too by moving capital from bonds to the other classes along the
+        The target is a cap only, or reached from below too by moving capital from bonds to the
+        other classes along the
         ray of their risk-budget weights.
     slots, dividend_slots : int
         Of the equity class.
@@ -98,7 +99,8 @@ def decide(
     Parameters
     ----------
     values : DataFrame, (T, N')
-        Values of the funds on sessions, from ``with_standins``; NaN where one did not trade or was not listed and has
+        Values of the funds on sessions, from ``with_standins``; NaN where one did not trade or was
+        not listed and has
         no proxy. More columns do no harm.
     funds : DataFrame, indexed by symbol
         ``group``, ``role`` and ``tracks`` as the universe ``absolute_return`` explains them.
@@ -119,7 +121,9 @@ def decide(
     strange = decisions.difference(values.index)
     if len(strange) or not len(decisions):
         date = f"{strange[0]:%Y-%m-%d}" if len(strange) else None
-        raise ModelError("the decisions are no sessions of the data", date=date, remedy="start later")
+        raise ModelError(
+            "the decisions are no sessions of the data", date=date, remedy="start later"
+        )
     values = values[funds.index]
     if cache_dir is None:
         return _decide(values, funds, view, hold_dividend, decisions, rules)
@@ -148,7 +152,9 @@ def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Port
         row = values.index.get_loc(date)
         window = returns.iloc[max(row + 1 - rules.covariance_window, 1) : row + 1]
         chosen = funds[usable.loc[date]]
-        parts, more = _decision(window, trends.loc[date], chosen, scores, bool(hold_dividend.get(date, False)), rules)
+        parts, more = _decision(
+            window, trends.loc[date], chosen, scores, bool(hold_dividend.get(date, False)), rules
+        )
         for name, part in parts.items():
             made[name][date] = part
         steps += [(date, *step) for step in (*told, *more)]
@@ -158,10 +164,16 @@ def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Port
         frame = frame.reindex(columns=values.columns if name == "weights" else list(CLASSES))
         # a class without a fund has no budget and no capital; its trend is not known
         frames[name] = frame if name == "trend" else frame.fillna(0.0)
-    return Portfolio(volatility=volatility, steps=pd.DataFrame(steps, columns=["date", "step", "detail"]), **frames)
+    return Portfolio(
+        volatility=volatility,
+        steps=pd.DataFrame(steps, columns=["date", "step", "detail"]),
+        **frames,
+    )
 
 
-def _flags(values, held, trends, funds: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _flags(
+    values, held, trends, funds: pd.DataFrame, rules: Rules
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return where a fund does not trade, and where it has too little history, (T, N) each."""
     suspended = held.notna() & values.isna()
     aged = values.notna().cumsum() > rules.covariance_window
@@ -170,7 +182,9 @@ def _flags(values, held, trends, funds: pd.DataFrame, rules: Rules) -> tuple[pd.
     return suspended, held.notna() & ~suspended & ~(aged & judged)
 
 
-def _decision(returns, trend, usable: pd.DataFrame, scores: pd.Series, hold_dividend: bool, rules: Rules):
+def _decision(
+    returns, trend, usable: pd.DataFrame, scores: pd.Series, hold_dividend: bool, rules: Rules
+):
     members = {name: usable[usable["group"] == name] for name in CLASSES}
     sleeves: dict[str, pd.Series] = {}
     told: list[tuple[str, str]] = []
@@ -179,11 +193,15 @@ def _decision(returns, trend, usable: pd.DataFrame, scores: pd.Series, hold_divi
         inside = pd.Series(dtype=float)
         if name == "equity" and len(part):
             carried = part["role"].where(part["role"] != "sector", part["tracks"])
-            inside, more = equity_slots(scores, carried, hold_dividend, rules.slots, rules.dividend_slots)
+            inside, more = equity_slots(
+                scores, carried, hold_dividend, rules.slots, rules.dividend_slots
+            )
         elif name == "bond" and len(part):
             inside, more = bond_legs(part["role"])
         elif len(part):
-            inside, more = commodity_weights(returns, trend[part.index], rules.steepness, SESSIONS_PER_YEAR)
+            inside, more = commodity_weights(
+                returns, trend[part.index], rules.steepness, SESSIONS_PER_YEAR
+            )
         if len(inside):
             sleeves[name] = inside
         told += more if len(inside) else [("class_empty", name)]
@@ -205,7 +223,9 @@ def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
     told = [*told, *(("no_trend", name) for name in strength.index[strength.isna()])]
     budgets = trend_budgets(strength.fillna(0.0), rules.steepness)
     covariance = shrunk_covariance(past, periods=SESSIONS_PER_YEAR)
-    solved = risk_budget_weights(covariance.matrix, budgets, target_volatility=rules.target_volatility)
+    solved = risk_budget_weights(
+        covariance.matrix, budgets, target_volatility=rules.target_volatility
+    )
     final: RiskBudget | Controlled = solved
     if rules.volatility_rule == "ray":
         final = raise_along_ray(solved, covariance.matrix, rules.target_volatility)

@@ -1,4 +1,6 @@
-"""What the absolute-return portfolio is measured against, and where its return and risk come from."""
+"""What the absolute-return portfolio is measured against, and where its return and risk come
+from.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ SMALLEST_CASH = 1e-6
 def simple_portfolios(
     values: pd.DataFrame, funds: pd.DataFrame, decisions: pd.DatetimeIndex, bond_share: float
 ) -> dict[str, pd.DataFrame]:
-    """Return target weights (K, N) of bonds alone and of bonds with everything else in equal weights.
+    """Return target weights (K, N) of bonds alone and of bonds with everything else in equal
+    weights.
 
     Parameters
     ----------
@@ -28,7 +31,8 @@ def simple_portfolios(
         ``group`` and ``role``.
     decisions : DatetimeIndex, (K,)
     bond_share : float
-        Capital of bonds in the second; the rest goes in equal parts to the broad fund, the dividend fund and the
+        Capital of bonds in the second; the rest goes in equal parts to the broad fund, the dividend
+        fund and the
         commodities that have a price.
     """
     priced = values.loc[decisions, funds.index].notna()
@@ -44,11 +48,17 @@ def _shared(held: pd.DataFrame) -> pd.DataFrame:
 
 
 def could_hold(
-    funds: pd.DataFrame, view: pd.DataFrame, hold_dividend: pd.Series, decisions: pd.DatetimeIndex, rules: Rules
+    funds: pd.DataFrame,
+    view: pd.DataFrame,
+    hold_dividend: pd.Series,
+    decisions: pd.DatetimeIndex,
+    rules: Rules,
 ) -> pd.DataFrame:
-    """Tell at which decisions the rules could hold each fund, whether or not it had the history for it.
+    """Tell at which decisions the rules could hold each fund, whether or not it had the history for
+    it.
 
-    A sector fund needs a score of its sector, the dividend fund a positive timing, the broad fund a slot that no scored
+    A sector fund needs a score of its sector, the dividend fund a positive timing, the broad fund a
+    slot that no scored
     sector fills; bonds and commodities are always asked for.
 
     Parameters
@@ -80,7 +90,8 @@ def could_hold(
 def contributions(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     r"""Split return and risk of a backtest by part.
 
-    With :math:`c_{t,i}` the profit of fund i on session t over the value before, :math:`r_t = \sum_i c_{t,i}`,
+    With :math:`c_{t,i}` the profit of fund i on session t over the value before, :math:`r_t =
+    \sum_i c_{t,i}`,
 
     .. math:: \text{return}_p = 243\, \overline{c_{t,p}}, \qquad
               \text{risk}_p = \frac{\operatorname{cov}(c_{t,p}, r_t)}{\operatorname{var}(r_t)}
@@ -94,7 +105,8 @@ def contributions(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     Returns
     -------
     DataFrame, (P, 3), indexed by part
-        ``annual_return`` (arithmetic, the parts add up), ``risk_share`` (adds up to one), ``average_weight``. Cash is a
+        ``annual_return`` (arithmetic, the parts add up), ``risk_share`` (adds up to one),
+        ``average_weight``. Cash is a
         part where it was held.
     """
     before = strategy.gross.shift()
@@ -115,7 +127,8 @@ def contributions(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
 
 
 def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
-    """Return, by decision, the volatility expected and the one realised until the next decision's trade, annualised.
+    """Return, by decision, the volatility expected and the one realised until the next decision's
+    trade, annualised.
 
     Parameters
     ----------
@@ -127,8 +140,10 @@ def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
     Returns
     -------
     DataFrame, (K', 3), indexed by decision
-        ``expected``, ``realised``, and ``realised_year``, over the 243 sessions up to the decision. The decision's own
-        month counts from two sessions after it, when the traded weights begin to earn; fewer than ten sessions: NaN.
+        ``expected``, ``realised``, and ``realised_year``, over the 243 sessions up to the decision.
+        The decision's own
+        month counts from two sessions after it, when the traded weights begin to earn; fewer than
+        ten sessions: NaN.
     """
     returns = gross.pct_change()
     year = returns.rolling(int(SESSIONS_PER_YEAR)).std() * np.sqrt(SESSIONS_PER_YEAR)
@@ -136,12 +151,19 @@ def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
     stops = [*rows[1:], len(gross) - 1]
     # a decision is traded one session later, so its weights earn from the second session on
     parts = [returns.iloc[first + 2 : stop + 2] for first, stop in zip(rows, stops, strict=True)]
-    realised = [part.std() * np.sqrt(SESSIONS_PER_YEAR) if len(part) >= 10 else np.nan for part in parts]
-    return pd.DataFrame({"expected": expected, "realised": realised, "realised_year": year[expected.index]})
+    realised = [
+        part.std() * np.sqrt(SESSIONS_PER_YEAR) if len(part) >= 10 else np.nan for part in parts
+    ]
+    return pd.DataFrame(
+        {"expected": expected, "realised": realised, "realised_year": year[expected.index]}
+    )
 
 
-def cost_curve(strategy: Backtest, base: float, levels: Sequence[float]) -> tuple[pd.DataFrame, float]:
-    r"""Return the annualised excess over ``base`` at each uniform cost, and the cost at which it is gone.
+def cost_curve(
+    strategy: Backtest, base: float, levels: Sequence[float]
+) -> tuple[pd.DataFrame, float]:
+    r"""Return the annualised excess over ``base`` at each uniform cost, and the cost at which it is
+    gone.
 
     Cost is taken in proportion, so the gross course and its turnover :math:`\tau` say it all:
     :math:`\text{net}_t = \text{gross}_t \prod_{s \le t} (1 - c\,\tau_s)`.
@@ -162,7 +184,9 @@ def cost_curve(strategy: Backtest, base: float, levels: Sequence[float]) -> tupl
         NaN where the excess is not positive at the first level or still positive at the last.
     """
     traded = strategy.turnover.reindex(strategy.gross.index, fill_value=0.0)
-    net = pd.DataFrame({level: strategy.gross * (1.0 - level * traded).cumprod() for level in levels})
+    net = pd.DataFrame(
+        {level: strategy.gross * (1.0 - level * traded).cumprod() for level in levels}
+    )
     excess = performance(net).loc["annual_return"].to_numpy() - base
     falling = excess[0] > 0 > excess[-1]
     break_even = float(np.interp(0.0, excess[::-1], np.array(levels)[::-1])) if falling else np.nan

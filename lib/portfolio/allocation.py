@@ -21,7 +21,8 @@ from lib.portfolio.conventions import WEEKS_PER_YEAR
 from lib.portfolio.covariance import Covariance, shrunk_covariance
 from lib.portfolio.keeping import Record, kept
 
-#: sessions between the returns of the covariance: a week, so that Asian and American closes of one day overlap
+# : sessions between the returns of the covariance: a week, so that Asian and American closes of one
+# day overlap
 STEP = 5
 VARIANTS = ("intersection", "cycle_budget", "momentum")
 
@@ -33,9 +34,12 @@ class Rules:
     Attributes
     ----------
     variant : str
-        ``cycle_budget``: all assets of the stronger half by momentum, class budgets falling with the rank of the cycle
-        score; the only one that can hold small weights in every class, as the published weights do. ``intersection``:
-        the best classes by cycle score, of them the assets in the stronger half, equal class budgets. ``momentum``: all
+        ``cycle_budget``: all assets of the stronger half by momentum, class budgets falling with
+        the rank of the cycle
+        score; the only one that can hold small weights in every class, as the published weights do.
+        ``intersection``:
+        the best classes by cycle score, of them the assets in the stronger half, equal class
+        budgets. ``momentum``: all
         assets of the stronger half, equal class budgets; no cycle.
     top_classes : int
         Classes held by ``intersection``.
@@ -48,7 +52,8 @@ class Rules:
     minimum_months : int
         Months of history before an asset can be held.
     minimum_volatility : float
-        Annualised; an asset that moves less is left out, since inverse risk would give it everything.
+        Annualised; an asset that moves less is left out, since inverse risk would give it
+        everything.
     """
 
     variant: str = "cycle_budget"
@@ -75,7 +80,8 @@ class Allocation:
     volatility : Series, (K,)
         Expected by the covariance, annualised.
     steps : DataFrame
-        ``date``, ``step``, ``detail``: every fallback and exclusion, and for ``caps_leave_cash`` the largest sum of
+        ``date``, ``step``, ``detail``: every fallback and exclusion, and for ``caps_leave_cash``
+        the largest sum of
         weights that the caps allow to the assets selected.
     """
 
@@ -87,7 +93,8 @@ class Allocation:
 
 
 class Allocator:
-    """Weights at month ends; covariances and solves are kept, since placebos ask for the same ones again.
+    """Weights at month ends; covariances and solves are kept, since placebos ask for the same ones
+    again.
 
     Parameters
     ----------
@@ -104,11 +111,21 @@ class Allocator:
         Keeps allocations under the fingerprint of data, scores, rules and code.
     """
 
-    def __init__(self, values, monthly, momentum, classes, decisions: pd.DatetimeIndex, cache_dir: Path | None = None):
+    def __init__(
+        self,
+        values,
+        monthly,
+        momentum,
+        classes,
+        decisions: pd.DatetimeIndex,
+        cache_dir: Path | None = None,
+    ):
         strange = decisions.difference(values.index.intersection(momentum.index))
         if len(strange):
             raise ModelError(
-                "a decision is no month end of the data", date=f"{strange[0]:%Y-%m-%d}", remedy="start later"
+                "a decision is no month end of the data",
+                date=f"{strange[0]:%Y-%m-%d}",
+                remedy="start later",
             )
         self.values, self.classes, self.decisions = values, classes, decisions
         self.momentum = momentum.loc[decisions]
@@ -127,7 +144,9 @@ class Allocator:
         Nothing looks past its decision.
         """
         if rules.variant not in VARIANTS:
-            raise ModelError(f"there is no variant {rules.variant}", remedy=f"use {', '.join(VARIANTS)}")
+            raise ModelError(
+                f"there is no variant {rules.variant}", remedy=f"use {', '.join(VARIANTS)}"
+            )
         unknown = scores.index.difference(self.decisions)
         if len(unknown):
             raise ModelError(
@@ -138,7 +157,9 @@ class Allocator:
         return self.keep(Allocation, lambda: self._allocate(scores, rules), scores, repr(rules))
 
     def keep(self, kind: type[Record], make: Callable[[], Record], *key) -> Record:
-        """Return what ``make`` makes, from the cache where it has been made of the same data, code and ``key``."""
+        """Return what ``make`` makes, from the cache where it has been made of the same data, code
+        and ``key``.
+        """
         if self._folder is None:
             return make()
         return kept(kind, self._folder / fingerprint(self._basis, kind.__name__, *key), make)
@@ -167,7 +188,9 @@ class Allocator:
             steps=pd.DataFrame(steps, columns=["date", "step", "detail"]),
         )
 
-    def covariance(self, date: pd.Timestamp, rules: Rules) -> tuple[Covariance | None, list[tuple[str, str]]]:
+    def covariance(
+        self, date: pd.Timestamp, rules: Rules
+    ) -> tuple[Covariance | None, list[tuple[str, str]]]:
         """Return the covariance of the assets that can be held on a date, and why others cannot."""
         key = (date, rules.covariance_weeks, rules.minimum_months, rules.minimum_volatility)
         if key not in self._covariances:
@@ -188,7 +211,11 @@ class Allocator:
         gap = returns.isna().any() | self.momentum.loc[date].isna()
         young = self.months.loc[date] < rules.minimum_months
         still = returns.std(ddof=0) * np.sqrt(WEEKS_PER_YEAR) < rules.minimum_volatility
-        for reason, flag in (("short_history", young), ("gap", gap & ~young), ("hardly_moves", still & ~gap & ~young)):
+        for reason, flag in (
+            ("short_history", young),
+            ("gap", gap & ~young),
+            ("hardly_moves", still & ~gap & ~young),
+        ):
             told.extend((reason, symbol) for symbol in returns.columns[flag])
         usable = returns.columns[~(gap | young | still)]
         if not len(usable):
@@ -207,7 +234,9 @@ class Allocator:
             return tuple((name, 1.0) for name in sorted(order[: rules.top_classes]))
         return tuple(zip(order, rules.rank_budgets, strict=False))
 
-    def _weights(self, date, wanted, rules: Rules) -> tuple[RiskBudget | None, pd.Series | None, list]:
+    def _weights(
+        self, date, wanted, rules: Rules
+    ) -> tuple[RiskBudget | None, pd.Series | None, list]:
         key = (date, wanted, repr(rules))
         if key not in self._solved:
             self._solved[key] = self._solve(date, dict(wanted), rules)
@@ -215,7 +244,11 @@ class Allocator:
 
     def _solve(self, date, wanted: dict[str, float], rules: Rules):
         covariance, told = self.covariance(date, rules)
-        matrix = None if covariance is None else self._selected(date, frozenset(wanted), rules, covariance.matrix)
+        matrix = (
+            None
+            if covariance is None
+            else self._selected(date, frozenset(wanted), rules, covariance.matrix)
+        )
         if matrix is None:
             return None, None, [*told, ("nothing_selected", ", ".join(wanted))]
         groups = self.classes[matrix.index]
@@ -229,11 +262,17 @@ class Allocator:
             class_cap=rules.class_cap,
             target_volatility=rules.target_volatility,
         )
-        details = {"caps_leave_cash": f"{investable_share(groups, rules.asset_cap, rules.class_cap):.6f}"}
+        details = {
+            "caps_leave_cash": f"{investable_share(groups, rules.asset_cap, rules.class_cap):.6f}"
+        }
         return solved, split, [*told, *((step, details.get(step, "")) for step in solved.steps)]
 
-    def _selected(self, date, names: frozenset[str], rules: Rules, matrix: pd.DataFrame) -> pd.DataFrame | None:
-        """Return the covariance of the stronger half, as far as it is of these classes; None when none of it is."""
+    def _selected(
+        self, date, names: frozenset[str], rules: Rules, matrix: pd.DataFrame
+    ) -> pd.DataFrame | None:
+        """Return the covariance of the stronger half, as far as it is of these classes; None when
+        none of it is.
+        """
         key = (date, names, repr(rules))
         if key not in self._selections:
             strong = stronger_half(self.momentum.loc[date, matrix.index])

@@ -25,16 +25,19 @@ class Backtest:
     gross, net : Series, (T,)
         Net asset value before and after cost, 1 at the first decision.
     weights : DataFrame, (T, N)
-        Share of each symbol in the gross value at each close, drifted since the last trade; the rest is cash.
+        Share of each symbol in the gross value at each close, drifted since the last trade; the
+        rest is cash.
     turnover : Series, (F,), indexed by trading session
         Traded value, purchases and sales together, over the value of the portfolio.
     contributions : DataFrame, (T, N)
-        Gross profit of each symbol on each session, in units of the starting value: all of them add up to
+        Gross profit of each symbol on each session, in units of the starting value: all of them add
+        up to
         ``gross - 1``, less the interest on cash.
     interest : Series, (T,)
         Interest earned on cash on each session, in units of the starting value; 0 without a rate.
     delayed : DataFrame
-        Orders that could not be carried out at once: ``decision``, ``symbol``, ``due``, ``traded`` (NaT: never, the
+        Orders that could not be carried out at once: ``decision``, ``symbol``, ``due``, ``traded``
+        (NaT: never, the
         price had not come back or a later decision took its place).
     """
 
@@ -57,9 +60,12 @@ def backtest(
 ) -> Backtest:
     """Trade target weights and follow the portfolio.
 
-    A decision at a session's close is traded on the next session, at its close or its open. Between trades the weights
-    drift. A symbol without a price on the trading session keeps its position, valued at its last close; the order is
-    carried to the symbol's next priced session and recorded. Purchases are cut to the cash at hand, so a sale that
+    A decision at a session's close is traded on the next session, at its close or its open. Between
+    trades the weights
+    drift. A symbol without a price on the trading session keeps its position, valued at its last
+    close; the order is
+    carried to the symbol's next priced session and recorded. Purchases are cut to the cash at hand,
+    so a sale that
     cannot be made never leads to borrowing, and completed once the sale has brought the cash.
 
     Parameters
@@ -73,10 +79,12 @@ def backtest(
     opens : DataFrame, (T, N), optional
         Needed for ``next_open``.
     cost : float or Series by symbol
-        Fraction of the traded value, each way. It is taken from the whole portfolio in proportion, so gross and net
+        Fraction of the traded value, each way. It is taken from the whole portfolio in proportion,
+        so gross and net
         hold the same weights.
     cash_rate : Series, (D,), indexed by date, optional
-        Short rate that cash earns, a fraction a year (Actual/365). The last rate known at a close accrues until the
+        Short rate that cash earns, a fraction a year (Actual/365). The last rate known at a close
+        accrues until the
         next session; before the first rate, and without any, cash earns nothing.
 
     Returns
@@ -87,7 +95,8 @@ def backtest(
     Raises
     ------
     ModelError
-        A decision that is not a session, an unknown symbol, a weight that is missing or negative, weights above one, a
+        A decision that is not a session, an unknown symbol, a weight that is missing or negative,
+        weights above one, a
         negative cost, or opens that are needed and missing.
     """
     targets = _checked(closes, targets)
@@ -98,7 +107,10 @@ def backtest(
     held = pd.DataFrame(raw).ffill().to_numpy()[start:]
     if fill == "next_open":
         if opens is None:
-            raise ModelError("fills at the open need opens", remedy="give the panel of opens or fill at the next close")
+            raise ModelError(
+                "fills at the open need opens",
+                remedy="give the panel of opens or fill at the next close",
+            )
         quoted = opens.reindex(index=dates, columns=closes.columns).to_numpy(dtype=float)
         # a bar without a close is broken: nothing trades on it
         quoted = np.where(np.isfinite(raw[start:]), quoted, np.nan)
@@ -109,7 +121,9 @@ def backtest(
     accrual = np.ones(len(dates)) if cash_rate is None else _accrual(cash_rate, dates)
     book = _Book(dates, closes.columns, held, quoted, before, charge, accrual)
     due = dates.get_indexer(targets.index) + 1
-    book.run(dict(zip(due.tolist(), zip(targets.index, targets.to_numpy(), strict=True), strict=True)))
+    book.run(
+        dict(zip(due.tolist(), zip(targets.index, targets.to_numpy(), strict=True), strict=True))
+    )
     return book.result()
 
 
@@ -170,7 +184,12 @@ class _Book:
         self.target, self.late = weights, {}
         self.pending = (weights > TOLERANCE) | (self.units > 0)
         for place in np.flatnonzero(self.pending & ~np.isfinite(self.quoted[row])):
-            note = {"decision": decision, "symbol": self.symbols[place], "due": self.dates[row], "traded": pd.NaT}
+            note = {
+                "decision": decision,
+                "symbol": self.symbols[place],
+                "due": self.dates[row],
+                "traded": pd.NaT,
+            }
             self.late[int(place)] = note
             self.delayed.append(note)
 
@@ -223,15 +242,21 @@ class _Book:
 
 def _checked(closes: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     if not len(targets):
-        raise ModelError("there is no decision to trade", remedy="give target weights for at least one session")
+        raise ModelError(
+            "there is no decision to trade", remedy="give target weights for at least one session"
+        )
     strange = targets.index.difference(closes.index)
     if len(strange):
         raise ModelError(
-            "a decision is not on a session", date=f"{strange[0]:%Y-%m-%d}", remedy="decide on sessions of the panel"
+            "a decision is not on a session",
+            date=f"{strange[0]:%Y-%m-%d}",
+            remedy="decide on sessions of the panel",
         )
     unknown = targets.columns.difference(closes.columns)
     if len(unknown):
-        raise ModelError("target weights for a symbol without prices", symbol=unknown[0], remedy="add its closes")
+        raise ModelError(
+            "target weights for a symbol without prices", symbol=unknown[0], remedy="add its closes"
+        )
     bad = targets.isna() | (targets < -TOLERANCE)
     if bad.any(axis=None):
         date, symbol = bad.index[bad.any(axis=1)][0], bad.columns[bad.any()][0]
@@ -245,13 +270,17 @@ def _checked(closes: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     if (total > 1 + 1e-6).any():
         date = total.index[total > 1 + 1e-6][0]
         raise ModelError(
-            f"target weights sum to {total[date]:.4f}", date=f"{date:%Y-%m-%d}", remedy="at most one: no borrowing"
+            f"target weights sum to {total[date]:.4f}",
+            date=f"{date:%Y-%m-%d}",
+            remedy="at most one: no borrowing",
         )
     return targets.sort_index().reindex(columns=closes.columns, fill_value=0.0).clip(lower=0.0)
 
 
 def _accrual(cash_rate: pd.Series, dates: pd.DatetimeIndex) -> np.ndarray:
-    """Return the factor by which cash grows on each session, (T,), from the rate known at the close before."""
+    """Return the factor by which cash grows on each session, (T,), from the rate known at the close
+    before.
+    """
     rate = cash_rate.dropna().sort_index()
     known = rate.reindex(rate.index.union(dates)).ffill().reindex(dates).fillna(0.0).to_numpy()
     days = np.diff(dates.to_numpy()) / np.timedelta64(1, "D")
@@ -259,8 +288,14 @@ def _accrual(cash_rate: pd.Series, dates: pd.DatetimeIndex) -> np.ndarray:
 
 
 def _charges(cost: float | pd.Series, symbols: pd.Index) -> np.ndarray:
-    charge = cost.reindex(symbols) if isinstance(cost, pd.Series) else pd.Series(float(cost), symbols)
+    charge = (
+        cost.reindex(symbols) if isinstance(cost, pd.Series) else pd.Series(float(cost), symbols)
+    )
     if charge.isna().any() or (charge < 0).any():
         symbol = charge.index[charge.isna() | (charge < 0)][0]
-        raise ModelError("a cost is missing or negative", symbol=symbol, remedy="give a fraction of the traded value")
+        raise ModelError(
+            "a cost is missing or negative",
+            symbol=symbol,
+            remedy="give a fraction of the traded value",
+        )
     return charge.to_numpy(dtype=float)

@@ -14,10 +14,17 @@ from lib.market.errors import ModelError
 #: a budget below this share is none
 SMALLEST = 1e-9
 SOLVED = ("optimal", "optimal_inaccurate")
-#: caps that leave a single point are widened by this share while solving, so that the solver has an interior
+# : caps that leave a single point are widened by this share while solving, so that the solver has
+# an interior
 SLACK = 1e-7
 #: what may be recorded on the way to weights
-STEPS = ("scaled_to_target", "caps_leave_cash", "inverse_volatility", "inaccurate", "previous_weights")
+STEPS = (
+    "scaled_to_target",
+    "caps_leave_cash",
+    "inverse_volatility",
+    "inaccurate",
+    "previous_weights",
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,8 @@ class RiskBudget:
     Attributes
     ----------
     weights : Series, (N,)
-        Between 0 and the caps; their sum falls short of one by the cash that caps and volatility target ask for.
+        Between 0 and the caps; their sum falls short of one by the cash that caps and volatility
+        target ask for.
     contributions : Series, (N,)
         Shares of the portfolio's variance, summing to one.
     volatility : float
@@ -55,23 +63,34 @@ def risk_budget_weights(
     target_volatility: float | None = None,
     previous: pd.Series | None = None,
 ) -> RiskBudget:
-    r"""Return long-only weights whose risk contributions follow the budgets, as far as the caps allow.
+    r"""Return long-only weights whose risk contributions follow the budgets, as far as the caps
+    allow.
 
-    .. math:: \min_{y > 0}\ \tfrac12 y^\top \Sigma y - \sum_i b_i \ln y_i \quad\text{subject to}\quad
-              y_i \le \frac{c}{m} \sum_j y_j, \qquad \sum_{i \in k} y_i \le \frac{C}{m} \sum_j y_j, \qquad
-              w = m\,\frac{y}{\sum_j y_j} \min\!\left(1, \frac{\sigma^*}{\sigma(m\,y / \sum_j y_j)}\right)
+    .. math:: \min_{y > 0}\ \tfrac12 y^\top \Sigma y - \sum_i b_i \ln y_i \quad\text{subject
+    to}\quad
+              y_i \le \frac{c}{m} \sum_j y_j, \qquad \sum_{i \in k} y_i \le \frac{C}{m} \sum_j y_j,
+              \qquad
+              w = m\,\frac{y}{\sum_j y_j} \min\!\left(1, \frac{\sigma^*}{\sigma(m\,y / \sum_j
+              y_j)}\right)
 
-    Without binding caps the first-order condition :math:`y_i (\Sigma y)_i = b_i` says that each asset carries its
-    budget (Spinu, 2013; Roncalli, 2013, Introduction to Risk Parity and Budgeting). The caps are homogeneous in y, so
-    the problem stays convex and any feasible point can be scaled. What the volatility target leaves over is cash;
+    Without binding caps the first-order condition :math:`y_i (\Sigma y)_i = b_i` says that each
+    asset carries its
+    budget (Spinu, 2013; Roncalli, 2013, Introduction to Risk Parity and Budgeting). The caps are
+    homogeneous in y, so
+    the problem stays convex and any feasible point can be scaled. What the volatility target leaves
+    over is cash;
     nothing is borrowed to reach it.
 
-    :math:`m = \min(1, \sum_k \min(n_k c, C))` is the largest share that the caps let :math:`n_k` assets of each class
-    take together. Below one the caps hold all the same and the remainder is cash: a cap is a limit of risk, and a limit
-    that yields when few assets are held protects least when it is needed most. Raising it to the least that can be
+    :math:`m = \min(1, \sum_k \min(n_k c, C))` is the largest share that the caps let :math:`n_k`
+    assets of each class
+    take together. Below one the caps hold all the same and the remainder is cash: a cap is a limit
+    of risk, and a limit
+    that yields when few assets are held protects least when it is needed most. Raising it to the
+    least that can be
     met, :math:`1 / n`, would put everything into a single asset when only one is selected.
 
-    When a solve fails, inverse volatility times budget, cut at the caps, takes its place; when the covariance has no
+    When a solve fails, inverse volatility times budget, cut at the caps, takes its place; when the
+    covariance has no
     positive variance, the previous weights. Every step is recorded.
 
     Parameters
@@ -92,7 +111,8 @@ def risk_budget_weights(
     Raises
     ------
     ModelError
-        Budgets that are missing, negative or do not sum to one; caps or a target that are not positive; no way to
+        Budgets that are missing, negative or do not sum to one; caps or a target that are not
+        positive; no way to
         weights and no previous ones.
     """
     budgets = _checked(covariance, budgets, asset_cap, class_cap, target_volatility)
@@ -101,7 +121,9 @@ def risk_budget_weights(
     variance = np.diag(sigma)
     steps: list[str] = []
     if np.isfinite(sigma).all() and (variance > 0).all():
-        groups = np.zeros(len(held), dtype=int) if classes is None else pd.factorize(classes[held])[0]
+        groups = (
+            np.zeros(len(held), dtype=int) if classes is None else pd.factorize(classes[held])[0]
+        )
         class_cap = 1.0 if classes is None else class_cap
         share = budgets[held].to_numpy()
         invested, status = _capped(sigma, share, groups, asset_cap, class_cap)
@@ -126,7 +148,9 @@ def risk_budget_weights(
             symbol=held[int(np.argmin(np.nan_to_num(variance, nan=-1.0)))],
             remedy="leave the asset out or start later",
         )
-    return _result(previous.reindex(budgets.index, fill_value=0.0), covariance, "none", ["previous_weights"])
+    return _result(
+        previous.reindex(budgets.index, fill_value=0.0), covariance, "none", ["previous_weights"]
+    )
 
 
 def _checked(covariance, budgets, asset_cap, class_cap, target) -> pd.Series:
@@ -134,33 +158,51 @@ def _checked(covariance, budgets, asset_cap, class_cap, target) -> pd.Series:
         raise ModelError("budgets and covariance are not of the same assets", remedy="align them")
     if budgets.isna().any() or (budgets < 0).any():
         symbol = budgets.index[budgets.isna() | (budgets < 0)][0]
-        raise ModelError("a risk budget is missing or negative", symbol=symbol, remedy="give a share of 0 or more")
+        raise ModelError(
+            "a risk budget is missing or negative",
+            symbol=symbol,
+            remedy="give a share of 0 or more",
+        )
     if abs(budgets.sum() - 1.0) > 1e-6:
-        raise ModelError(f"risk budgets sum to {budgets.sum():.6f}", remedy="divide them by their sum")
-    for name, value in (("asset cap", asset_cap), ("class cap", class_cap), ("target volatility", target)):
+        raise ModelError(
+            f"risk budgets sum to {budgets.sum():.6f}", remedy="divide them by their sum"
+        )
+    for name, value in (
+        ("asset cap", asset_cap),
+        ("class cap", class_cap),
+        ("target volatility", target),
+    ):
         if value is not None and not value > 0:
             raise ModelError(f"the {name} is {value}", remedy="give a share above zero")
     return budgets
 
 
 def investable_share(classes: np.ndarray, asset_cap: float, class_cap: float) -> float:
-    """Return the largest sum of weights that the caps allow to assets of these classes, (N,); at most one."""
+    """Return the largest sum of weights that the caps allow to assets of these classes, (N,); at
+    most one.
+    """
     counts = np.unique(classes, return_counts=True)[1]
     return min(float(np.minimum(counts * asset_cap, class_cap).sum()), 1.0)
 
 
 def _capped(sigma, share, groups, asset_cap, class_cap) -> tuple[np.ndarray | None, str]:
-    """Return weights within the caps that sum to the investable share, or None, and the solver's status."""
+    """Return weights within the caps that sum to the investable share, or None, and the solver's
+    status.
+    """
     room = investable_share(groups, asset_cap, class_cap)
     widened = (1.0 + SLACK) / room
-    shares, status = _solve(sigma, share, groups, min(asset_cap * widened, 1.0), min(class_cap * widened, 1.0))
+    shares, status = _solve(
+        sigma, share, groups, min(asset_cap * widened, 1.0), min(class_cap * widened, 1.0)
+    )
     if shares is None:
         return None, status
     return _cut(shares * room, groups, asset_cap, class_cap), status
 
 
 def _cut(weights: np.ndarray, groups: np.ndarray, asset_cap: float, class_cap: float) -> np.ndarray:
-    """Return weights cut at the asset cap, then each class scaled down to its cap; nothing is added elsewhere."""
+    """Return weights cut at the asset cap, then each class scaled down to its cap; nothing is added
+    elsewhere.
+    """
     kept = np.minimum(weights, asset_cap)
     totals = np.bincount(groups, kept)[groups]
     return kept * np.minimum(1.0, class_cap / totals)
@@ -169,7 +211,8 @@ def _cut(weights: np.ndarray, groups: np.ndarray, asset_cap: float, class_cap: f
 class _Problem:
     """The convex problem for n assets and a number of caps, compiled once; the data are parameters.
 
-    In units of each asset's volatility, x_i = sigma_i y_i, the covariance becomes the correlation and the problem is
+    In units of each asset's volatility, x_i = sigma_i y_i, the covariance becomes the correlation
+    and the problem is
     well scaled for a bond beside oil.
     """
 
@@ -193,7 +236,8 @@ class _Problem:
             with warnings.catch_warnings():
                 # an inaccurate solution shows in the status, which becomes a recorded step
                 warnings.simplefilter("ignore", UserWarning)
-                # a warm start would keep the scaling of the problem before: the same data have to give the same weights
+                # a warm start would keep the scaling of the problem before: the same data have to
+                # give the same weights
                 self.problem.solve(solver=cp.CLARABEL, enforce_dpp=True, warm_start=False)
         except cp.SolverError as error:
             # the caller records the step that follows
@@ -222,7 +266,8 @@ def _solve(sigma, share, groups, asset_cap, class_cap) -> tuple[np.ndarray | Non
         root = np.linalg.cholesky(correlation).T
     except np.linalg.LinAlgError:
         return None, "covariance not positive definite"
-    # caps that do not bind at the optimum without them change nothing: the smaller problem is enough then
+    # caps that do not bind at the optimum without them change nothing: the smaller problem is
+    # enough then
     for rows in (None, caps):
         compiled = _problem(n, 0 if rows is None else len(rows))
         status = compiled.solve(root, share, rows)
@@ -235,7 +280,9 @@ def _solve(sigma, share, groups, asset_cap, class_cap) -> tuple[np.ndarray | Non
     return weights / weights.sum(), status
 
 
-def _result(weights: pd.Series, covariance: pd.DataFrame, status: str, steps: list[str]) -> RiskBudget:
+def _result(
+    weights: pd.Series, covariance: pd.DataFrame, status: str, steps: list[str]
+) -> RiskBudget:
     values = covariance.to_numpy(dtype=float)
     marginal = np.nan_to_num(values) @ weights.to_numpy()
     variance = float(weights.to_numpy() @ marginal)

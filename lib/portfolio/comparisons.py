@@ -1,4 +1,6 @@
-"""Evidence on the global allocation: simple portfolios, placebos of its cycle, errors, realised risk."""
+"""Evidence on the global allocation: simple portfolios, placebos of its cycle, errors, realised
+risk.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ SIXTY_FORTY = {"000300.SH": 0.6, "CN10Y": 0.4}
 QUARTER = round(SESSIONS_PER_YEAR / 4)
 
 
-#: months by which a shifted score lags or leads at least: a yearly change; a yearly change and a regression window
+# : months by which a shifted score lags or leads at least: a yearly change; a yearly change and a
+# regression window
 MIN_LAG, MIN_LEAD = 12, 62
 
 
@@ -38,11 +41,17 @@ class SimplePortfolios:
 
 
 def simple_portfolios(allocator: Allocator, rules: Rules) -> dict[str, pd.DataFrame]:
-    """Return target weights (K, N) of equal weight, inverse volatility and 60/40, rebalanced at the same month ends.
+    """Return target weights (K, N) of equal weight, inverse volatility and 60/40, rebalanced at the
+    same month ends.
 
-    The first two hold the assets that the strategy could hold on the date, the third drops a leg that is too young.
+    The first two hold the assets that the strategy could hold on the date, the third drops a leg
+    that is too young.
     """
-    return vars(allocator.keep(SimplePortfolios, lambda: _simple(allocator, rules), repr(rules), sys.modules[__name__]))
+    return vars(
+        allocator.keep(
+            SimplePortfolios, lambda: _simple(allocator, rules), repr(rules), sys.modules[__name__]
+        )
+    )
 
 
 def _simple(allocator: Allocator, rules: Rules) -> SimplePortfolios:
@@ -64,12 +73,17 @@ def _simple(allocator: Allocator, rules: Rules) -> SimplePortfolios:
 
 
 def circular_shifts(scores: pd.DataFrame, draws: int) -> dict[int, pd.DataFrame]:
-    """Return the scores of the classes moved along time in a circle, keyed by the months of the shift.
+    """Return the scores of the classes moved along time in a circle, keyed by the months of the
+    shift.
 
-    A shift keeps what an independent random order loses: how long a class stays on top and how the classes move
-    together. Only the dates are wrong: rows after the seam lag by the shift, rows before it lead by the rest of the
-    circle. A score holds the yearly change and the regression of the months before it, so a short lead would know the
-    coming returns; where the history is long enough the shortest lag is a year and the shortest lead ``MIN_LEAD``
+    A shift keeps what an independent random order loses: how long a class stays on top and how the
+    classes move
+    together. Only the dates are wrong: rows after the seam lag by the shift, rows before it lead by
+    the rest of the
+    circle. A score holds the yearly change and the regression of the months before it, so a short
+    lead would know the
+    coming returns; where the history is long enough the shortest lag is a year and the shortest
+    lead ``MIN_LEAD``
     months. The shifts are spread evenly between.
 
     Parameters
@@ -96,19 +110,33 @@ def circular_shifts(scores: pd.DataFrame, draws: int) -> dict[int, pd.DataFrame]
         )
     made = {}
     for shift in np.linspace(lag, months - lead, draws).round().astype(int):
-        moved = np.vstack([scores.to_numpy()[:first], np.roll(scores.to_numpy()[first:], shift, axis=0)])
+        moved = np.vstack(
+            [scores.to_numpy()[:first], np.roll(scores.to_numpy()[first:], shift, axis=0)]
+        )
         made[int(shift)] = pd.DataFrame(moved, scores.index, scores.columns)
     return made
 
 
-def placebos(allocator: Allocator, scores: pd.DataFrame, rules: Rules, draws: int) -> dict[str, Allocation]:
-    """Return allocations whose cycle is wrong: reversed, and shifted in time, ``shifted_<months>``, ``draws`` times."""
-    moved = {f"shifted_{months}": shifted for months, shifted in circular_shifts(scores, draws).items()}
-    return {name: allocator.allocate(wrong, rules) for name, wrong in ({"reversed": -scores} | moved).items()}
+def placebos(
+    allocator: Allocator, scores: pd.DataFrame, rules: Rules, draws: int
+) -> dict[str, Allocation]:
+    """Return allocations whose cycle is wrong: reversed, and shifted in time, ``shifted_<months>``,
+    ``draws`` times.
+    """
+    moved = {
+        f"shifted_{months}": shifted for months, shifted in circular_shifts(scores, draws).items()
+    }
+    return {
+        name: allocator.allocate(wrong, rules)
+        for name, wrong in ({"reversed": -scores} | moved).items()
+    }
 
 
-def kept_views(allocator: Allocator, monthly: pd.DataFrame, periods: Sequence[int], width: float, window: int) -> Views:
-    """Return the cycle views at the allocator's decisions by other settings, kept as its allocations are.
+def kept_views(
+    allocator: Allocator, monthly: pd.DataFrame, periods: Sequence[int], width: float, window: int
+) -> Views:
+    """Return the cycle views at the allocator's decisions by other settings, kept as its
+    allocations are.
 
     ``monthly`` are the month-end values (L, N); the settings are those of ``cycle_views``.
     """
@@ -119,7 +147,8 @@ def kept_views(allocator: Allocator, monthly: pd.DataFrame, periods: Sequence[in
 def performance_table(runs: Mapping[str, Backtest], week: Week) -> pd.DataFrame:
     """Return one row of performance per backtest up to a week's end, gross.
 
-    ``net_return`` is the annualised return after cost; ``sharpe_error`` the standard error of the Sharpe ratio for
+    ``net_return`` is the annualised return after cost; ``sharpe_error`` the standard error of the
+    Sharpe ratio for
     independent returns (Lo, 2002, The Statistics of Sharpe Ratios).
     """
     rows = {}
@@ -139,8 +168,10 @@ def paired_difference(
 ) -> pd.DataFrame:
     """Return by how much one net asset value beats another, with bootstrapped standard errors.
 
-    Blocks of sessions are drawn from both at once, in a circle, so that what the two share cancels out and
-    autocorrelation within a block stays (Ledoit and Wolf, 2008, Robust performance hypothesis testing with the Sharpe
+    Blocks of sessions are drawn from both at once, in a circle, so that what the two share cancels
+    out and
+    autocorrelation within a block stays (Ledoit and Wolf, 2008, Robust performance hypothesis
+    testing with the Sharpe
     ratio).
 
     Parameters
@@ -166,18 +197,24 @@ def paired_difference(
     rows = (starts[:, :, None] + np.arange(block)).reshape(draws, -1)[:, :length] % length
     observed = _differences(returns[None], years)[0]
     error = _differences(returns[rows], years).std(axis=0, ddof=1)
-    return pd.DataFrame({"difference": observed, "standard_error": error}, ["annual_return", "sharpe"])
+    return pd.DataFrame(
+        {"difference": observed, "standard_error": error}, ["annual_return", "sharpe"]
+    )
 
 
 def _differences(returns: np.ndarray, years: float) -> np.ndarray:
-    """Return differences of annual return and Sharpe ratio between the two columns of each sample, (S, T, 2)."""
+    """Return differences of annual return and Sharpe ratio between the two columns of each sample,
+    (S, T, 2).
+    """
     annual = np.expm1(np.log1p(returns).sum(axis=1) / years)
     volatility = returns.std(axis=1, ddof=1) * np.sqrt(returns.shape[1] / years)
     sharpe = annual / volatility
     return np.column_stack([annual[:, 0] - annual[:, 1], sharpe[:, 0] - sharpe[:, 1]])
 
 
-def realised_risk(run: Backtest, classes: pd.Series, since: pd.Timestamp, until: pd.Timestamp) -> pd.Series:
+def realised_risk(
+    run: Backtest, classes: pd.Series, since: pd.Timestamp, until: pd.Timestamp
+) -> pd.Series:
     r"""Return the share of each class in the variance of the portfolio's returns, (C,).
 
     .. math:: \frac{\operatorname{cov}(r_k, \sum_j r_j)}{\operatorname{var}(\sum_j r_j)}, \qquad

@@ -23,7 +23,9 @@ def expected_best(trials: int, spread: float) -> float:
         Standard deviation of their Sharpe ratios.
     """
     if trials < 1 or not spread >= 0:
-        raise ParameterError(f"{trials} trials with a spread of {spread}", remedy="count at least one trial")
+        raise ParameterError(
+            f"{trials} trials with a spread of {spread}", remedy="count at least one trial"
+        )
     if trials == 1:
         return 0.0
     tail = stats.norm.ppf([1 - 1 / trials, 1 - 1 / (trials * np.e)])
@@ -33,13 +35,18 @@ def expected_best(trials: int, spread: float) -> float:
 def t_stat(returns: pd.Series | np.ndarray) -> float:
     """Return the mean of returns over its standard error, NaN left out; NaN if they do not vary."""
     values = _varying(returns)
-    return float("nan") if values is None else float(values.mean() / values.std(ddof=1) * np.sqrt(len(values)))
+    return (
+        float("nan")
+        if values is None
+        else float(values.mean() / values.std(ddof=1) * np.sqrt(len(values)))
+    )
 
 
 def probabilistic_sharpe(returns: pd.Series | np.ndarray, threshold: float = 0.0) -> float:
     """Return the probability that the true Sharpe ratio exceeds a threshold.
 
-    Bailey and Lopez de Prado, "The Sharpe ratio efficient frontier", 2012: the standard error of the ratio allows for
+    Bailey and Lopez de Prado, "The Sharpe ratio efficient frontier", 2012: the standard error of
+    the ratio allows for
     skewness and fat tails.
 
     Parameters
@@ -66,8 +73,10 @@ def probabilistic_sharpe(returns: pd.Series | np.ndarray, threshold: float = 0.0
 def deflated_sharpe(returns: pd.Series | np.ndarray, trials: int, spread: float) -> float:
     """Return the probability that the true Sharpe ratio exceeds what luck alone would have shown.
 
-    Bailey and Lopez de Prado, "The deflated Sharpe ratio", 2014: ``probabilistic_sharpe`` with the expected best of
-    ``trials`` worthless strategies as the threshold. It belongs to the returns on which the trials were made.
+    Bailey and Lopez de Prado, "The deflated Sharpe ratio", 2014: ``probabilistic_sharpe`` with the
+    expected best of
+    ``trials`` worthless strategies as the threshold. It belongs to the returns on which the trials
+    were made.
 
     Parameters
     ----------

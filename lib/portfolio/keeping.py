@@ -1,4 +1,6 @@
-"""Keep what is dear to compute: a dataclass of frames, one Parquet file per part, under a fingerprint."""
+"""Keep what is dear to compute: a dataclass of frames, one Parquet file per part, under a
+fingerprint.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def kept(kind: type[Record], folder: Path, make: Callable[[], Record]) -> Record
     kind : dataclass
         Its parts are DataFrames, or Series annotated as ``pd.Series``.
     folder : Path
-        Named by the fingerprint of everything the record depends on. The parts are written aside and renamed, so a
+        Named by the fingerprint of everything the record depends on. The parts are written aside
+        and renamed, so a
         killed run leaves no half of them.
     make : callable
     """

@@ -21,7 +21,9 @@ METRICS = (
 
 
 def drawdown(nav: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
-    """Return the fall from the highest value so far, (T,) or (T, S), 0 at a new high and negative below."""
+    """Return the fall from the highest value so far, (T,) or (T, S), 0 at a new high and negative
+    below.
+    """
     return nav / nav.cummax() - 1.0
 
 
@@ -30,12 +32,16 @@ def performance(nav: pd.Series | pd.DataFrame, week: Week | None = None) -> pd.D
 
     With :math:`V_0 \dots V_n` on sessions that span :math:`Y` calendar years,
 
-    .. math:: \text{return} = (V_n / V_0)^{1/Y} - 1, \qquad \text{volatility} = \operatorname{sd}(V_t / V_{t-1} - 1)
+    .. math:: \text{return} = (V_n / V_0)^{1/Y} - 1, \qquad \text{volatility} =
+    \operatorname{sd}(V_t / V_{t-1} - 1)
               \sqrt{n / Y}
 
-    Sharpe is return over volatility without a risk-free rate and Calmar is return over the depth of the largest
-    drawdown: both hold for every published set of figures. The published ratios cannot tell 252 sessions a year from
-    calendar years, as the factor cancels to first order; the calendar is taken because it is right for Shanghai (243
+    Sharpe is return over volatility without a risk-free rate and Calmar is return over the depth of
+    the largest
+    drawdown: both hold for every published set of figures. The published ratios cannot tell 252
+    sessions a year from
+    calendar years, as the factor cancels to first order; the calendar is taken because it is right
+    for Shanghai (243
     sessions) and for global markets (261) alike.
 
     Parameters
@@ -43,30 +49,38 @@ def performance(nav: pd.Series | pd.DataFrame, week: Week | None = None) -> pd.D
     nav : Series (T,) or DataFrame (T, S), indexed by date
         Net asset values, positive. A column may start late or end early (NaN outside), not pause.
     week : Week, optional
-        The report's week: values after its last session are left out, so that every figure of a report is of the same
-        date, and ``week_return`` runs from the last session before it to its last one. None takes all values and
+        The report's week: values after its last session are left out, so that every figure of a
+        report is of the same
+        date, and ``week_return`` runs from the last session before it to its last one. None takes
+        all values and
         leaves ``week_return`` NaN.
 
     Returns
     -------
     DataFrame, (7, S), indexed by metric
-        Fractions; ``max_drawdown`` is negative. ``ytd_return`` starts at the last session of the year before, or NaN
-        when the column starts within the year; ``week_return`` is NaN where the column lacks either end of the week. A
+        Fractions; ``max_drawdown`` is negative. ``ytd_return`` starts at the last session of the
+        year before, or NaN
+        when the column starts within the year; ``week_return`` is NaN where the column lacks either
+        end of the week. A
         ratio over zero is NaN.
 
     Raises
     ------
     ModelError
-        Fewer than three values, a value that is not positive, dates not increasing, or a gap inside a column.
+        Fewer than three values, a value that is not positive, dates not increasing, or a gap inside
+        a column.
     """
     frame = nav.to_frame(nav.name or "nav") if isinstance(nav, pd.Series) else nav
     if not frame.index.is_monotonic_increasing or not frame.index.is_unique:
-        raise ModelError("the dates of a net asset value do not increase", remedy="sort it and drop repeated dates")
+        raise ModelError(
+            "the dates of a net asset value do not increase",
+            remedy="sort it and drop repeated dates",
+        )
     if week is not None:
         frame = frame.loc[: week.last]
-    return pd.DataFrame({name: _figures(frame[name], week) for name in frame}, index=list(METRICS)).rename_axis(
-        "metric"
-    )
+    return pd.DataFrame(
+        {name: _figures(frame[name], week) for name in frame}, index=list(METRICS)
+    ).rename_axis("metric")
 
 
 def _figures(column: pd.Series, week: Week | None) -> dict[str, float]:
@@ -74,7 +88,8 @@ def _figures(column: pd.Series, week: Week | None) -> dict[str, float]:
     nav = column.loc[first:last] if first is not None else column.dropna()
     if len(nav) < 3 or nav.isna().any() or (nav <= 0).any():
         raise ModelError(
-            f"{column.name} has no performance: {len(nav)} values, {int(nav.isna().sum())} missing inside",
+            f"{column.name} has no performance: {len(nav)} values, {int(nav.isna().sum())} missing"
+            " inside",
             symbol=str(column.name),
             remedy="give at least three positive values without a gap",
         )

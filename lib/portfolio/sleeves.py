@@ -13,7 +13,9 @@ from lib.portfolio.covariance import shrunk_covariance
 Steps = list[tuple[str, str]]
 
 
-def join_views(view: pd.DataFrame, earlier: pd.DataFrame, sectors: pd.Series, first: str) -> pd.DataFrame:
+def join_views(
+    view: pd.DataFrame, earlier: pd.DataFrame, sectors: pd.Series, first: str
+) -> pd.DataFrame:
     """Put scores of a second classification of sectors before those of the first.
 
     Parameters
@@ -33,7 +35,9 @@ def join_views(view: pd.DataFrame, earlier: pd.DataFrame, sectors: pd.Series, fi
     """
     dates = view.index.union(earlier.index)
     renamed = {symbol: earlier[other] for symbol, other in sectors.items() if other in earlier}
-    counterpart = pd.DataFrame(renamed, index=earlier.index).reindex(index=dates, columns=view.columns)
+    counterpart = pd.DataFrame(renamed, index=earlier.index).reindex(
+        index=dates, columns=view.columns
+    )
     own = view.reindex(dates)
     begun = own.notna().any(axis=1) & (dates >= pd.Timestamp(first))
     return own.where(begun, counterpart)
@@ -47,7 +51,8 @@ def equity_slots(
     .. math:: w_i = n_i / n, \qquad n_{\text{dividend}} = d \cdot [\text{timing holds}], \qquad
               n_s = 1 \text{ for the } n - n_{\text{dividend}} \text{ sectors of the highest score}
 
-    Published weights show five equal slots of which dividends hold two. Slots that no sector fills go to the broad
+    Published weights show five equal slots of which dividends hold two. Slots that no sector fills
+    go to the broad
     fund.
 
     Parameters
@@ -97,7 +102,8 @@ def bond_legs(legs: pd.Series) -> tuple[pd.Series, Steps]:
 
     .. math:: w_i = \frac{1}{|\mathcal L|\,|\ell(i)|}
 
-    with :math:`\mathcal L` the legs that exist and :math:`\ell(i)` the funds of the leg of fund i. Published weights
+    with :math:`\mathcal L` the legs that exist and :math:`\ell(i)` the funds of the leg of fund i.
+    Published weights
     show the two legs equal to the last digit.
 
     Parameters
@@ -122,9 +128,11 @@ def commodity_weights(
 ) -> tuple[pd.Series, Steps]:
     r"""Split the commodities by risk, the budgets tilted by trend as those of the classes are.
 
-    .. math:: w_i (\Sigma w)_i \propto b_i = \frac{e^{\kappa\,\text{trend}_i}}{\sum_j e^{\kappa\,\text{trend}_j}}
+    .. math:: w_i (\Sigma w)_i \propto b_i = \frac{e^{\kappa\,\text{trend}_i}}{\sum_j
+    e^{\kappa\,\text{trend}_j}}
 
-    The published weights are neither equal nor in the order of inverse volatility: of two commodities of like
+    The published weights are neither equal nor in the order of inverse volatility: of two
+    commodities of like
     volatility the one with the better trend weighs more.
 
     Parameters

@@ -25,7 +25,8 @@ class History:
     own_from : Series, (N,)
         First session on the fund's own closes; NaT where it has none.
     jumps : DataFrame
-        ``date``, ``symbol``, ``move``: changes beyond the price limit, taken for splits and levelled out.
+        ``date``, ``symbol``, ``move``: changes beyond the price limit, taken for splits and
+        levelled out.
     """
 
     values: pd.DataFrame
@@ -36,12 +37,15 @@ class History:
 def with_standins(closes: pd.DataFrame, proxies: Mapping[str, pd.Series]) -> History:
     r"""Join each fund to its stand-in, so that no past value is rewritten when the fund is listed.
 
-    With the fund's first close on session :math:`s`, its closes :math:`P` and the stand-in's values :math:`Q`,
+    With the fund's first close on session :math:`s`, its closes :math:`P` and the stand-in's values
+    :math:`Q`,
 
     .. math:: V_t = \begin{cases} Q_t & t \le s \\ Q_s \, P_t / P_s & t > s. \end{cases}
 
-    A move beyond 25% between two closes of a fund is impossible under the price limits, so it is a split that the
-    source did not adjust: the series continues as if that day had not moved, and the day is recorded.
+    A move beyond 25% between two closes of a fund is impossible under the price limits, so it is a
+    split that the
+    source did not adjust: the series continues as if that day had not moved, and the day is
+    recorded.
 
     Parameters
     ----------
@@ -75,7 +79,9 @@ def with_standins(closes: pd.DataFrame, proxies: Mapping[str, pd.Series]) -> His
         own_from[symbol] = own.first_valid_index() or pd.NaT
         values[symbol] = _joined(own, proxies.get(symbol), own_from[symbol])
     frame = pd.DataFrame(values, index=closes.index, columns=closes.columns)
-    return History(frame, pd.Series(own_from), pd.DataFrame(jumps, columns=["date", "symbol", "move"]))
+    return History(
+        frame, pd.Series(own_from), pd.DataFrame(jumps, columns=["date", "symbol", "move"])
+    )
 
 
 def _levelled(own: pd.Series) -> tuple[pd.Series, pd.Series]:

@@ -1,4 +1,6 @@
-"""Stress: yield and duration of a bond book, and what simple shocks would cost the present weights."""
+"""Stress: yield and duration of a bond book, and what simple shocks would cost the present
+weights.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ def modified_duration(percent: float, maturity: float) -> float:
 def par_bond_change(percent: float, maturity: float, shift: float) -> float:
     r"""Return the price change of a par bond when its yield jumps, a fraction.
 
-    .. math:: \Delta P = \frac{y}{y'} \left(1 - v'^{2M}\right) + v'^{2M} - 1, \qquad y' = y + \Delta y, \quad
+    .. math:: \Delta P = \frac{y}{y'} \left(1 - v'^{2M}\right) + v'^{2M} - 1, \qquad y' = y + \Delta
+    y, \quad
               v' = \frac{1}{1 + y'/2}
 
     Parameters
@@ -39,7 +42,8 @@ def par_bond_change(percent: float, maturity: float, shift: float) -> float:
     maturity : float
         Years :math:`M`.
     shift : float
-        :math:`\Delta y`, a fraction: 0.005 for 50 basis points. The shifted yield has to be above zero.
+        :math:`\Delta y`, a fraction: 0.005 for 50 basis points. The shifted yield has to be above
+        zero.
     """
     rate = _checked(percent, maturity)
     shifted = _checked(percent + 100.0 * shift, maturity)
@@ -69,13 +73,16 @@ def bond_book(weights: pd.Series, terms: pd.DataFrame) -> pd.Series:
     share = held / held.sum()
     bonds = terms.loc[held.index]
     durations = [modified_duration(row.percent, row.years) for row in bonds.itertuples()]
-    return pd.Series({"percent": float(share @ bonds["percent"]), "duration": float(share @ durations)})
+    return pd.Series(
+        {"percent": float(share @ bonds["percent"]), "duration": float(share @ durations)}
+    )
 
 
 def shock_table(
     weights: pd.Series, groups: pd.Series, terms: pd.DataFrame, shocks: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return the change of a portfolio's value under shocks to one class each, and under all of them at once.
+    """Return the change of a portfolio's value under shocks to one class each, and under all of
+    them at once.
 
     Parameters
     ----------
@@ -85,12 +92,14 @@ def shock_table(
     terms : DataFrame, (B, 2), indexed by symbol
         As for ``bond_book``, for the symbols of the class ``bond``.
     shocks : mapping
-        By class the change of its prices, a fraction; for ``bond`` the rise of all yields, a fraction.
+        By class the change of its prices, a fraction; for ``bond`` the rise of all yields, a
+        fraction.
 
     Returns
     -------
     DataFrame, (S + 1, C + 1)
-        Shocks and ``all`` by class and ``total``, fractions of the portfolio; NaN where a held bond has no yield.
+        Shocks and ``all`` by class and ``total``, fractions of the portfolio; NaN where a held bond
+        has no yield.
     """
     rows = {}
     for shocked, size in shocks.items():
@@ -98,7 +107,9 @@ def shock_table(
         members = weights.index[(groups[weights.index] == shocked) & (weights > 0)]
         for symbol in members:
             change[symbol] = _bond_change(terms, symbol, size) if shocked == "bond" else size
-        rows[shocked] = (weights * change).groupby(groups[weights.index]).sum(min_count=1, skipna=False)
+        rows[shocked] = (
+            (weights * change).groupby(groups[weights.index]).sum(min_count=1, skipna=False)
+        )
     table = pd.DataFrame(rows).T.reindex(columns=list(shocks))
     table.loc["all"] = table.sum(skipna=False)
     return table.assign(total=table.sum(axis=1, skipna=False))
@@ -112,7 +123,9 @@ def _bond_change(terms: pd.DataFrame, symbol: str, shift: float) -> float:
 def _checked(percent: float, maturity: float) -> float:
     """Return a yield as a fraction."""
     if not percent > 0:
-        raise ModelError(f"a yield of {percent} percent", remedy="give a yield above zero, or a smaller shock")
+        raise ModelError(
+            f"a yield of {percent} percent", remedy="give a yield above zero, or a smaller shock"
+        )
     if not maturity > 0:
         raise ModelError(f"a maturity of {maturity} years", remedy="give years above zero")
     return percent / 100.0

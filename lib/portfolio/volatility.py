@@ -1,4 +1,6 @@
-"""Volatility control without leverage: a target volatility as a cap, or reached along the ray of the risk budgets."""
+"""Volatility control without leverage: a target volatility as a cap, or reached along the ray of
+the risk budgets.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Controlled:
-    """Class weights after the control: ``weights`` (C,), ``contributions`` (C,), ``volatility`` and ``steps``."""
+    """Class weights after the control: ``weights`` (C,), ``contributions`` (C,), ``volatility`` and
+    ``steps``.
+    """
 
     weights: pd.Series
     contributions: pd.Series
@@ -24,16 +28,22 @@ class Controlled:
     steps: tuple[str, ...]
 
 
-def raise_along_ray(budget: RiskBudget, covariance: pd.DataFrame, target: float, funding: str = "bond") -> Controlled:
-    r"""Move capital from bonds to all other classes, in the proportions of the risk budget, up to a target volatility.
+def raise_along_ray(
+    budget: RiskBudget, covariance: pd.DataFrame, target: float, funding: str = "bond"
+) -> Controlled:
+    r"""Move capital from bonds to all other classes, in the proportions of the risk budget, up to a
+    target volatility.
 
-    Risk-budget weights :math:`w` above the target have been scaled down before, with the remainder in cash. Below it,
+    Risk-budget weights :math:`w` above the target have been scaled down before, with the remainder
+    in cash. Below it,
 
     .. math:: w(x) = w + x\,d, \qquad d_c = \begin{cases} w_c & c \ne \text{bond} \\
               -\sum_{k \ne \text{bond}} w_k & c = \text{bond} \end{cases}
 
-    with the smallest :math:`x \ge 0` for which :math:`w(x)^\top \Sigma\, w(x) = \sigma^{*2}`, as long as bonds are
-    left. The other classes keep their proportions, so no class is switched on or off; nothing is borrowed.
+    with the smallest :math:`x \ge 0` for which :math:`w(x)^\top \Sigma\, w(x) = \sigma^{*2}`, as
+    long as bonds are
+    left. The other classes keep their proportions, so no class is switched on or off; nothing is
+    borrowed.
 
     Parameters
     ----------
@@ -48,7 +58,8 @@ def raise_along_ray(budget: RiskBudget, covariance: pd.DataFrame, target: float,
     Returns
     -------
     Controlled
-        Steps: those of the budget, and ``raised_to_target``, or ``no_bonds_left`` where the target cannot be reached
+        Steps: those of the budget, and ``raised_to_target``, or ``no_bonds_left`` where the target
+        cannot be reached
         without leverage.
 
     Raises
@@ -73,7 +84,9 @@ def raise_along_ray(budget: RiskBudget, covariance: pd.DataFrame, target: float,
             weights = (weights + min(step, bonds / moved) * direction).clip(lower=0.0)
     marginal = sigma @ weights.to_numpy()
     variance = float(weights.to_numpy() @ marginal)
-    return Controlled(weights, weights * marginal / variance, float(np.sqrt(variance)), tuple(steps))
+    return Controlled(
+        weights, weights * marginal / variance, float(np.sqrt(variance)), tuple(steps)
+    )
 
 
 def _step_to(target: float, weights: np.ndarray, direction: np.ndarray, sigma: np.ndarray) -> float:

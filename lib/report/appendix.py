@@ -62,7 +62,12 @@ class Appendix:
 
 
 def export_appendix(
-    executed: Path, target: Path, *, code: bool, manifest: Manifest | None = None, language: str | None = None
+    executed: Path,
+    target: Path,
+    *,
+    code: bool,
+    manifest: Manifest | None = None,
+    language: str | None = None,
 ) -> Appendix:
     """Write ``<stem>.html`` and ``<stem>.pdf`` of an executed notebook.
 
@@ -75,9 +80,11 @@ def export_appendix(
     code : bool
         With the code of its cells.
     manifest : Manifest, optional
-        Of the run that executed it; without one date and source are read from the notebook's parameters.
+        Of the run that executed it; without one date and source are read from the notebook's
+        parameters.
     language : str, optional
-        Of the words around the notebook's own; by default that of the run or of the notebook's parameters.
+        Of the words around the notebook's own; by default that of the run or of the notebook's
+        parameters.
 
     Raises
     ------
@@ -99,11 +106,14 @@ def export_appendix(
     return Appendix(path, export_pdf(path, t, date=origin.as_of, source=origin.source), issues)
 
 
-def _body(notebook: NotebookNode, folder: Path, t: Translations, *, code: bool) -> tuple[str, list[CellIssue]]:
+def _body(
+    notebook: NotebookNode, folder: Path, t: Translations, *, code: bool
+) -> tuple[str, list[CellIssue]]:
     """Render the cells; those that nbconvert cannot render are left out and returned."""
     try:
         return cells_html(notebook, code=code, folder=str(folder)), []
-    except Exception:  # nbconvert raises whatever its filters do; the cells behind it are found and named
+    # nbconvert raises whatever its filters do; the cells behind it are found and named
+    except Exception:
         odd = leave_out_unrendered(notebook, t)
         if not odd:
             raise
@@ -159,11 +169,15 @@ def read(executed: Path) -> NotebookNode:
     try:
         notebook = nbformat.read(executed, as_version=4)
     except FileNotFoundError as error:
-        raise RunError("there is no such notebook", file=executed, remedy="give its number or its path") from error
+        raise RunError(
+            "there is no such notebook", file=executed, remedy="give its number or its path"
+        ) from error
     except Exception as error:  # nbformat raises whatever its JSON and schema readers raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = "open it in JupyterLab and save it again"
-        raise RunError(f"the notebook cannot be read: {reason}", file=executed, remedy=remedy) from error
+        raise RunError(
+            f"the notebook cannot be read: {reason}", file=executed, remedy=remedy
+        ) from error
     if not was_run(notebook):
         raise RunError(
             "the notebook has not been run, there is nothing to export",
@@ -175,11 +189,16 @@ def read(executed: Path) -> NotebookNode:
 
 def was_run(notebook: NotebookNode) -> bool:
     """Tell whether a notebook has been run."""
-    return any(cell.cell_type == "code" and (cell.outputs or cell.execution_count) for cell in notebook.cells)
+    return any(
+        cell.cell_type == "code" and (cell.outputs or cell.execution_count)
+        for cell in notebook.cells
+    )
 
 
 def parameters_of(notebook: NotebookNode) -> dict[str, object]:
-    """Return the literal values that a notebook's parameter cells assign, the injected ones last."""
+    """Return the literal values that a notebook's parameter cells assign, the injected ones
+    last.
+    """
     values: dict[str, object] = {}
     for tag in ("parameters", "injected-parameters"):
         for cell in notebook.cells:
@@ -215,7 +234,9 @@ def _from_notebook(parameters: dict[str, object], executed: Path, t: Translation
         day = t.date(datetime.date.fromisoformat(as_of))
     except ValueError:  # latest: the day it was saved is what is known
         day = t.date(saved)
-    return Origin(day, t("common.synthetic") if data in SAMPLES else Path(data).name, data in SAMPLES)
+    return Origin(
+        day, t("common.synthetic") if data in SAMPLES else Path(data).name, data in SAMPLES
+    )
 
 
 def _describe(soup: BeautifulSoup, t: Translations) -> None:

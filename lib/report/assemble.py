@@ -47,7 +47,9 @@ class Assembly:
     exhibits: list[dict]
 
     def comment(self, settings: WeeklyReport) -> Commentary | None:
-        """Write the commentary to the run's folder and return it; None when there are no results."""
+        """Write the commentary to the run's folder and return it; None when there are no
+        results.
+        """
         if self.folder is None:
             return None
         commentary = comment(
@@ -70,7 +72,9 @@ class Assembly:
         return self._render("risks", commentary=commentary)
 
     def sections(self, commentary: Commentary | None = None) -> list[HTML]:
-        """Return one part per section: its paragraph, its exhibits, and the reason for each missing one."""
+        """Return one part per section: its paragraph, its exhibits, and the reason for each missing
+        one.
+        """
         if self.folder is None:
             return [self._render("none", as_of=f"{self.run.market.as_of:%Y-%m-%d}")]
         paragraphs = commentary.sections if commentary else {}
@@ -97,17 +101,25 @@ class Assembly:
             table, missing = changes(self._results, previous, self.run.t, settings, self._assets())
             if len(table):
                 kinds = dict.fromkeys(("previous", "latest", "change"), "format")
-                shown = self._saved("s51", "changes", table, kinds, previous=self.run.t.date(previous.name))
+                shown = self._saved(
+                    "s51", "changes", table, kinds, previous=self.run.t.date(previous.name)
+                )
         name = previous and previous.name
         labels = [self.run.label(number) for number in missing]
-        return self._render("changes", previous=name, broken=broken, missing=labels, shown=shown, settings=settings)
+        return self._render(
+            "changes", previous=name, broken=broken, missing=labels, shown=shown, settings=settings
+        )
 
     def scorecard(self) -> HTML:
-        """Return the comparison of the run with the published numbers of the week, saved as supplement 50."""
+        """Return the comparison of the run with the published numbers of the week, saved as
+        supplement 50.
+        """
         week = published_week(self.run.market.week.last) if self.folder else None
         if week is None:
             return self._render("scorecard", week=None, verdicts={}, shown=None)
-        table = scorecard(week, self._results, self.run.t, synthetic=self.run.market.source.synthetic)
+        table = scorecard(
+            week, self._results, self.run.t, synthetic=self.run.market.source.synthetic
+        )
         formats = dict.fromkeys(("published", "value", "difference", "tolerance"), "format")
         shown = self._saved("s50", "scorecard", table, formats)
         return self._render("scorecard", week=week, verdicts=counts(table), shown=shown)
@@ -118,18 +130,28 @@ class Assembly:
         order = {"refuse": 0, "quarantine": 1, "repair": 2, "warn": 3}
         findings = findings.sort_values("level", key=lambda level: level.map(order), kind="stable")
         rows = findings.astype(object).where(findings.notna(), None).to_dict("records")
-        return self._render("quality", rows=rows, as_of=f"{self.run.market.as_of:%Y-%m-%d}", iso=_iso_date)
+        return self._render(
+            "quality", rows=rows, as_of=f"{self.run.market.as_of:%Y-%m-%d}", iso=_iso_date
+        )
 
     def parameters(self) -> HTML:
         """Return the parameters of every notebook; empty without a manifest."""
         if self.manifest is None:
             return HTML("")
-        return self._render("parameters", parameters=self.manifest.parameters, names=list(self.manifest.parameters))
+        return self._render(
+            "parameters", parameters=self.manifest.parameters, names=list(self.manifest.parameters)
+        )
 
     def status(self) -> pd.DataFrame:
-        """Return the outcome of each section: ``section``, ``status``, ``error``, ``exhibits`` (number of them)."""
-        numbers = pd.Series([exhibit["notebook"] for exhibit in self.exhibits], dtype=object).value_counts()
-        records = {record.name: record for record in self.manifest.sections} if self.manifest else {}
+        """Return the outcome of each section: ``section``, ``status``, ``error``, ``exhibits``
+        (number of them).
+        """
+        numbers = pd.Series(
+            [exhibit["notebook"] for exhibit in self.exhibits], dtype=object
+        ).value_counts()
+        records = (
+            {record.name: record for record in self.manifest.sections} if self.manifest else {}
+        )
         rows = []
         for name in self._names():
             record = records.get(name)
@@ -142,19 +164,27 @@ class Assembly:
     def _results(self) -> Path:
         """The folder of the results."""
         if self.folder is None:
-            raise RunError("there are no results to show", file=self.run.out, remedy="run the other notebooks first")
+            raise RunError(
+                "there are no results to show",
+                file=self.run.out,
+                remedy="run the other notebooks first",
+            )
         return self.folder
 
     def _assets(self) -> pd.DataFrame:
         """Return the instruments in the columns of exhibit 16, with their names."""
         parameters = self.manifest.parameters if self.manifest else {}
-        return read_universe(parameters.get("05_global_allocation", {}).get("universe", "allocation"))
+        return read_universe(
+            parameters.get("05_global_allocation", {}).get("universe", "allocation")
+        )
 
     def _missing(self, name: str) -> tuple[str, ...]:
         """Return the exhibits of a section that are missing."""
         record = self.manifest.section(name) if self.manifest else None
         present = {exhibit["number"] for exhibit in self.exhibits}
-        return tuple(number for number in (record.exhibits if record else ()) if number not in present)
+        return tuple(
+            number for number in (record.exhibits if record else ()) if number not in present
+        )
 
     def _source_file(self) -> str:
         """Return the file that names the source of the data."""
@@ -164,7 +194,9 @@ class Assembly:
 
     def _names(self) -> list[str]:
         if self.manifest:
-            return [record.name for record in self.manifest.sections if record.name != self.run.notebook]
+            return [
+                record.name for record in self.manifest.sections if record.name != self.run.notebook
+            ]
         return sorted({exhibit["notebook"] for exhibit in self.exhibits} - {self.run.notebook})
 
     def _saved(self, number: str, slug: str, table: pd.DataFrame, formats: dict, **values) -> dict:
@@ -193,25 +225,44 @@ class Assembly:
 def collect(run: Run, outputs: Path = OUTPUTS) -> Assembly:
     """Find the results that belong to a run.
 
-    In the weekly run they are in the run's folder. A notebook that is run interactively takes the newer of
-    ``outputs/interactive/<session>`` and ``outputs/<session>`` that is of the same data and session.
+    In the weekly run they are in the run's folder. A notebook that is run interactively takes the
+    newer of
+    ``outputs/interactive/<session>`` and ``outputs/<session>`` that is of the same data and
+    session.
     """
-    candidates = [folder for folder in (run.out, outputs / f"{run.market.as_of:%Y-%m-%d}") if _fits(folder, run)]
+    candidates = [
+        folder
+        for folder in (run.out, outputs / f"{run.market.as_of:%Y-%m-%d}")
+        if _fits(folder, run)
+    ]
     if not candidates:
         return Assembly(run, None, None, [])
     inside = [folder for folder in candidates if folder == run.out and (folder / NAME).exists()]
-    folder = (inside or sorted(candidates, key=lambda path: (path / "exhibits").stat().st_mtime))[-1]
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "exhibits").glob("*.json")]
+    folder = (inside or sorted(candidates, key=lambda path: (path / "exhibits").stat().st_mtime))[
+        -1
+    ]
+    records = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in (folder / "exhibits").glob("*.json")
+    ]
     manifest = Manifest.read(folder) if (folder / NAME).exists() else None
-    return Assembly(run, folder, manifest, sorted(records, key=lambda record: _exhibit_order(record["number"])))
+    return Assembly(
+        run, folder, manifest, sorted(records, key=lambda record: _exhibit_order(record["number"]))
+    )
 
 
 def _fits(folder: Path, run: Run) -> bool:
     """Return whether a folder has results of the run's data for its session."""
     if (folder / NAME).exists():
         manifest = Manifest.read(folder)
-        return manifest.as_of == f"{run.market.as_of:%Y-%m-%d}" and manifest.source == run.market.source.name
-    sources = {json.loads(path.read_text(encoding="utf-8"))["source"] for path in (folder / "exhibits").glob("*.json")}
+        return (
+            manifest.as_of == f"{run.market.as_of:%Y-%m-%d}"
+            and manifest.source == run.market.source.name
+        )
+    sources = {
+        json.loads(path.read_text(encoding="utf-8"))["source"]
+        for path in (folder / "exhibits").glob("*.json")
+    }
     return bool(sources) and sources <= set(run.market.source.label.values())
 
 

@@ -38,7 +38,9 @@ def previous_run(out: Path, manifest: Manifest) -> tuple[Path | None, list[str]]
         Names of later folders that cannot be read and were passed over.
     """
     broken = []
-    earlier = [path for path in out.glob("*/") if DATE.fullmatch(path.name) and path.name < manifest.as_of]
+    earlier = [
+        path for path in out.glob("*/") if DATE.fullmatch(path.name) and path.name < manifest.as_of
+    ]
     for folder in sorted(earlier, reverse=True):
         try:
             other = Manifest.read(folder)
@@ -68,7 +70,8 @@ def changes(
     Returns
     -------
     table : DataFrame
-        ``exhibit``, ``name``, ``name_en``, ``what`` (new, dropped, score, weight, budget), ``previous``, ``latest``,
+        ``exhibit``, ``name``, ``name_en``, ``what`` (new, dropped, score, weight, budget),
+        ``previous``, ``latest``,
         ``change`` (scores; fractions), ``format``. New and dropped names have no numbers.
     missing : list of str
         Numbers of the exhibits that one of the runs lacks, so that nothing is compared.
@@ -83,7 +86,10 @@ def changes(
             continue
         pair = old, new
         if number in ("06", "07"):
-            rows += [*_names(number, *map(_listed, pair)), *_moves(number, *pair, "latest_score", settings)]
+            rows += [
+                *_names(number, *map(_listed, pair)),
+                *_moves(number, *pair, "latest_score", settings),
+            ]
         elif number == "10":
             rows += _names(number, *map(_held, pair))
         elif number == "13":
@@ -101,8 +107,12 @@ def _listed(table: Table) -> pd.DataFrame:
 
 def _held(table: Table) -> pd.DataFrame:
     last = table.frame.iloc[-1]
-    ranks = [column for column in table.frame if column.startswith("rank") and not column.endswith("_en")]
-    held = pd.DataFrame({"name": last[ranks].tolist(), "name_en": last[[f"{rank}_en" for rank in ranks]].tolist()})
+    ranks = [
+        column for column in table.frame if column.startswith("rank") and not column.endswith("_en")
+    ]
+    held = pd.DataFrame(
+        {"name": last[ranks].tolist(), "name_en": last[[f"{rank}_en" for rank in ranks]].tolist()}
+    )
     return held.dropna().set_index("name", drop=False)
 
 
@@ -114,8 +124,11 @@ def _names(number: str, before: pd.DataFrame, now: pd.DataFrame) -> Iterator[dic
             yield {"exhibit": number, "name": name, "name_en": english, "what": what}
 
 
-def _moves(number: str, before: Table, now: Table, column: str, settings: WeeklyReport) -> Iterator[dict]:
-    """Yield the rows of both tables whose value has changed; a weight that only one lists was or is zero.
+def _moves(
+    number: str, before: Table, now: Table, column: str, settings: WeeklyReport
+) -> Iterator[dict]:
+    """Yield the rows of both tables whose value has changed; a weight that only one lists was or is
+    zero.
 
     Scores are compared where both come from the same source.
     """
@@ -123,11 +136,16 @@ def _moves(number: str, before: Table, now: Table, column: str, settings: Weekly
     rows = now.frame.index.union(before.frame.index, sort=False)
     if score:
         rows = now.frame.index.intersection(before.frame.index, sort=False)
-        sources = [table.frame.get("score_source", pd.Series(dtype=object)).reindex(rows) for table in (before, now)]
+        sources = [
+            table.frame.get("score_source", pd.Series(dtype=object)).reindex(rows)
+            for table in (before, now)
+        ]
         rows = rows[sources[0].eq(sources[1])]
     for row in rows:
         source = now if row in now.frame.index else before
-        previous, latest = [table.value(row, column) if row in table.frame.index else 0.0 for table in (before, now)]
+        previous, latest = [
+            table.value(row, column) if row in table.frame.index else 0.0 for table in (before, now)
+        ]
         if abs(latest - previous) < (settings.score_change if score else settings.weight_change):
             continue
         name = source.value(row, "name") if "name" in source.frame else row
@@ -136,12 +154,16 @@ def _moves(number: str, before: Table, now: Table, column: str, settings: Weekly
         yield _row(number, name, english, what, previous, latest, "score" if score else "share")
 
 
-def _assets(number: str, before: Table, now: Table, settings: WeeklyReport, assets: pd.DataFrame) -> Iterator[dict]:
+def _assets(
+    number: str, before: Table, now: Table, settings: WeeklyReport, assets: pd.DataFrame
+) -> Iterator[dict]:
     last = [table.frame.drop(columns=table.key).iloc[-1] for table in (before, now)]
     for symbol in last[1].index.union(last[0].index, sort=False):
         previous, latest = [float(weights.get(symbol, 0.0)) for weights in last]
         if abs(latest - previous) >= settings.weight_change:
-            name, english = [assets[column].get(symbol, symbol) for column in ("name_zh", "name_en")]
+            name, english = [
+                assets[column].get(symbol, symbol) for column in ("name_zh", "name_en")
+            ]
             yield _row(number, name, english, "weight", previous, latest, "share")
 
 

@@ -19,7 +19,8 @@ from lib.report.pdf import export_pdf
 def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) -> None:
     """Export a run and record the outcome of each file in its manifest.
 
-    The HTML of the report comes first and has to succeed. A failure of any other file is recorded and sets the run's
+    The HTML of the report comes first and has to succeed. A failure of any other file is recorded
+    and sets the run's
     status to failed; the remaining files are still written.
 
     Parameters
@@ -47,8 +48,12 @@ def _report_pdf(page: Path, manifest: Manifest, t: Translations) -> list[str]:
     return []
 
 
-def _appendices(folder: Path, plan: Plan, manifest: Manifest, t: Translations) -> list[ExportRecord]:
-    """Export every executed notebook except that of the report, and return the records of the files."""
+def _appendices(
+    folder: Path, plan: Plan, manifest: Manifest, t: Translations
+) -> list[ExportRecord]:
+    """Export every executed notebook except that of the report, and return the records of the
+    files.
+    """
     records = []
     for section in manifest.sections:
         if section.name == plan.report:
@@ -60,7 +65,9 @@ def _appendices(folder: Path, plan: Plan, manifest: Manifest, t: Translations) -
     return records
 
 
-def _appendix(executed: Path, target: Path, code: bool, manifest: Manifest, t: Translations) -> list[str]:
+def _appendix(
+    executed: Path, target: Path, code: bool, manifest: Manifest, t: Translations
+) -> list[str]:
     appendix = export_appendix(executed, target, code=code, manifest=manifest)
     return [told(issue, t) for issue in appendix.issues]
 
@@ -71,7 +78,10 @@ def _attempt(file: str, make: Callable[[], list[str]]) -> ExportRecord:
         return ExportRecord(file=file, notes=make())
     except SuiteError as error:
         return ExportRecord(file=file, status="failed", error=str(error))
-    except Exception as error:  # one cell must not cost the other exports; the error is recorded and shown
+    # one cell must not cost the other exports; the error is recorded and shown
+    except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(frame.filename).name}, line {frame.lineno}"
-        return ExportRecord(file=file, status="failed", error=f"{type(error).__name__}: {error} ({where})")
+        return ExportRecord(
+            file=file, status="failed", error=f"{type(error).__name__}: {error} ({where})"
+        )

@@ -49,7 +49,8 @@ def font_face(text: str) -> str:
     Returns
     -------
     str
-        An ``@font-face`` rule for the family ``Report Chinese`` with the font as data (WOFF), empty for a text
+        An ``@font-face`` rule for the family ``Report Chinese`` with the font as data (WOFF), empty
+        for a text
         without Chinese.
     """
     chinese = sorted(filter(is_chinese, set(text)))
@@ -61,7 +62,8 @@ def _font_face(characters: str) -> str:
     """Return the rule with a subset of the font; the same characters give the same bytes."""
     # WOFF2 would be a tenth smaller and take eight times as long
     options = subset.Options(flavor="woff", layout_features=[], desubroutinize=True)
-    options.drop_tables += ["GSUB", "GPOS", "GDEF", "BASE", "VORG", "vhea", "vmtx"]  # no vertical text
+    # no vertical text
+    options.drop_tables += ["GSUB", "GPOS", "GDEF", "BASE", "VORG", "vhea", "vmtx"]
     font = subset.load_font(SANS, options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(text=characters)
@@ -74,6 +76,7 @@ def _font_face(characters: str) -> str:
     font.save(buffer)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return (
-        '@font-face { font-family: "Report Chinese"; font-display: block; unicode-range: U+2E80-10FFFF; '
+        '@font-face { font-family: "Report Chinese"; font-display: block; unicode-range:'
+        " U+2E80-10FFFF; "
         f"src: url(data:font/woff;base64,{data}) format('woff'); }}"
     )

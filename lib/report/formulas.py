@@ -1,4 +1,6 @@
-"""Formulas in TeX, converted to MathML for HTML and to Typst for the PDF; one call of pandoc for all of a page."""
+"""Formulas in TeX, converted to MathML for HTML and to Typst for the PDF; one call of pandoc for
+all of a page.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,18 @@ from lib.report.soup import attribute
 #: a formula: its TeX, and whether it is displayed on a line of its own
 Formula = tuple[str, bool]
 #: LaTeX output of a cell: a formula between delimiters, or an environment
-DELIMITED = re.compile(r"\s*(?:\$\$(.+)\$\$|\$(.+)\$|\\\[(.+)\\\]|\\\((.+)\\\)|(\\begin\{.+))\s*$", re.DOTALL)
+DELIMITED = re.compile(
+    r"\s*(?:\$\$(.+)\$\$|\$(.+)\$|\\\[(.+)\\\]|\\\((.+)\\\)|(\\begin\{.+))\s*$", re.DOTALL
+)
 #: separates the formulas of one conversion
 SEPARATOR = "between-two-formulas"
 MATHML = "application/x-tex"
 
 
 def to_mathml(formulas: Sequence[Formula]) -> list[str]:
-    """Return formulas as MathML annotated with their TeX; one that pandoc cannot read is returned as code."""
+    """Return formulas as MathML annotated with their TeX; one that pandoc cannot read is returned
+    as code.
+    """
     converted = []
     for html, (tex, _) in zip(_convert(formulas, "html5", "--mathml"), formulas, strict=True):
         math = BeautifulSoup(html, "html.parser").find("math")
@@ -42,7 +48,9 @@ def math_script(tex: str, display: bool) -> str:
 
 
 def with_mathml(soup: BeautifulSoup) -> None:
-    """Replace the formulas of a page, those of ``math_script`` and those in LaTeX output, by MathML."""
+    """Replace the formulas of a page, those of ``math_script`` and those in LaTeX output, by
+    MathML.
+    """
     for output in soup.select("div.output_latex"):
         match = DELIMITED.match(output.get_text())
         if match:
@@ -50,7 +58,9 @@ def with_mathml(soup: BeautifulSoup) -> None:
             output.clear()
             output.append(BeautifulSoup(math_script(tex.strip(), display=True), "html.parser"))
     tags = [tag for tag in soup.find_all("script") if attribute(tag, "type").startswith("math/tex")]
-    formulas = [(tag.get_text().replace("<\\/", "</"), "display" in attribute(tag, "type")) for tag in tags]
+    formulas = [
+        (tag.get_text().replace("<\\/", "</"), "display" in attribute(tag, "type")) for tag in tags
+    ]
     for tag, mathml in zip(tags, to_mathml(formulas), strict=True):
         tag.replace_with(BeautifulSoup(mathml, "html.parser"))
 
@@ -58,15 +68,21 @@ def with_mathml(soup: BeautifulSoup) -> None:
 def tex_of(formula: Tag) -> Formula | None:
     """Return the TeX with which MathML is annotated, None when there is no annotation."""
     source = formula.find("annotation", attrs={"encoding": MATHML})
-    return None if source is None else (source.get_text().strip(), formula.get("display") == "block")
+    return (
+        None if source is None else (source.get_text().strip(), formula.get("display") == "block")
+    )
 
 
 def _convert(formulas: Sequence[Formula], to: str, *options: str) -> list[str]:
     """Return formulas in another format of pandoc."""
     if not formulas:
         return []
-    html = f"<p>{SEPARATOR}</p>".join(f"<p>{math_script(tex, display)}</p>" for tex, display in formulas)
-    text = pypandoc.convert_text(html, to, format="html", extra_args=["--wrap=none", "--quiet", *options])
+    html = f"<p>{SEPARATOR}</p>".join(
+        f"<p>{math_script(tex, display)}</p>" for tex, display in formulas
+    )
+    text = pypandoc.convert_text(
+        html, to, format="html", extra_args=["--wrap=none", "--quiet", *options]
+    )
     return text.replace(f"<p>{SEPARATOR}</p>", SEPARATOR).split(SEPARATOR)
 
 

@@ -42,7 +42,9 @@ class Entry:
 
 
 def entries(out: Path) -> list[Entry]:
-    """Return the runs in a folder, latest session first, those that cannot be read with their faults."""
+    """Return the runs in a folder, latest session first, those that cannot be read with their
+    faults.
+    """
     folders = [path for path in out.iterdir() if path.is_dir() and not path.name.startswith(".")]
     runs = [path for path in folders if DATE.fullmatch(path.name) or (path / NAME).exists()]
     return [_entry(path) for path in sorted(runs, reverse=True)]

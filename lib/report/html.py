@@ -20,7 +20,14 @@ from lib.report.soup import attribute, one_line
 
 TEMPLATES = Path(__file__).with_name("templates")
 #: attribute with the address of what an element embeds
-RESOURCES = {"img": "src", "source": "src", "video": "src", "audio": "src", "iframe": "src", "embed": "src"}
+RESOURCES = {
+    "img": "src",
+    "source": "src",
+    "video": "src",
+    "audio": "src",
+    "iframe": "src",
+    "embed": "src",
+}
 #: elements that run code or fetch files
 ACTIVE_ELEMENTS = ["script", "link", "object", "base", "noscript"]
 #: placeholder of the font, which is subset when the whole text of the page is known
@@ -42,7 +49,9 @@ def environment() -> jinja2.Environment:
 
 
 def heading(t: Translations, notebook: str) -> str:
-    """Return the title of a notebook's section: that of the translations, else the notebook's name."""
+    """Return the title of a notebook's section: that of the translations, else the notebook's
+    name.
+    """
     key = f"{notebook}.title"
     return t(key) if t.has(key) else notebook
 
@@ -50,7 +59,8 @@ def heading(t: Translations, notebook: str) -> str:
 def export_report(folder: Path, notebook: str, manifest: Manifest, t: Translations) -> Path:
     """Write ``report.html`` from the results of the executed report notebook.
 
-    The page has what the cells display, without code and prose. When the notebook failed or was not executed, a banner
+    The page has what the cells display, without code and prose. When the notebook failed or was not
+    executed, a banner
     on the page says so.
 
     Parameters
@@ -71,17 +81,27 @@ def export_report(folder: Path, notebook: str, manifest: Manifest, t: Translatio
 
 
 def outputs_of(notebook: nbformat.NotebookNode) -> str:
-    """Return the displayed outputs of a notebook as an HTML fragment, without code, prose and printed text."""
+    """Return the displayed outputs of a notebook as an HTML fragment, without code, prose and
+    printed text.
+    """
     cells = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            shown = [output for output in cell.outputs if output.output_type in ("display_data", "execute_result")]
+            shown = [
+                output
+                for output in cell.outputs
+                if output.output_type in ("display_data", "execute_result")
+            ]
             cells.append(nbformat.v4.new_code_cell(outputs=shown))
     return cells_html(nbformat.v4.new_notebook(cells=cells), code=False)
 
 
 def page(
-    body: str, manifest: Manifest, t: Translations, report: SectionRecord | None = None, title: str | None = None
+    body: str,
+    manifest: Manifest,
+    t: Translations,
+    report: SectionRecord | None = None,
+    title: str | None = None,
 ) -> str:
     """Return the page of the report: head, table of contents, content; it refers to no other file.
 
@@ -102,7 +122,9 @@ def page(
     contents = number_headings(soup)
     title = title or t("06_weekly_report.title")
     body = Markup(soup)
-    return render_page("page.html.j2", m=manifest, t=t, report=report, title=title, contents=contents, body=body)
+    return render_page(
+        "page.html.j2", m=manifest, t=t, report=report, title=title, contents=contents, body=body
+    )
 
 
 def render_page(template: str, **values) -> str:
@@ -113,7 +135,9 @@ def render_page(template: str, **values) -> str:
 
 
 def make_self_contained(soup: BeautifulSoup, t: Translations) -> None:
-    """Remove what a browser would fetch or run, in place; a note replaces each missing picture or frame."""
+    """Remove what a browser would fetch or run, in place; a note replaces each missing picture or
+    frame.
+    """
     for tag in soup.find_all(ACTIVE_ELEMENTS):
         tag.decompose()
     for tag in soup.find_all(True):
@@ -133,12 +157,18 @@ def _remove_references(tag: Tag) -> None:
         tag.string = OUTSIDE_URL.sub("", tag.string or "")
     if "style" in tag.attrs:
         tag["style"] = OUTSIDE_URL.sub("", attribute(tag, "style"))
-    for name in [name for name in tag.attrs if name.startswith("on") or name in ("srcset", "action", "poster")]:
+    for name in [
+        name
+        for name in tag.attrs
+        if name.startswith("on") or name in ("srcset", "action", "poster")
+    ]:
         del tag[name]
 
 
 def number_headings(soup: BeautifulSoup) -> list[dict]:
-    """Correct the levels of headings below the page's title, give each an id, return the table of contents."""
+    """Correct the levels of headings below the page's title, give each an id, return the table of
+    contents.
+    """
     for anchor in soup.select("a.anchor-link"):
         anchor.decompose()
     contents: list[dict] = []

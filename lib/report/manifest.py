@@ -21,7 +21,17 @@ LIB = Path(__file__).resolve().parents[1]
 CODE_SUFFIXES = (".py", ".csv", ".yaml", ".j2", ".css", ".typ", ".mplstyle", ".json")
 #: packages that can change a number or a picture
 PACKAGES = (
-    *("numpy", "pandas", "pyarrow", "duckdb", "exchange_calendars", "numba", "scipy", "scikit-learn", "statsmodels"),
+    *(
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "duckdb",
+        "exchange_calendars",
+        "numba",
+        "scipy",
+        "scikit-learn",
+        "statsmodels",
+    ),
     *("gplearn", "lightgbm", "cvxpy", "clarabel", "matplotlib", "seaborn", "great_tables"),
     *("papermill", "nbclient", "nbconvert", "ipykernel", "pydantic"),
     *("pypandoc_binary", "typst", "fonttools", "pylopdf-fonts-zh-cn"),
@@ -36,7 +46,8 @@ class SectionRecord(BaseModel):
     name : str
         The notebook's stem.
     status : str
-        ``ok``; ``failed``, see ``error`` and ``cell``; ``skipped``, because a section it needs failed; ``reused`` from
+        ``ok``; ``failed``, see ``error`` and ``cell``; ``skipped``, because a section it needs
+        failed; ``reused`` from
         the earlier run.
     seconds : float
         Run time; of a reused section that of its original run.
@@ -134,8 +145,12 @@ class Manifest(BaseModel):
 
     @property
     def week_without_session(self) -> bool:
-        """Whether the exchange had no session in the week asked for, so that the report is of an earlier one."""
-        requested, actual = (pd.Timestamp(date).to_period("W-SUN") for date in (self.requested_as_of, self.as_of))
+        """Whether the exchange had no session in the week asked for, so that the report is of an
+        earlier one.
+        """
+        requested, actual = (
+            pd.Timestamp(date).to_period("W-SUN") for date in (self.requested_as_of, self.as_of)
+        )
         return self.stale_sessions == 0 and requested > actual
 
     def section(self, name: str) -> SectionRecord | None:
@@ -153,9 +168,13 @@ class Manifest(BaseModel):
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise RunError("the folder holds no finished run", file=path, remedy="run make report first") from error
+            raise RunError(
+                "the folder holds no finished run", file=path, remedy="run make report first"
+            ) from error
         except (ValidationError, UnicodeDecodeError) as error:
-            raise RunError("the manifest cannot be read", file=path, remedy="run again without --resume") from error
+            raise RunError(
+                "the manifest cannot be read", file=path, remedy="run again without --resume"
+            ) from error
 
 
 def versions() -> dict[str, str]:
@@ -164,7 +183,11 @@ def versions() -> dict[str, str]:
 
 
 def code_fingerprint(params: Path = PARAMS) -> str:
-    """Return a hash of what can change a result: code, texts, universes, trials, published numbers, versions."""
+    """Return a hash of what can change a result: code, texts, universes, trials, published numbers,
+    versions.
+    """
     files = [path for path in sorted(LIB.rglob("*")) if path.suffix in CODE_SUFFIXES]
-    files += sorted(Path(params).rglob("*.csv")) + sorted((Path(params) / "published").glob("*.yaml"))
+    files += sorted(Path(params).rglob("*.csv")) + sorted(
+        (Path(params) / "published").glob("*.yaml")
+    )
     return fingerprint([(path.name, path) for path in files], versions())

@@ -1,6 +1,7 @@
 """PDF of a finished HTML page, typeset by the Typst wheel without TeX, browser or system fonts.
 
-The PDF is tagged and checked as PDF/UA-1, which rejects a picture or a formula without alternative text and a character
+The PDF is tagged and checked as PDF/UA-1, which rejects a picture or a formula without alternative
+text and a character
 without a glyph.
 """
 
@@ -55,8 +56,11 @@ def export_pdf(page: Path, t: Translations, *, date: str, source: str) -> Path:
     return path
 
 
-def pdf_of(html: str, t: Translations, *, date: str, source: str, name: str = "report.html") -> bytes:
-    """Return the PDF of a page; alternative text replaces a picture or a formula that cannot be typeset.
+def pdf_of(
+    html: str, t: Translations, *, date: str, source: str, name: str = "report.html"
+) -> bytes:
+    """Return the PDF of a page; alternative text replaces a picture or a formula that cannot be
+    typeset.
 
     Parameters
     ----------
@@ -71,7 +75,9 @@ def pdf_of(html: str, t: Translations, *, date: str, source: str, name: str = "r
     soup = BeautifulSoup(FOLDED.sub(r"\1\2", html), "html.parser")
     main = soup.find("main")
     if main is None:
-        raise RunError("the page has no <main> element", file=name, remedy="export the report again")
+        raise RunError(
+            "the page has no <main> element", file=name, remedy="export the report again"
+        )
     front = {"page": json.dumps(_front(soup, t, date, source), ensure_ascii=False)}
     with tempfile.TemporaryDirectory(prefix="report-pdf-") as temporary:
         folder = Path(temporary)
@@ -83,15 +89,24 @@ def pdf_of(html: str, t: Translations, *, date: str, source: str, name: str = "r
         try:
             return _compile(folder, body.text(without=rejected), front)
         except typst.TypstError as error:
-            hints = "; ".join(getattr(error, "hints", None) or ()) or "read the HTML, which holds the same"
-            raise RunError(f"the PDF cannot be typeset: {error}", file=name, remedy=hints) from error
+            hints = (
+                "; ".join(getattr(error, "hints", None) or ())
+                or "read the HTML, which holds the same"
+            )
+            raise RunError(
+                f"the PDF cannot be typeset: {error}", file=name, remedy=hints
+            ) from error
 
 
 def _compile(folder: Path, body: str, front: dict[str, str]) -> bytes:
     file = folder / "page.typ"
     file.write_text(TEMPLATE.read_text(encoding="utf-8") + body, encoding="utf-8")
-    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(FONT_FOLDER)])
-    return typst.compile(str(file), root=str(folder), font_paths=fonts, sys_inputs=front, pdf_standards=[STANDARD])
+    fonts = typst.Fonts(
+        include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(FONT_FOLDER)]
+    )
+    return typst.compile(
+        str(file), root=str(folder), font_paths=fonts, sys_inputs=front, pdf_standards=[STANDARD]
+    )
 
 
 def _rejected(folder: Path, body: TypstSource, front: dict[str, str]) -> set[str]:
@@ -114,7 +129,11 @@ def _front(soup: BeautifulSoup, t: Translations, date: str, source: str) -> dict
         code = pre.extract().get_text().strip() if pre else ""
         strong = banner.find("strong")
         head = strong.extract().get_text(" ", strip=True) if strong else ""
-        texts = {"strong": drawable(head), "text": drawable(one_line(banner)), "pre": drawable(code)}
+        texts = {
+            "strong": drawable(head),
+            "text": drawable(one_line(banner)),
+            "pre": drawable(code),
+        }
         banners.append({**texts, "items": items, "failed": "failed" in classes(banner)})
     return {
         "title": drawable(one_line(soup.find("h1"))),

@@ -1,4 +1,6 @@
-"""Notebook cells as HTML by nbconvert's plain template, with formulas marked for a later conversion."""
+"""Notebook cells as HTML by nbconvert's plain template, with formulas marked for a later
+conversion.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,15 @@ from traitlets.config import Config
 from lib.report.formulas import math_script
 
 #: formats of outputs, richest first; no scripts, because pages are mailed and printed
-FORMATS = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
+FORMATS = [
+    "text/html",
+    "text/markdown",
+    "image/svg+xml",
+    "image/png",
+    "image/jpeg",
+    "text/latex",
+    "text/plain",
+]
 
 
 class MathRenderer(IPythonRenderer):
@@ -37,13 +47,23 @@ class MathRenderer(IPythonRenderer):
 
 
 class PlainExporter(HTMLExporter):
-    """nbconvert's HTML exporter without its second parse of the page, which takes seconds with many tables."""
+    """nbconvert's HTML exporter without its second parse of the page, which takes seconds with many
+    tables.
+    """
 
-    def from_notebook_node(self, nb: nbformat.NotebookNode, resources: dict | None = None, **kw: Any):
-        """Return the HTML and resources of a notebook; pictures without alternative text stay without."""
+    def from_notebook_node(
+        self, nb: nbformat.NotebookNode, resources: dict | None = None, **kw: Any
+    ):
+        """Return the HTML and resources of a notebook; pictures without alternative text stay
+        without.
+        """
         resources = self._init_resources(resources)
-        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self))
-        widgets = WidgetsDataTypeFilter(notebook_metadata=self._nb_metadata, parent=self, resources=resources)
+        self.register_filter(
+            "highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self)
+        )
+        widgets = WidgetsDataTypeFilter(
+            notebook_metadata=self._nb_metadata, parent=self, resources=resources
+        )
         self.register_filter("filter_data_type", widgets)
         return TemplateExporter.from_notebook_node(self, nb, resources, **kw)
 
@@ -76,7 +96,9 @@ def cells_html(notebook: nbformat.NotebookNode, *, code: bool, folder: str = "")
 
 @lru_cache
 def _exporter(code: bool) -> PlainExporter:
-    """Return the cached exporter: compiling its templates takes longer than rendering a notebook."""
+    """Return the cached exporter: compiling its templates takes longer than rendering a
+    notebook.
+    """
     config = Config({"NbConvertBase": {"display_data_priority": FORMATS}})
     return PlainExporter(
         template_name="basic",

@@ -1,4 +1,6 @@
-"""Sanitizing of notebook cells that a page cannot show as they are, with an issue and a remedy for each."""
+"""Sanitizing of notebook cells that a page cannot show as they are, with an issue and a remedy for
+each.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from lib.report.rendering import FORMATS, cells_html
 ROWS = 300
 LINES = 300
 #: outputs that a library draws in the browser
-INTERACTIVE = re.compile(r"application/(vnd\.(jupyter\.widget-view|plotly|bokehjs|vega)[^ ]*|javascript)")
+INTERACTIVE = re.compile(
+    r"application/(vnd\.(jupyter\.widget-view|plotly|bokehjs|vega)[^ ]*|javascript)"
+)
 ATTACHMENT = re.compile(r"attachment:([^)\s\"']+)")
 
 
@@ -45,9 +49,11 @@ class CellIssue:
 
 
 def sanitize(notebook: NotebookNode, t: Translations) -> list[CellIssue]:
-    """Change the cells of a notebook in place to what a page can show, and return an issue for each change.
+    """Change the cells of a notebook in place to what a page can show, and return an issue for each
+    change.
 
-    Interactive output without a static picture, unreadable pictures and missing attachments are removed; long tables
+    Interactive output without a static picture, unreadable pictures and missing attachments are
+    removed; long tables
     and texts are cut. Of the formats of an output only the one that the page shows is kept.
     """
     return [
@@ -58,7 +64,9 @@ def sanitize(notebook: NotebookNode, t: Translations) -> list[CellIssue]:
 
 
 def leave_out_unrendered(notebook: NotebookNode, t: Translations) -> list[CellIssue]:
-    """Empty the cells of a notebook that nbconvert cannot render, in place, and return an issue for each."""
+    """Empty the cells of a notebook that nbconvert cannot render, in place, and return an issue for
+    each.
+    """
     issues = []
     for position, cell in enumerate(notebook.cells):
         if not _renders(cell):
@@ -108,15 +116,23 @@ def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return merged
 
 
-def _sanitize_data(output: NotebookNode, number: int, t: Translations) -> Iterator[tuple[str, dict]]:
-    """Reduce an output to the format that the page shows; yield issues as ``_sanitize_cell`` does."""
+def _sanitize_data(
+    output: NotebookNode, number: int, t: Translations
+) -> Iterator[tuple[str, dict]]:
+    """Reduce an output to the format that the page shows; yield issues as ``_sanitize_cell``
+    does.
+    """
     data = {kind: _as_text(content) for kind, content in output.data.items()}
     interactive = next(filter(INTERACTIVE.match, data), None)
     html = data.get("text/html")
     if html is not None and _needs_scripts(html):
         interactive = interactive or "text/html"
         del data["text/html"]
-    if interactive and not any(kind.startswith("image/") for kind in data) and "text/html" not in data:
+    if (
+        interactive
+        and not any(kind.startswith("image/") for kind in data)
+        and "text/html" not in data
+    ):
         yield "interactive", {"kind": interactive}
     for kind in ("image/svg+xml", "image/png", "image/jpeg"):
         if kind in data and not readable(kind, data[kind]):
@@ -165,7 +181,14 @@ def readable(kind: str, content: str) -> bool:
             return ElementTree.fromstring(content).tag.endswith("svg")
         with Image.open(io.BytesIO(base64.b64decode(content, validate=False))) as image:
             image.load()
-    except (ElementTree.ParseError, OSError, SyntaxError, ValueError, binascii.Error, Image.DecompressionBombError):
+    except (
+        ElementTree.ParseError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        binascii.Error,
+        Image.DecompressionBombError,
+    ):
         return False
     return True
 

@@ -11,11 +11,22 @@ from lib.exhibits.published import HALF_UNITS, Exhibit, Fact, Week
 from lib.exhibits.translations import Translations
 from lib.report.commentary.quotations import KEYS, Table, Tables
 
-#: what can be said of a number: differs carries a reason; absent: this run has nothing to compare it with;
+# : what can be said of a number: differs carries a reason; absent: this run has nothing to compare
+# it with;
 #: not_published: the run has an exhibit of which nothing was printed
 VERDICTS = ("reproduced", "differs", "not_comparable", "absent", "not_published")
 COLUMNS = [
-    *("exhibit", "name", "name_en", "measure", "relation", "published", "value", "difference", "tolerance"),
+    *(
+        "exhibit",
+        "name",
+        "name_en",
+        "measure",
+        "relation",
+        "published",
+        "value",
+        "difference",
+        "tolerance",
+    ),
     *("verdict", "reason", "why", "why_en", "format"),
 ]
 NUMBERS = [f"{number:02d}" for number in range(1, 18)]
@@ -39,10 +50,14 @@ def scorecard(week: Week, folder: Path, text: Translations, *, synthetic: bool) 
     Returns
     -------
     DataFrame
-        One row per published number, and one per exhibit of which none was published: ``exhibit``, ``name``,
-        ``name_en``, ``measure``, ``relation``, ``published`` and ``value`` (fractions; ranks from the top, from the
-        bottom, among the holdings and among the rows for the relations first, last, held and listed),
-        ``difference``, ``tolerance``, ``verdict`` (one of ``VERDICTS``), ``reason``, ``why``, ``why_en``, ``format``.
+        One row per published number, and one per exhibit of which none was published: ``exhibit``,
+        ``name``,
+        ``name_en``, ``measure``, ``relation``, ``published`` and ``value`` (fractions; ranks from
+        the top, from the
+        bottom, among the holdings and among the rows for the relations first, last, held and
+        listed),
+        ``difference``, ``tolerance``, ``verdict`` (one of ``VERDICTS``), ``reason``, ``why``,
+        ``why_en``, ``format``.
         NaN where there is no value.
     """
     tables, rows = Tables(folder, text), []
@@ -54,7 +69,11 @@ def scorecard(week: Week, folder: Path, text: Translations, *, synthetic: bool) 
         elif table:
             rows.append({"exhibit": number, "verdict": "not_published"})
     for entry in week.elsewhere:
-        verdict = {"verdict": "not_comparable", "reason": "synthetic"} if synthetic else _absent("no_exhibit")
+        verdict = (
+            {"verdict": "not_comparable", "reason": "synthetic"}
+            if synthetic
+            else _absent("no_exhibit")
+        )
         words = entry.model_dump(include={"name", "name_en", "relation", "format"})
         rows.append(words | {"published": entry.value} | verdict)
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -65,8 +84,16 @@ def counts(table: pd.DataFrame) -> dict[str, int]:
     return {verdict: int((table["verdict"] == verdict).sum()) for verdict in VERDICTS}
 
 
-def _judged(number: str, part: Exhibit, fact: Fact, listed: tuple[Table | None, Table | None], synthetic: bool) -> dict:
-    """Judge a fact by the table of its exhibit and, for a row that it leaves out, by that of the supplement."""
+def _judged(
+    number: str,
+    part: Exhibit,
+    fact: Fact,
+    listed: tuple[Table | None, Table | None],
+    synthetic: bool,
+) -> dict:
+    """Judge a fact by the table of its exhibit and, for a row that it leaves out, by that of the
+    supplement.
+    """
     table, more = listed
     value = np.nan if table is None else _value(table, fact)
     if np.isnan(value) and table is not None and more is not None and fact.relation != "listed":
@@ -96,7 +123,11 @@ def _judged(number: str, part: Exhibit, fact: Fact, listed: tuple[Table | None, 
     if part.weights and not value >= HALF_UNITS["share"]:
         # an asset that is not held reproduces nothing, not even a printed zero
         verdict = "absent" if published == 0 else "differs"
-        return row | {"verdict": verdict, "reason": "not_held"} | (words if verdict == "differs" else {})
+        return (
+            row
+            | {"verdict": verdict, "reason": "not_held"}
+            | (words if verdict == "differs" else {})
+        )
     if np.isnan(value) and not found:
         return row | _absent(fact.reason or "not_listed") | (words if fact.reason else {})
     if _holds(fact.relation, value, published, tolerance):
@@ -120,7 +151,9 @@ def _holds(relation: str, value: float, published: float, tolerance: float) -> b
 
 
 def _value(table: Table, fact: Fact) -> float:
-    """Return the run's value of a published number; NaN when the table lacks its rows or all of its columns."""
+    """Return the run's value of a published number; NaN when the table lacks its rows or all of its
+    columns.
+    """
     frame = table.frame.reset_index(drop=True)
     if fact.row == "latest":
         found = frame.index == frame.index[-1]

@@ -1,4 +1,6 @@
-"""Text and attributes of HTML elements, as strings: BeautifulSoup gives lists for some and None for others."""
+"""Text and attributes of HTML elements, as strings: BeautifulSoup gives lists for some and None for
+others.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Content of a page as Typst source: HTML is first rewritten to what pandoc converts and Typst can typeset."""
+"""Content of a page as Typst source: HTML is first rewritten to what pandoc converts and Typst can
+typeset.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,14 @@ from lib.report.soup import attribute, classes
 
 DATA_URI = re.compile(r"data:image/([a-z+]+)[^,]*?(;base64)?,(.*)", re.IGNORECASE | re.DOTALL)
 #: picture formats of Typst by their names in a data URI
-PICTURES = {"png": "png", "jpeg": "jpg", "jpg": "jpg", "gif": "gif", "webp": "webp", "svg+xml": "svg"}
+PICTURES = {
+    "png": "png",
+    "jpeg": "jpg",
+    "jpg": "jpg",
+    "gif": "gif",
+    "webp": "webp",
+    "svg+xml": "svg",
+}
 #: largest number of columns for each font size in points
 SIZES = ((5, 8.5), (7, 8.0), (9, 7.0), (12, 6.0), (16, 5.0))
 #: columns of the widest table that is readable on A4; a note refers to HTML and CSV for the others
@@ -35,8 +44,25 @@ MAX_SPAN = 12
 LONG_WORD = 16
 BREAKS = re.compile(r"(?<=[_(),./=*+;|:-])(?=\w)")
 #: elements that are not part of a paragraph
-BLOCKS = ("p", "div", "section", "article", "table", "figure", "pre", "ul", "ol", "dl", "h1", "h2", "h3", "h4", "h5")
-#: pandoc writes the first item of a list on the line of its style, where Typst does not recognise it
+BLOCKS = (
+    "p",
+    "div",
+    "section",
+    "article",
+    "table",
+    "figure",
+    "pre",
+    "ul",
+    "ol",
+    "dl",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+)
+# : pandoc writes the first item of a list on the line of its style, where Typst does not recognise
+# it
 STYLED_LIST = re.compile(r"^(#set text\(.*\);) ([-+] )", re.MULTILINE)
 #: placeholder of a picture or a formula during pandoc's conversion
 PLACEHOLDER = re.compile(r"PIECE[0-9]+ECEIP")
@@ -45,7 +71,9 @@ REPLACEMENT = "□"
 
 @dataclass(frozen=True)
 class Piece:
-    """A picture or a formula: its Typst code, and the code that replaces it when Typst rejects it."""
+    """A picture or a formula: its Typst code, and the code that replaces it when Typst rejects
+    it.
+    """
 
     code: str
     fallback: str
@@ -68,7 +96,10 @@ class TypstSource:
 
     def text(self, without: Set[str] = frozenset()) -> str:
         """Return the Typst code, with the fallbacks of the pieces in ``without``."""
-        pieces = {key: piece.fallback if key in without else piece.code for key, piece in self.pieces.items()}
+        pieces = {
+            key: piece.fallback if key in without else piece.code
+            for key, piece in self.pieces.items()
+        }
         return PLACEHOLDER.sub(lambda match: pieces.get(match[0], match[0]), self.body)
 
 
@@ -90,14 +121,20 @@ def typeset(main: Tag, folder: Path, t: Translations) -> TypstSource:
     """
     pieces = _prepare(main, folder, t)
     try:
-        body = pypandoc.convert_text(main.decode_contents(), "typst", format="html", extra_args=["--wrap=none"])
+        body = pypandoc.convert_text(
+            main.decode_contents(), "typst", format="html", extra_args=["--wrap=none"]
+        )
     except RuntimeError as error:
-        raise RunError(f"pandoc cannot convert the page: {error}", remedy="check the HTML in its cells") from error
+        raise RunError(
+            f"pandoc cannot convert the page: {error}", remedy="check the HTML in its cells"
+        ) from error
     return TypstSource(STYLED_LIST.sub(r"\1\n\2", body), pieces)
 
 
 def _prepare(main: Tag, folder: Path, t: Translations) -> dict[str, Piece]:
-    """Rewrite a page in place to HTML that pandoc converts, and return its pictures and formulas by placeholder."""
+    """Rewrite a page in place to HTML that pandoc converts, and return its pictures and formulas by
+    placeholder.
+    """
     for tag in main.find_all(["style", "script", "button", "input"]):
         if not attribute(tag, "type").startswith("math/tex"):
             tag.decompose()
@@ -147,18 +184,24 @@ def _extract_formulas(main: Tag, pieces: dict[str, Piece]) -> None:
         alt = _quoted(drawable(tex))
         fallback = f"#raw({alt})"
         block = "true" if display else "false"
-        code = f"#math.equation(block: {block}, alt: {alt}, {drawable(typst)})" if typst else fallback
+        code = (
+            f"#math.equation(block: {block}, alt: {alt}, {drawable(typst)})" if typst else fallback
+        )
         tag.replace_with(_placeholder(pieces, Piece(code, fallback)))
 
 
 def _extract_pictures(main: Tag, folder: Path, pieces: dict[str, Piece], t: Translations) -> None:
-    """Write the page's pictures to files and replace each, with the caption after it, by a figure."""
+    """Write the page's pictures to files and replace each, with the caption after it, by a
+    figure.
+    """
     for svg in main.find_all("svg"):
         if svg.find_parent("svg") is None:
             label = svg.get("aria-label") or (svg.title.get_text() if svg.title else "")
             svg.attrs.setdefault("xmlns", "http://www.w3.org/2000/svg")
             data = base64.b64encode(str(svg).encode()).decode()
-            svg.replace_with(Tag(name="img", attrs={"alt": label, "src": f"data:image/svg+xml;base64,{data}"}))
+            svg.replace_with(
+                Tag(name="img", attrs={"alt": label, "src": f"data:image/svg+xml;base64,{data}"})
+            )
     for number, image in enumerate(main.find_all("img"), start=1):
         kind, content = picture(attribute(image, "src"))
         alt = drawable(attribute(image, "alt") or t("export.picture", number=number))
@@ -190,12 +233,16 @@ def _width(image: Tag) -> str:
 
 
 def picture(address: str) -> tuple[str, bytes | None]:
-    """Return format and content of a picture in a data URI; None as content when Typst cannot read the format."""
+    """Return format and content of a picture in a data URI; None as content when Typst cannot read
+    the format.
+    """
     match = DATA_URI.match(address)
     if match is None or match[1].lower() not in PICTURES:
         return "", None
     try:
-        content = base64.b64decode(match[3], validate=False) if match[2] else unquote_to_bytes(match[3])
+        content = (
+            base64.b64decode(match[3], validate=False) if match[2] else unquote_to_bytes(match[3])
+        )
     except (binascii.Error, ValueError):
         return "", None
     return PICTURES[match[1].lower()], content
@@ -225,7 +272,9 @@ def _keep_text_with_table(exhibit: Tag) -> None:
 
 
 def _fit_table(table: Tag, t: Translations) -> None:
-    """Fit a table to the page: font size by its columns, at most ``MAX_COLUMNS`` of them, breaks in long words."""
+    """Fit a table to the page: font size by its columns, at most ``MAX_COLUMNS`` of them, breaks in
+    long words.
+    """
     columns = max(map(_cut_row, table.find_all("tr")), default=0)
     if columns > MAX_COLUMNS:
         note = Tag(name="p", attrs={"class": "source"})
@@ -251,7 +300,9 @@ def _has_long_word(text: str | None) -> bool:
 
 
 def _cut_row(row: Tag) -> int:
-    """Remove the cells of a row that end beyond the last column that fits; return the columns that it had."""
+    """Remove the cells of a row that end beyond the last column that fits; return the columns that
+    it had.
+    """
     columns = 0
     for cell in row.find_all(["td", "th"]):
         columns += _span(cell)
@@ -261,7 +312,9 @@ def _cut_row(row: Tag) -> int:
 
 
 def _split_span(cell: Tag) -> None:
-    """Split a cell that spans many rows, which Typst would keep on one page; its first row has the text."""
+    """Split a cell that spans many rows, which Typst would keep on one page; its first row has the
+    text.
+    """
     spanned = _span(cell, "rowspan")
     first = cell.find_parent("tr")
     if spanned > MAX_SPAN and first:
@@ -277,7 +330,9 @@ def _span(cell: Tag, direction: str = "colspan") -> int:
 
 
 def _remove_unlinked_ids(main: Tag) -> None:
-    """Keep only the ids that links refer to, each once: Typst rejects a missing and a duplicate label."""
+    """Keep only the ids that links refer to, each once: Typst rejects a missing and a duplicate
+    label.
+    """
     links = {attribute(link, "href")[1:] for link in main.select('a[href^="#"]')}
     kept = set()
     for tag in main.find_all(id=True):
@@ -310,7 +365,11 @@ def _style_notes(main: Tag) -> None:
         if {"source", "notes", "left-out"} & set(classes(tag)):
             styles |= small
         tag.wrap(Tag(name="div", attrs=styles))
-    gap = {"data-typst:fill": 'rgb("#fdeff0")', "data-typst:inset": "7pt", "data-typst:width": "100%"}
+    gap = {
+        "data-typst:fill": 'rgb("#fdeff0")',
+        "data-typst:inset": "7pt",
+        "data-typst:width": "100%",
+    }
     for tag in main.select("div.gap, p.gap"):
         tag.wrap(Tag(name="div", attrs=dict(gap)))
 

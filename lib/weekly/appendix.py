@@ -22,16 +22,25 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m lib.weekly.appendix", description="Export one notebook as HTML and PDF."
     )
     command.add_argument("notebook", help="number (03), name (03_gp_rotation) or path of an .ipynb")
-    command.add_argument("--code", default="1", choices=("0", "1"), help="with the code of its cells (default: 1)")
-    command.add_argument("--out", default="outputs", type=Path, help="folder of the runs (default: outputs)")
-    command.add_argument("--language", choices=LANGUAGES, help="of headings and notes (default: the notebook's)")
+    command.add_argument(
+        "--code", default="1", choices=("0", "1"), help="with the code of its cells (default: 1)"
+    )
+    command.add_argument(
+        "--out", default="outputs", type=Path, help="folder of the runs (default: outputs)"
+    )
+    command.add_argument(
+        "--language", choices=LANGUAGES, help="of headings and notes (default: the notebook's)"
+    )
     return command
 
 
-def find_executed(notebook: str, out: Path, notebooks: Path = NOTEBOOKS) -> tuple[Path, Path | None]:
+def find_executed(
+    notebook: str, out: Path, notebooks: Path = NOTEBOOKS
+) -> tuple[Path, Path | None]:
     """Return an executed notebook, and the folder of the run that executed it.
 
-    The candidates are the one in the folder of notebooks, when it has been run and saved there, and those of the runs
+    The candidates are the one in the folder of notebooks, when it has been run and saved there, and
+    those of the runs
     in ``out``; the latest is returned.
 
     Parameters
@@ -51,12 +60,18 @@ def find_executed(notebook: str, out: Path, notebooks: Path = NOTEBOOKS) -> tupl
         path = Path(notebook)
         run = path.resolve().parents[1] if path.resolve().parent.name == "notebooks" else None
         return path, run if run and (run / NAME).exists() else None
-    matches = [path for path in sorted(notebooks.glob(f"{notebook}*.ipynb")) if not path.name.startswith(".")]
+    matches = [
+        path
+        for path in sorted(notebooks.glob(f"{notebook}*.ipynb"))
+        if not path.name.startswith(".")
+    ]
     if len(matches) != 1:
         names = ", ".join(sorted(path.stem for path in notebooks.glob("*.ipynb")))
         matching = ", ".join(path.stem for path in matches)
         fault = f"{notebook} matches {matching}" if matches else f"no notebook {notebook}"
-        raise RunError(fault, file=notebooks, remedy=f"choose one of {names}, or give the path of an .ipynb")
+        raise RunError(
+            fault, file=notebooks, remedy=f"choose one of {names}, or give the path of an .ipynb"
+        )
     (saved,) = matches
     candidates: dict[Path, Path | None] = {saved: None} if _was_run(saved) else {}
     for path in out.glob(f"*/notebooks/{saved.name}"):
@@ -85,7 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
         target = (run or options.out / "interactive") / FOLDER
         print(f"from {executed}")
         code = options.code == "1"
-        appendix = export_appendix(executed, target, code=code, manifest=manifest, language=options.language)
+        appendix = export_appendix(
+            executed, target, code=code, manifest=manifest, language=options.language
+        )
     except SuiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_REFUSED

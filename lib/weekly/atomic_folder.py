@@ -19,7 +19,8 @@ TEMPORARY = re.compile(r"\.(?P<stage>building|replaced)-(?P<name>.+)-(?P<pid>\d+
 def atomic_folder(out: Path, name: str) -> Iterator[Path]:
     """Yield an empty temporary folder that replaces ``out/name`` at the end of the block.
 
-    When the block raises, the temporary folder is removed and ``out/name`` is unchanged. A process that is killed
+    When the block raises, the temporary folder is removed and ``out/name`` is unchanged. A process
+    that is killed
     leaves its temporary folder; the next run removes it.
     """
     recover(out)

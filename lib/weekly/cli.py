@@ -21,21 +21,39 @@ EXIT_INTERRUPTED = 130
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    command = argparse.ArgumentParser(prog="python -m lib.weekly", description="Make the weekly research report.")
-    command.add_argument("--as-of", default="latest", help="a date as 2025-06-13, or latest (default)")
-    command.add_argument(
-        "--data", default="sample", help="sample (default), sample-null, store (make data) or a folder"
+    command = argparse.ArgumentParser(
+        prog="python -m lib.weekly", description="Make the weekly research report."
     )
-    command.add_argument("--out", default="outputs", type=Path, help="folder of the runs (default: outputs)")
-    command.add_argument("--language", default="en", choices=LANGUAGES, help="of the report (default: en)")
-    command.add_argument("--resume", action="store_true", help="rerun only what failed or has new inputs")
-    command.add_argument("--allow-stale", action="store_true", help="accept data that end long before --as-of")
-    command.add_argument("--accept-revisions", action="store_true", help="accept data that change stored history")
+    command.add_argument(
+        "--as-of", default="latest", help="a date as 2025-06-13, or latest (default)"
+    )
+    command.add_argument(
+        "--data",
+        default="sample",
+        help="sample (default), sample-null, store (make data) or a folder",
+    )
+    command.add_argument(
+        "--out", default="outputs", type=Path, help="folder of the runs (default: outputs)"
+    )
+    command.add_argument(
+        "--language", default="en", choices=LANGUAGES, help="of the report (default: en)"
+    )
+    command.add_argument(
+        "--resume", action="store_true", help="rerun only what failed or has new inputs"
+    )
+    command.add_argument(
+        "--allow-stale", action="store_true", help="accept data that end long before --as-of"
+    )
+    command.add_argument(
+        "--accept-revisions", action="store_true", help="accept data that change stored history"
+    )
     return command
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make one weekly report and return the exit code, 0 when every section and export succeeded."""
+    """Make one weekly report and return the exit code, 0 when every section and export
+    succeeded.
+    """
     settings = Settings(**vars(parser().parse_args(arguments)))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as Ctrl-C does
     try:
@@ -55,5 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"not exported: {folder / record.file}\n  {record.error}", file=sys.stderr)
     failed = [record.name for record in manifest.sections if not record.done]
     if failed:
-        print(f"without {', '.join(failed)}; correct the cause, then run again with --resume", file=sys.stderr)
+        print(
+            f"without {', '.join(failed)}; correct the cause, then run again with --resume",
+            file=sys.stderr,
+        )
     return 0 if manifest.status == "ok" else EXIT_FAILED

@@ -19,7 +19,8 @@ from papermill.exceptions import PapermillExecutionError, strip_color
 
 from lib.market.errors import RunError
 
-#: environment variables of a kernel unless the user has set them: the same order of sets and dictionaries in every
+# : environment variables of a kernel unless the user has set them: the same order of sets and
+# dictionaries in every
 #: run, and one BLAS thread, because sums over another number of threads differ in the last digit
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
@@ -30,7 +31,8 @@ ENVIRONMENT = {
 
 
 class OwnKernelManager(AsyncKernelManager):
-    """Starts ipykernel in the interpreter of the suite, whichever kernel is installed as ``python3``.
+    """Starts ipykernel in the interpreter of the suite, whichever kernel is installed as
+    ``python3``.
 
     Attributes
     ----------
@@ -45,8 +47,16 @@ class OwnKernelManager(AsyncKernelManager):
         """Return the specification of this interpreter's kernel."""
         environment = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
         return KernelSpec(
-            # the kernel logs an orderly shutdown as an error; exceptions of cells are returned anyway
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"],
+            # the kernel logs an orderly shutdown as an error; exceptions of cells are returned
+            # anyway
+            argv=[
+                sys.executable,
+                "-m",
+                "ipykernel_launcher",
+                "-f",
+                "{connection_file}",
+                "--log-level=CRITICAL",
+            ],
             display_name="Python 3",
             language="python",
             env=environment | self.extra,
@@ -56,7 +66,9 @@ class OwnKernelManager(AsyncKernelManager):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a notebook stopped: the error, the number of the code cell and the first lines of its source."""
+    """Why a notebook stopped: the error, the number of the code cell and the first lines of its
+    source.
+    """
 
     error: str
     cell: int | None
@@ -121,7 +133,11 @@ def execute(
             on_cell_executed=lambda **_: on_cell(),
         )
     except PapermillExecutionError as error:
-        return Failure(strip_color(f"{error.ename}: {error.evalue}"), state["number"], first_lines(error.source))
+        return Failure(
+            strip_color(f"{error.ename}: {error.evalue}"),
+            state["number"],
+            first_lines(error.source),
+        )
     except DeadKernelError:
         # papermill has not written anything yet
         _write(state["notebook"], executed)
@@ -152,7 +168,9 @@ def write_error(error: OSError, path: Path) -> RunError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         reason = "the disk is full"
         remedy = "free some disk space and run again; the earlier report is unchanged"
-    return RunError(f"the run's files cannot be written: {reason}", file=error.filename or path, remedy=remedy)
+    return RunError(
+        f"the run's files cannot be written: {reason}", file=error.filename or path, remedy=remedy
+    )
 
 
 def _write(notebook, path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Gallery of the README: small pictures and short tables of the exhibits on the synthetic sample."""
+"""Gallery of the README: small pictures and short tables of the exhibits on the synthetic
+sample.
+"""
 
 from __future__ import annotations
 
@@ -51,9 +53,15 @@ def make_gallery(folder: Path, target: Path, t: Translations) -> Path:
     """
     manifest = Manifest.read(folder)
     if not manifest.synthetic:
-        raise RunError("a gallery shows the synthetic sample only", file=folder, remedy="run DATA=sample")
+        raise RunError(
+            "a gallery shows the synthetic sample only", file=folder, remedy="run DATA=sample"
+        )
     if manifest.language != t.language:
-        raise RunError(f"the run is not in the language {t.language}", file=folder, remedy="run it in that language")
+        raise RunError(
+            f"the run is not in the language {t.language}",
+            file=folder,
+            remedy="run it in that language",
+        )
     shutil.rmtree(target / t.language, ignore_errors=True)
     (target / t.language).mkdir(parents=True)
     parts = []
@@ -62,16 +70,28 @@ def make_gallery(folder: Path, target: Path, t: Translations) -> Path:
         if exhibits:
             parts.append({"title": heading(t, section.name), "exhibits": exhibits})
     page = target / f"{t.language}.md"
-    text = environment().overlay(autoescape=False).get_template("gallery.md.j2").render(parts=parts, t=t, m=manifest)
+    text = (
+        environment()
+        .overlay(autoescape=False)
+        .get_template("gallery.md.j2")
+        .render(parts=parts, t=t, m=manifest)
+    )
     page.write_text(text, encoding="utf-8")
     return page
 
 
 def _exhibit(folder: Path, target: Path, number: str, t: Translations) -> dict:
-    """Return an exhibit with its picture, which is reduced, or with its table when it has no picture."""
+    """Return an exhibit with its picture, which is reduced, or with its table when it has no
+    picture.
+    """
     (path,) = folder.glob(f"exhibits/fig{number}_*.json")
     record = json.loads(path.read_text(encoding="utf-8"))
-    exhibit = {"label": t("common.exhibit", number=int(number)), **record, "picture": None, "rows": []}
+    exhibit = {
+        "label": t("common.exhibit", number=int(number)),
+        **record,
+        "picture": None,
+        "rows": [],
+    }
     for file in record["files"]:
         if file.endswith(".png"):
             exhibit["picture"] = f"{t.language}/{Path(file).name}"
@@ -102,7 +122,9 @@ def main() -> None:
     """Run the sample in both languages and make both galleries."""
     for language in LANGUAGES:
         out = ROOT / "outputs" / "gallery" / language
-        manifest = weekly_run(Settings(as_of=AS_OF, data="sample", out=out, language=language, resume=True))
+        manifest = weekly_run(
+            Settings(as_of=AS_OF, data="sample", out=out, language=language, resume=True)
+        )
         print(make_gallery(out / manifest.as_of, GALLERY, translations(language)))
 
 

@@ -57,11 +57,15 @@ class Settings:
     accept_revisions: bool = False
 
 
-def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Manifest:
+def weekly_run(
+    settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path = PARAMS
+) -> Manifest:
     """Make the weekly report in ``out/<session>``.
 
-    A section that fails is recorded, the sections that need it are skipped, the others run, and the report is assembled
-    from their results. The folder is replaced in one step at the end: a run that is stopped leaves an earlier report of
+    A section that fails is recorded, the sections that need it are skipped, the others run, and the
+    report is assembled
+    from their results. The folder is replaced in one step at the end: a run that is stopped leaves
+    an earlier report of
     the same session unchanged.
 
     Parameters
@@ -73,12 +77,14 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
     Returns
     -------
     Manifest
-        As in ``manifest.json``; its status is ``failed`` when a section failed or was skipped or an export failed.
+        As in ``manifest.json``; its status is ``failed`` when a section failed or was skipped or an
+        export failed.
 
     Raises
     ------
     SuiteError
-        Parameters, data, store or date are invalid and nothing was run, or the folder cannot be written.
+        Parameters, data, store or date are invalid and nothing was run, or the folder cannot be
+        written.
     """
     plan = read_plan(notebooks, params)
     parameters = read_parameters(plan, params)
@@ -93,11 +99,23 @@ def weekly_run(settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path 
     out = settings.out.resolve()
     name = f"{market.as_of:%Y-%m-%d}"
     requested = f"{market.requested:%Y-%m-%d}"
-    common = RunParameters(as_of=requested, data=data, out=str(out / name), language=settings.language)
+    common = RunParameters(
+        as_of=requested, data=data, out=str(out / name), language=settings.language
+    )
     earlier = _earlier(out / name) if settings.resume else None
     try:
         with atomic_folder(out, name) as folder:
-            run = _Run(plan, parameters, common, market, notebooks, folder, out / name, earlier, settings.allow_stale)
+            run = _Run(
+                plan,
+                parameters,
+                common,
+                market,
+                notebooks,
+                folder,
+                out / name,
+                earlier,
+                settings.allow_stale,
+            )
             manifest = run.execute_all(code_fingerprint(params))
         write_index(out, translations(settings.language))
         return manifest
@@ -116,7 +134,9 @@ def _earlier(folder: Path) -> Manifest | None:
 
 @dataclass
 class _Run:
-    """A run in progress; ``folder`` is the temporary folder, ``target`` the one that it will replace."""
+    """A run in progress; ``folder`` is the temporary folder, ``target`` the one that it will
+    replace.
+    """
 
     plan: Plan
     parameters: dict[str, Parameters]
@@ -129,13 +149,18 @@ class _Run:
     allow_stale: bool
 
     def execute_all(self, code: str) -> Manifest:
-        """Run all sections and export the report; ``code`` is the fingerprint of the suite's code."""
+        """Run all sections and export the report; ``code`` is the fingerprint of the suite's
+        code.
+        """
         self.code = code
         self.data = self.market.fingerprint()
         self.manifest = self._new_manifest()
         (self.folder / "notebooks").mkdir()
         # papermill adds the cell with the injected parameters
-        cells = {name: count_code_cells(self.notebooks / f"{name}.ipynb") + 1 for name in self.plan.notebooks}
+        cells = {
+            name: count_code_cells(self.notebooks / f"{name}.ipynb") + 1
+            for name in self.plan.notebooks
+        }
         with tqdm(total=sum(cells.values()), unit="cell", disable=None, leave=False) as bar:
             for section in [*self.plan.sections, Section(notebook=self.plan.report)]:
                 bar.set_description(section.notebook)
@@ -146,7 +171,9 @@ class _Run:
                 self.manifest.sections.append(record)
                 bar.update(before + cells[section.notebook] - bar.n)
                 bar.write(_summary(record))
-        self.manifest.status = "ok" if all(record.done for record in self.manifest.sections) else "failed"
+        self.manifest.status = (
+            "ok" if all(record.done for record in self.manifest.sections) else "failed"
+        )
         export_run(self.folder, self.plan, self.manifest, translations(self.common.language))
         self.manifest.write(self.folder)
         return self.manifest
@@ -175,10 +202,14 @@ class _Run:
     def _section(self, section: Section, bar: tqdm) -> SectionRecord:
         """Run a section, or reuse or skip it, and return its record."""
         inputs = self._inputs(section)
-        record = SectionRecord(name=section.notebook, status="ok", fingerprint=inputs, exhibits=section.exhibits)
+        record = SectionRecord(
+            name=section.notebook, status="ok", fingerprint=inputs, exhibits=section.exhibits
+        )
         missing = [record.name for record in self._needed(section) if not record.done]
         if missing:
-            return record.model_copy(update={"status": "skipped", "error": f"it needs {', '.join(missing)}"})
+            return record.model_copy(
+                update={"status": "skipped", "error": f"it needs {', '.join(missing)}"}
+            )
         reused = self._reuse(record)
         if reused:
             return reused
@@ -188,7 +219,9 @@ class _Run:
         failure = execute(
             self.notebooks / f"{section.notebook}.ipynb",
             executed,
-            self.common.model_dump() | {"out": str(self.folder)} | self.parameters[section.notebook].model_dump(),
+            self.common.model_dump()
+            | {"out": str(self.folder)}
+            | self.parameters[section.notebook].model_dump(),
             on_cell=bar.update,
             environment={ALLOW_STALE: "1"} if self.allow_stale else {},
         )
@@ -198,7 +231,9 @@ class _Run:
         absent = self._absent(section)
         if absent and failure is None:
             failure = Failure(f"the notebook ended without exhibit {', '.join(absent)}", None, None)
-        return record.model_copy(update={"status": "failed", **vars(failure)}) if failure else record
+        return (
+            record.model_copy(update={"status": "failed", **vars(failure)}) if failure else record
+        )
 
     def _needed(self, section: Section) -> list[SectionRecord]:
         """Return the records of the sections that a section needs, which run before it."""
@@ -210,7 +245,9 @@ class _Run:
         notebook = section.notebook
         if notebook == self.plan.report:
             sections = self.manifest.sections
-            upstream: list[object] = [(each.name, each.done, each.error, each.fingerprint) for each in sections]
+            upstream: list[object] = [
+                (each.name, each.done, each.error, each.fingerprint) for each in sections
+            ]
             previous, _ = previous_run(self.target.parent, self.manifest)
             if previous:
                 upstream.append(Manifest.read(previous).fingerprint)
@@ -229,7 +266,9 @@ class _Run:
         )
 
     def _reuse(self, record: SectionRecord) -> SectionRecord | None:
-        """Copy a section's files from the earlier run and return its record, None when it has to run again."""
+        """Copy a section's files from the earlier run and return its record, None when it has to
+        run again.
+        """
         old = self.earlier and self.earlier.section(record.name)
         if not old or not old.done or old.fingerprint != record.fingerprint:
             return None
@@ -242,7 +281,11 @@ class _Run:
 
     def _absent(self, section: Section) -> list[str]:
         """Return the exhibits of a section that were not made."""
-        return [number for number in section.exhibits if not list(self.folder.glob(f"exhibits/fig{number}_*.json"))]
+        return [
+            number
+            for number in section.exhibits
+            if not list(self.folder.glob(f"exhibits/fig{number}_*.json"))
+        ]
 
     def _correct_paths(self, executed: Path) -> None:
         """Replace the temporary folder by the final one in an executed notebook."""

@@ -88,7 +88,9 @@ class AbsoluteReturnEtf(Parameters):
     universe: Annotated[str, Field(min_length=1)]
     sectors: SectorList
     start: Day
-    trend_windows: Annotated[list[Annotated[int, Field(ge=2, le=1000)]], Field(min_length=1, max_length=8)]
+    trend_windows: Annotated[
+        list[Annotated[int, Field(ge=2, le=1000)]], Field(min_length=1, max_length=8)
+    ]
     steepness: Annotated[float, Field(ge=0, le=10)]
     covariance_window: Annotated[int, Field(ge=20, le=1000)]
     target_volatility: Share

@@ -19,7 +19,8 @@ class Parameters(BaseModel):
     """The parameters of one notebook, without those of the whole run.
 
     Subclasses declare one field per parameter, without a default: the production value is in
-    ``params/<notebook>.yaml`` and, equal to it, in the notebook's ``parameters`` cell. Types are strict: text is
+    ``params/<notebook>.yaml`` and, equal to it, in the notebook's ``parameters`` cell. Types are
+    strict: text is
     never converted to a number, nor a number to text.
     """
 

@@ -24,12 +24,14 @@ class GlobalAllocation(Parameters):
     earlier_start : str
         The same for the rows of the sensitivity that have a longer history.
     variant : str
-        ``cycle_budget``, the only one that can hold small weights in all classes as the published weights do, or
+        ``cycle_budget``, the only one that can hold small weights in all classes as the published
+        weights do, or
         ``intersection``.
     hedging : str
         ``hedged`` or ``unhedged``.
     short_rates : dict
-        Yield series in percent by currency, empty for none. That of CNY is what idle cash earns; a pair gives the
+        Yield series in percent by currency, empty for none. That of CNY is what idle cash earns; a
+        pair gives the
         carry of a hedge. A series that the data lack counts as none, and the exhibits say so.
     periods : list of int
         Cycles in months.
@@ -52,7 +54,9 @@ class GlobalAllocation(Parameters):
     variant: Literal["intersection", "cycle_budget"]
     hedging: Literal["hedged", "unhedged"]
     short_rates: dict[Literal["CNY", "USD", "HKD", "EUR", "GBP", "JPY"], str]
-    periods: Annotated[list[Annotated[int, Field(ge=12, le=600)]], Field(min_length=1, max_length=5)]
+    periods: Annotated[
+        list[Annotated[int, Field(ge=12, le=600)]], Field(min_length=1, max_length=5)
+    ]
     filter_width: Annotated[float, Field(gt=0, le=100)]
     regression_window: Annotated[int, Field(ge=24, le=240)]
     momentum_window: Annotated[int, Field(ge=3, le=36)]

@@ -22,7 +22,9 @@ def _sector_list(name: str) -> str:
     except DataError as error:
         raise ValueError(str(error)) from error
     if count < MIN_SYMBOLS:
-        raise ValueError(f"the list has {count} sectors, and a cross-section needs at least {MIN_SYMBOLS}")
+        raise ValueError(
+            f"the list has {count} sectors, and a cross-section needs at least {MIN_SYMBOLS}"
+        )
     return name
 
 
@@ -37,9 +39,11 @@ class GpRotation(Parameters):
     universe : str
         Stem of a list in ``params/universe``: the sectors that are scored and held.
     mined_on : str
-        Stem of a list: the sectors that formulas are mined on, where the data hold at least 15 of them.
+        Stem of a list: the sectors that formulas are mined on, where the data hold at least 15 of
+        them.
     first_mined : str
-        The first quarter end on or after this date whose window is long enough is the first one mined.
+        The first quarter end on or after this date whose window is long enough is the first one
+        mined.
     first_quarter : str
         Scores and the backtest start on or after this date.
     population, generations, seeds : int

@@ -17,7 +17,8 @@ class MarketRecap(Parameters):
     inflation_series : list of str
         Macro series of exhibit 2, in the order shown.
     rise_colour : str
-        ``red`` (falls are green), ``blue`` (falls are orange), or ``auto``: red in the Chinese edition.
+        ``red`` (falls are green), ``blue`` (falls are orange), or ``auto``: red in the Chinese
+        edition.
     """
 
     inflation_series: Annotated[list[Symbol], Field(min_length=1)]

@@ -31,13 +31,16 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in keys:
-                raise yaml.constructor.ConstructorError(None, None, f"duplicate key {key}", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"duplicate key {key}", key_node.start_mark
+                )
             keys.add(key)
         return super().construct_mapping(node, deep)
 
 
 def model_of(notebook: str) -> type[Parameters]:
-    """Return the parameter model of a notebook: that of ``01_market_recap`` is in ``market_recap.py``.
+    """Return the parameter model of a notebook: that of ``01_market_recap`` is in
+    ``market_recap.py``.
 
     A notebook without such a module has no parameters.
     """
@@ -45,7 +48,11 @@ def model_of(notebook: str) -> type[Parameters]:
     if importlib.util.find_spec(name) is None:
         return Parameters
     module = importlib.import_module(name)
-    classes = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == name]
+    classes = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and value.__module__ == name
+    ]
     models = [value for value in classes if issubclass(value, Parameters)]
     return models[-1]  # models of nested values are defined before the one that uses them
 
@@ -61,19 +68,27 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
     except FileNotFoundError as error:
-        raise ParameterError("the parameter file is missing", file=path, remedy="restore it, or create it") from error
+        raise ParameterError(
+            "the parameter file is missing", file=path, remedy="restore it, or create it"
+        ) from error
     except UnicodeDecodeError as error:
-        raise ParameterError("the file is not text in UTF-8", file=path, remedy="save it as UTF-8") from error
+        raise ParameterError(
+            "the file is not text in UTF-8", file=path, remedy="save it as UTF-8"
+        ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or error
         remedy = "correct that line; values with a colon, a # or a leading zero go in quotes"
-        raise ParameterError(f"the file cannot be read as YAML{where}: {problem}", file=path, remedy=remedy) from error
+        raise ParameterError(
+            f"the file cannot be read as YAML{where}: {problem}", file=path, remedy=remedy
+        ) from error
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ParameterError("the file holds no parameters", file=path, remedy="write lines such as `top: 10`")
+        raise ParameterError(
+            "the file holds no parameters", file=path, remedy="write lines such as `top: 10`"
+        )
     return content
 
 
@@ -92,7 +107,8 @@ def checked(model: type[Model], content: dict[str, Any], file: Path) -> Model:
     Raises
     ------
     ParameterError
-        Lists every fault: an unknown key with the nearest valid one, a missing key, a wrong type, a value out of
+        Lists every fault: an unknown key with the nearest valid one, a missing key, a wrong type, a
+        value out of
         range.
     """
     try:
@@ -100,7 +116,9 @@ def checked(model: type[Model], content: dict[str, Any], file: Path) -> Model:
     except ValidationError as error:
         faults = [_explain(model, fault) for fault in error.errors()]
         messages, remedies = zip(*faults, strict=True)
-        raise ParameterError("\n  ".join(messages), file=file, remedy="; ".join(dict.fromkeys(remedies))) from error
+        raise ParameterError(
+            "\n  ".join(messages), file=file, remedy="; ".join(dict.fromkeys(remedies))
+        ) from error
 
 
 def load(notebook: str, folder: Path = PARAMS) -> Parameters:
@@ -126,10 +144,16 @@ def _explain(model: type[BaseModel], fault: ErrorDetails) -> tuple[str, str]:
         remedy = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(valid) or 'none'}"
         return f"unknown key {key}", remedy
     if kind == "missing":
-        return f"the key {key} is missing", "add it; the notebook's parameters cell shows its default"
+        return (
+            f"the key {key} is missing",
+            "add it; the notebook's parameters cell shows its default",
+        )
     message = f"{key} is {value!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
     if kind == "string_type" and isinstance(value, int):
-        return message, f"put the text of {key} in quotes: YAML reads an unquoted 000300 as the number 192"
+        return (
+            message,
+            f"put the text of {key} in quotes: YAML reads an unquoted 000300 as the number 192",
+        )
     if kind in ("float_type", "int_type") and isinstance(value, str):
         match = EXPONENT.fullmatch(value)
         if match:

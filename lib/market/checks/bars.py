@@ -36,7 +36,9 @@ def check_bars(log: FindingsLog, sessions: Sessions, instruments: pd.DataFrame) 
     _check_dates(log, sessions, on_exchange=kind in XSHG_KINDS)
     _sort(log)
     _blank_zeros(log)
-    log.quarantine(log.rows["close"].isna(), "no close", "the row has no close", "leave such rows out")
+    log.quarantine(
+        log.rows["close"].isna(), "no close", "the row has no close", "leave such rows out"
+    )
     infinite = np.isinf(log.rows[list(PRICES)]).any(axis=1)
     log.quarantine(infinite, "infinite", "a price is infinite", "correct it")
     if log.batch.table == "bars" and kind in ("stock", "etf"):
@@ -64,7 +66,10 @@ def _refuse_other_kinds(log: FindingsLog, instruments: pd.DataFrame) -> None:
     log.refuse(
         mask,
         "other kind",
-        [f"the kind is {kind} in instruments, {log.batch.kind} in the file" for kind in kinds[codes[mask]]],
+        [
+            f"the kind is {kind} in instruments, {log.batch.kind} in the file"
+            for kind in kinds[codes[mask]]
+        ],
         "move the symbol to the file of its kind, or correct its kind in instruments",
     )
 
@@ -100,7 +105,8 @@ def _blank_zeros(log: FindingsLog) -> None:
         log.repair(
             zero,
             "zeros for unknown",
-            "open, high and low are 0 but the close is not; stored as empty, and so is a volume or amount of 0",
+            "open, high and low are 0 but the close is not; stored as empty, and so is a volume or"
+            " amount of 0",
             "leave unknown fields empty",
         )
         rows.loc[zero, ["open", "high", "low"]] = np.nan
@@ -153,7 +159,8 @@ def _repair_subtracted(log: FindingsLog) -> None:
         repaired,
         "subtracted dividends",
         [
-            f"the source overstates moves about {1 / (1 - step):.2f} times; total-return prices are stored"
+            f"the source overstates moves about {1 / (1 - step):.2f} times; total-return prices are"
+            " stored"
             for step in rounded_share
         ],
         "bring raw or proportionally adjusted prices",
@@ -175,7 +182,8 @@ def _check_signs(log: FindingsLog, kind: str | None) -> None:
             log.rows["close"] <= 0,
             "not positive",
             "the close is zero or negative",
-            "correct the price; if it is adjusted by subtraction, bring raw prices, or volume and amount with it",
+            "correct the price; if it is adjusted by subtraction, bring raw prices, or volume and"
+            " amount with it",
         )
         for field in ("open", "high", "low"):
             bad = (log.rows[field] <= 0).to_numpy()
@@ -184,7 +192,9 @@ def _check_signs(log: FindingsLog, kind: str | None) -> None:
             log.rows.loc[bad, field] = np.nan
     for field in ("volume", "amount"):
         bad = (log.rows[field] < 0).to_numpy()
-        log.repair(bad, f"negative {field}", f"the {field} is negative; stored as empty", "correct it")
+        log.repair(
+            bad, f"negative {field}", f"the {field} is negative; stored as empty", "correct it"
+        )
         log.rows.loc[bad, field] = np.nan
 
 

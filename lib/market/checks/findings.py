@@ -96,7 +96,9 @@ class FindingsLog:
                     "symbol": removed[self.symbol_column].to_numpy(),
                     "date": self.days()[mask].to_numpy(),
                     "check": check,
-                    "content": [json.dumps(record, ensure_ascii=False, default=str) for record in records],
+                    "content": [
+                        json.dumps(record, ensure_ascii=False, default=str) for record in records
+                    ],
                 }
             )
             self._quarantined.append(quarantined)
@@ -195,7 +197,9 @@ class FindingsLog:
                     "first_date": days,
                     "last_date": days,
                     "row_count": 1,
-                    "detail": detail if isinstance(detail, str) else pd.Series(list(detail), dtype="str"),
+                    "detail": detail
+                    if isinstance(detail, str)
+                    else pd.Series(list(detail), dtype="str"),
                     "remedy": remedy,
                 }
             )

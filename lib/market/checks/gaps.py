@@ -48,7 +48,10 @@ def check_missing_sessions(log: FindingsLog, sessions: Sessions, groups: pd.Seri
             "session missing",
             [f"{log.batch.kind}/{group}".rstrip("/")] * len(missing),
             span[revealed_on],
-            [f"{span[position]:%Y-%m-%d}: {present[position]} symbols have a row" for position in missing],
+            [
+                f"{span[position]:%Y-%m-%d}: {present[position]} symbols have a row"
+                for position in missing
+            ],
             "export the missing days",
         )
 

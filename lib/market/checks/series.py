@@ -81,7 +81,8 @@ def check_open_is_close(log: FindingsLog) -> None:
     log.warn(
         equal & (run_length == LOOKBACK_ROWS),
         "open is close",
-        f"the open equals the close on {LOOKBACK_ROWS} consecutive rows: it is not an opening price",
+        f"the open equals the close on {LOOKBACK_ROWS} consecutive rows: it is not an opening"
+        " price",
         "do not fill orders at this open",
     )
 

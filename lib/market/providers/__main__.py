@@ -31,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--check", action="store_true", help="only test the provider functions")
     command.add_argument("--store", type=Path, default=STORES, help="folder of the stores")
     command.add_argument(
-        "--accept-revisions", action="store_true", help="let sources change stored rows; the old ones are archived"
+        "--accept-revisions",
+        action="store_true",
+        help="let sources change stored rows; the old ones are archived",
     )
     options = command.parse_args(arguments)
     try:

@@ -36,17 +36,23 @@ def fund_bars(request: FetchRequest, client: Client) -> Response:
     """Return total-return bars of a fund, chained from raw and adjusted prices."""
     import akshare
 
-    return _total_return(akshare.fund_etf_hist_em, "fund_etf_hist_em", request, allow_reverse_split=True)
+    return _total_return(
+        akshare.fund_etf_hist_em, "fund_etf_hist_em", request, allow_reverse_split=True
+    )
 
 
 def share_bars(request: FetchRequest, client: Client) -> Response:
     """Return total-return bars of a share, by the same method as for funds."""
     import akshare
 
-    return _total_return(akshare.stock_zh_a_hist, "stock_zh_a_hist", request, allow_reverse_split=False)
+    return _total_return(
+        akshare.stock_zh_a_hist, "stock_zh_a_hist", request, allow_reverse_split=False
+    )
 
 
-def _total_return(function: Callable, name: str, request: FetchRequest, allow_reverse_split: bool) -> Response:
+def _total_return(
+    function: Callable, name: str, request: FetchRequest, allow_reverse_split: bool
+) -> Response:
     """Return total-return bars from a function of akshare that gives raw and adjusted prices."""
     query = {
         "symbol": request.code,

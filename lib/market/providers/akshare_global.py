@@ -18,14 +18,22 @@ YIELD_COLUMNS = {
     "US10Y": "美国国债收益率10年",
     "US30Y": "美国国债收益率30年",
 }
-EASTMONEY_COLUMNS = {"日期": "date", "今开": "open", "最新价": "close", "最高": "high", "最低": "low"}
+EASTMONEY_COLUMNS = {
+    "日期": "date",
+    "今开": "open",
+    "最新价": "close",
+    "最高": "high",
+    "最低": "low",
+}
 
 
 def index_bars(request: FetchRequest, client: Client) -> Response:
     """Return bars of a global index or the dollar index from Eastmoney, without volume."""
     import akshare
 
-    rows = select_columns(akshare.index_global_hist_em(symbol=request.code), EASTMONEY_COLUMNS, "index_global_hist_em")
+    rows = select_columns(
+        akshare.index_global_hist_em(symbol=request.code), EASTMONEY_COLUMNS, "index_global_hist_em"
+    )
     return {"bars": to_bars(rows, request.symbol)}
 
 
@@ -33,7 +41,9 @@ def currency_bars(request: FetchRequest, client: Client) -> Response:
     """Return bars of an exchange rate from Eastmoney, without volume."""
     import akshare
 
-    rows = select_columns(akshare.forex_hist_em(symbol=request.code), EASTMONEY_COLUMNS, "forex_hist_em")
+    rows = select_columns(
+        akshare.forex_hist_em(symbol=request.code), EASTMONEY_COLUMNS, "forex_hist_em"
+    )
     return {"bars": to_bars(rows, request.symbol)}
 
 
@@ -42,7 +52,9 @@ def foreign_futures_bars(request: FetchRequest, client: Client) -> Response:
     import akshare
 
     columns = {name: name for name in ("date", "open", "high", "low", "close")}
-    rows = select_columns(akshare.futures_foreign_hist(symbol=request.code), columns, "futures_foreign_hist")
+    rows = select_columns(
+        akshare.futures_foreign_hist(symbol=request.code), columns, "futures_foreign_hist"
+    )
     return {"bars": to_bars(rows, request.symbol)}
 
 
@@ -50,8 +62,16 @@ def domestic_futures_bars(request: FetchRequest, client: Client) -> Response:
     """Return bars of a Chinese main contract, spliced by Sina, without volume in contracts."""
     import akshare
 
-    columns = {"日期": "date", "开盘价": "open", "最高价": "high", "最低价": "low", "收盘价": "close"}
-    rows = select_columns(akshare.futures_main_sina(symbol=request.code), columns, "futures_main_sina")
+    columns = {
+        "日期": "date",
+        "开盘价": "open",
+        "最高价": "high",
+        "最低价": "low",
+        "收盘价": "close",
+    }
+    rows = select_columns(
+        akshare.futures_main_sina(symbol=request.code), columns, "futures_main_sina"
+    )
     return {"bars": to_bars(rows, request.symbol)}
 
 

@@ -11,7 +11,13 @@ import re
 import pandas as pd
 
 from lib.market.providers.client import Client, ProviderError
-from lib.market.providers.contract import FetchRequest, Response, parse_numbers, select_columns, to_bars
+from lib.market.providers.contract import (
+    FetchRequest,
+    Response,
+    parse_numbers,
+    select_columns,
+    to_bars,
+)
 from lib.market.schema import TABLES
 from lib.market.symbols import LISTED_INDEX_CODE, strip_exchange
 
@@ -36,7 +42,9 @@ def sector_bars(request: FetchRequest, client: Client) -> Response:
     import akshare
 
     columns = {"日期": "date", **OHLC_COLUMNS, "成交量": "volume", "成交额": "amount"}
-    rows = select_columns(akshare.index_hist_sw(symbol=request.code, period="day"), columns, "index_hist_sw")
+    rows = select_columns(
+        akshare.index_hist_sw(symbol=request.code, period="day"), columns, "index_hist_sw"
+    )
     return {"bars": to_bars(rows, request.symbol, {"volume": 1e8, "amount": 1e8})}
 
 
@@ -64,9 +72,13 @@ def sector_valuation(request: FetchRequest, client: Client) -> Response:
     report = pd.concat(frames, ignore_index=True)
     rows = select_columns(report, columns, "index_analysis_daily_sw")
     symbol_of_code = {code: symbol for symbol, code in request.codes.items()}
-    rows = rows.assign(symbol=rows["code"].astype(str).map(symbol_of_code)).dropna(subset=["symbol"])
+    rows = rows.assign(symbol=rows["code"].astype(str).map(symbol_of_code)).dropna(
+        subset=["symbol"]
+    )
     rows = rows.assign(
-        date=pd.to_datetime(rows["date"]), pe_ttm=parse_numbers(rows["pe_ttm"]), pb=parse_numbers(rows["pb"])
+        date=pd.to_datetime(rows["date"]),
+        pe_ttm=parse_numbers(rows["pe_ttm"]),
+        pb=parse_numbers(rows["pb"]),
     )
     rows = rows.sort_values(["symbol", "date"], kind="stable")
     return {"valuation": rows[list(TABLES["valuation"])]}
@@ -108,7 +120,9 @@ def csi_bars(request: FetchRequest, client: Client) -> Response:
     """Return bars of a CSI index, and its PE from the same response; the CSI gives no PB."""
     import akshare
 
-    table = akshare.stock_zh_index_hist_csindex(request.code, f"{request.start:%Y%m%d}", f"{request.end:%Y%m%d}")
+    table = akshare.stock_zh_index_hist_csindex(
+        request.code, f"{request.start:%Y%m%d}", f"{request.end:%Y%m%d}"
+    )
     columns = {"日期": "date", **OHLC_COLUMNS, "成交量": "volume", "成交金额": "amount"}
     columns |= {"滚动市盈率": "pe_ttm", "指数代码": "code"}
     rows = select_columns(table, columns, "stock_zh_index_hist_csindex")
@@ -178,7 +192,9 @@ def eastmoney_bars(request: FetchRequest, client: Client) -> Response:
     """Return bars of an A-share index from Eastmoney, by the call that needs no list of codes."""
     import akshare
 
-    table = akshare.stock_zh_index_daily_em(request.code, f"{request.start:%Y%m%d}", f"{request.end:%Y%m%d}")
+    table = akshare.stock_zh_index_daily_em(
+        request.code, f"{request.start:%Y%m%d}", f"{request.end:%Y%m%d}"
+    )
     columns = {name: name for name in ("date", "open", "high", "low", "close", "volume", "amount")}
     rows = select_columns(table, columns, "stock_zh_index_daily_em")
     return {"bars": to_bars(rows, request.symbol, {"volume": 100.0})}

@@ -46,7 +46,12 @@ def jin10_history(request: FetchRequest, client: Client) -> Response:
 
     frames = []
     for symbol, function in request.codes.items():
-        columns = {"日期": "release_date", "今值": "actual", "预测值": "consensus", "前值": "previous"}
+        columns = {
+            "日期": "release_date",
+            "今值": "actual",
+            "预测值": "consensus",
+            "前值": "previous",
+        }
         rows = select_columns(getattr(akshare, function)(), columns, function)
         released = pd.to_datetime(rows["release_date"])
         rows = rows.assign(series=symbol, release_date=released, period=_month_before(released))

@@ -62,7 +62,9 @@ def _query(request: FetchRequest, client: Client, adjustment: str) -> pd.DataFra
     from baostock.util import socketutil
 
     # the library would read forever from a connection that the host has closed
-    socketutil.socket = SimpleNamespace(socket=_ClosingSocket, AF_INET=socket.AF_INET, SOCK_STREAM=socket.SOCK_STREAM)
+    socketutil.socket = SimpleNamespace(
+        socket=_ClosingSocket, AF_INET=socket.AF_INET, SOCK_STREAM=socket.SOCK_STREAM
+    )
     host = contants.BAOSTOCK_SERVER_IP
     span = (f"{request.start:%Y-%m-%d}", f"{request.end:%Y-%m-%d}")
     query = (request.code, FIELDS, *span, "d", adjustment)

@@ -110,7 +110,9 @@ class Client:
 
         def send(adapter, request, **options):
             options["timeout"] = options.get("timeout") or client.timeout
-            return client.send(request.url, request.body, lambda: original(adapter, request, **options))
+            return client.send(
+                request.url, request.body, lambda: original(adapter, request, **options)
+            )
 
         try:
             with patch.object(HTTPAdapter, "send", send):
@@ -184,7 +186,8 @@ class Client:
         offline = failures.total() >= OFFLINE_REQUESTS and len(failures) >= OFFLINE_HOSTS
         if offline and not self._any_response:
             raise ProviderError(
-                f"no host responds; asked were {', '.join(failures)}", remedy="check the network, or its proxy"
+                f"no host responds; asked were {', '.join(failures)}",
+                remedy="check the network, or its proxy",
             )
 
     def _wait(self, state) -> float:

@@ -66,7 +66,9 @@ Response = dict[str, pd.DataFrame]
 ProviderFunction = Callable[[FetchRequest, Client], Response]
 
 
-def call_provider(name: str, function: ProviderFunction, request: FetchRequest, client: Client) -> Response:
+def call_provider(
+    name: str, function: ProviderFunction, request: FetchRequest, client: Client
+) -> Response:
     """Call a provider function; any other error of a library becomes a ``ProviderError``.
 
     The libraries raise whatever their parsing fails on (KeyError, ValueError, TypeError...). So

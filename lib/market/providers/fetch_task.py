@@ -106,7 +106,9 @@ def run_task(task: FetchTask) -> None:
     """Ask the providers in order, each for the symbols that the ones before did not complete."""
     due = list(task.symbols)
     for endpoint in task.endpoints:
-        codes = {symbol: code for symbol in due if (code := task.context.settings.code(endpoint, symbol))}
+        codes = {
+            symbol: code for symbol in due if (code := task.context.settings.code(endpoint, symbol))
+        }
         if not codes:
             continue
         pairs = _fetch(endpoint, codes, task)
@@ -114,7 +116,9 @@ def run_task(task: FetchTask) -> None:
         if sound:
             task.accepted[endpoint] = [response for _, response in sound]
         # a symbol that is missing, or ends before the day, is asked of the next provider
-        done = {request.symbol for request, response in sound if _is_complete(request, response, task)}
+        done = {
+            request.symbol for request, response in sound if _is_complete(request, response, task)
+        }
         due = [symbol for symbol in due if symbol not in done and symbol not in task.disputed]
 
 
@@ -255,7 +259,9 @@ def _reasons(request: FetchRequest, faults: Faults) -> list[str]:
     return [f"{symbol}: {'; '.join(faults[symbol])}" for symbol in symbols]
 
 
-def set_aside(context: UpdateContext, endpoint: str, table: str, pair: FetchedPair, reasons: list[str]) -> None:
+def set_aside(
+    context: UpdateContext, endpoint: str, table: str, pair: FetchedPair, reasons: list[str]
+) -> None:
     """Move a response for a table, or one of its tables, to the quarantine and the report.
 
     Parameters
@@ -329,7 +335,9 @@ def _agreed(endpoint: str, sound: list[FetchedPair], task: FetchTask) -> list[Fe
     return agreed
 
 
-def _cross_check(endpoint: str, request: FetchRequest, response: Response, task: FetchTask) -> list[str]:
+def _cross_check(
+    endpoint: str, request: FetchRequest, response: Response, task: FetchTask
+) -> list[str]:
     """Return where the daily changes of a response differ from those of a second provider."""
     if task.table != "bars" or task.context.accept_revisions:
         return []
@@ -354,7 +362,9 @@ def _cross_check(endpoint: str, request: FetchRequest, response: Response, task:
     return disputes
 
 
-def _largest_gap(check: CrossCheck, close: pd.Series, request: FetchRequest, context: UpdateContext) -> pd.Series:
+def _largest_gap(
+    check: CrossCheck, close: pd.Series, request: FetchRequest, context: UpdateContext
+) -> pd.Series:
     """Return the absolute differences of log changes from a second provider, by common day.
 
     Raises a ProviderError when the second provider gives nothing to compare with.
@@ -366,7 +376,9 @@ def _largest_gap(check: CrossCheck, close: pd.Series, request: FetchRequest, con
         raise ProviderError("the provider does not serve it", symbol=check.symbol, remedy=remedy)
     start = max(request.start, request.end - CROSS_CHECK_DAYS)
     stored = request.stored.iloc[:0]
-    second = FetchRequest(request.kind, (check.symbol,), {check.symbol: code}, start, request.end, stored)
+    second = FetchRequest(
+        request.kind, (check.symbol,), {check.symbol: code}, start, request.end, stored
+    )
     response = call_provider(name, ENDPOINTS[name].function, second, context.client)["bars"]
     bars = cast_to_schema("bars", response)
     faults = find_faults("bars", request.kind, bars, stored, context.sessions)

@@ -21,7 +21,9 @@ INDICES = ("US_CPI", "US_PPI", "US_CORE_CPI", "US_CORE_PPI")
 SERIES = [f"{index}_{rate}" for index in INDICES for rate in ("MOM", "YOY")]
 
 
-def fetch_inflation(context: UpdateContext, stored: pd.DataFrame, last_asked: dict[str, str]) -> None:
+def fetch_inflation(
+    context: UpdateContext, stored: pd.DataFrame, last_asked: dict[str, str]
+) -> None:
     """Fetch the releases that are due and stage the new ones.
 
     Parameters
@@ -35,7 +37,9 @@ def fetch_inflation(context: UpdateContext, stored: pd.DataFrame, last_asked: di
     calendars: list[pd.DataFrame] = []
     histories: list[pd.DataFrame] = []
     for endpoint in (name for names in context.settings.macro.values() for name in names):
-        codes = {series: code for series in SERIES if (code := context.settings.code(endpoint, series))}
+        codes = {
+            series: code for series in SERIES if (code := context.settings.code(endpoint, series))
+        }
         is_history = endpoint == HISTORY_ENDPOINT
         last = context.day - CALENDAR_DAYS
         if endpoint in last_asked:

@@ -69,21 +69,33 @@ class Endpoint:
 
 ENDPOINTS = {
     "akshare.sector_bars": Endpoint(akshare_indices.sector_bars, akshare_indices.sector_code),
-    "akshare.sector_members": Endpoint(akshare_indices.sector_members, akshare_indices.sector_code, max_age_days=5),
-    "akshare.sector_valuation": Endpoint(akshare_indices.sector_valuation, akshare_indices.sector_code, batched=True),
+    "akshare.sector_members": Endpoint(
+        akshare_indices.sector_members, akshare_indices.sector_code, max_age_days=5
+    ),
+    "akshare.sector_valuation": Endpoint(
+        akshare_indices.sector_valuation, akshare_indices.sector_code, batched=True
+    ),
     "akshare.csi_bars": Endpoint(akshare_indices.csi_bars, akshare_indices.csi_code),
-    "akshare.csi_weights": Endpoint(akshare_indices.csi_weights, akshare_indices.csi_code, max_age_days=31),
+    "akshare.csi_weights": Endpoint(
+        akshare_indices.csi_weights, akshare_indices.csi_code, max_age_days=31
+    ),
     "akshare.cni_bars": Endpoint(akshare_indices.cni_bars, akshare_indices.cni_code),
-    "akshare.eastmoney_bars": Endpoint(akshare_indices.eastmoney_bars, akshare_indices.eastmoney_code),
+    "akshare.eastmoney_bars": Endpoint(
+        akshare_indices.eastmoney_bars, akshare_indices.eastmoney_code
+    ),
     "akshare.fund_bars": Endpoint(akshare_funds.fund_bars, akshare_funds.fund_code),
     "akshare.share_bars": Endpoint(akshare_funds.share_bars, akshare_funds.share_code),
     "akshare.global_index_bars": Endpoint(akshare_global.index_bars),
     "akshare.currency_bars": Endpoint(akshare_global.currency_bars),
     "akshare.foreign_futures_bars": Endpoint(akshare_global.foreign_futures_bars),
     "akshare.domestic_futures_bars": Endpoint(akshare_global.domestic_futures_bars),
-    "akshare.yield_bars": Endpoint(akshare_global.yield_bars, akshare_global.yield_code, batched=True),
+    "akshare.yield_bars": Endpoint(
+        akshare_global.yield_bars, akshare_global.yield_code, batched=True
+    ),
     "akshare.treasury_index_bars": Endpoint(akshare_global.treasury_index_bars),
-    "akshare.jin10_history": Endpoint(akshare_macro.jin10_history, akshare_macro.history_code, batched=True),
+    "akshare.jin10_history": Endpoint(
+        akshare_macro.jin10_history, akshare_macro.history_code, batched=True
+    ),
     "akshare.wallstreetcn_calendar": Endpoint(
         akshare_macro.wallstreetcn_calendar, akshare_macro.calendar_code, batched=True
     ),
@@ -94,8 +106,12 @@ ENDPOINTS = {
     "tushare.sector_daily": Endpoint(
         tushare_indices.sector_daily, tushare_indices.sector_code, batched=True, token=TOKEN
     ),
-    "tushare.citic_daily": Endpoint(tushare_indices.citic_daily, tushare_indices.citic_code, batched=True, token=TOKEN),
-    "tushare.index_daily": Endpoint(tushare_indices.index_daily, tushare_indices.index_code, token=TOKEN),
+    "tushare.citic_daily": Endpoint(
+        tushare_indices.citic_daily, tushare_indices.citic_code, batched=True, token=TOKEN
+    ),
+    "tushare.index_daily": Endpoint(
+        tushare_indices.index_daily, tushare_indices.index_code, token=TOKEN
+    ),
 }
 
 
@@ -174,7 +190,9 @@ class ProviderSettings(_File):
         return tuple(endpoint for endpoint in order if self.code(endpoint, symbol))
 
 
-def read_providers(path: Path = PARAMETERS_FILE, universes: Path = UNIVERSE_FOLDER) -> ProviderSettings:
+def read_providers(
+    path: Path = PARAMETERS_FILE, universes: Path = UNIVERSE_FOLDER
+) -> ProviderSettings:
     """Read the parameters of ``make data`` and the column ``providers`` of the universe lists.
 
     Raises
@@ -211,7 +229,8 @@ def _read_lists(folder: Path) -> dict[str, dict]:
             first_cell, first_path = sources.setdefault(symbol, (cell, path))
             if first_cell != cell:
                 raise ParameterError(
-                    f"{symbol}: its providers are {first_cell!r} in {first_path.name} and {cell!r} here",
+                    f"{symbol}: its providers are {first_cell!r} in {first_path.name} and {cell!r}"
+                    " here",
                     file=path,
                     symbol=symbol,
                     remedy="set them once, or the same in both",
@@ -241,5 +260,7 @@ def _check_names(endpoints: Iterable[str], path: Path) -> None:
     for endpoint in endpoints:
         if endpoint not in ENDPOINTS:
             raise ParameterError(
-                f"there is no provider function {endpoint}", file=path, remedy=f"choose from {', '.join(ENDPOINTS)}"
+                f"there is no provider function {endpoint}",
+                file=path,
+                remedy=f"choose from {', '.join(ENDPOINTS)}",
             )

@@ -60,7 +60,12 @@ Faults = dict[str, list[str]]
 
 
 def find_faults(
-    table: str, kind: str, rows: pd.DataFrame, stored: pd.DataFrame, sessions: Sessions, is_report: bool = False
+    table: str,
+    kind: str,
+    rows: pd.DataFrame,
+    stored: pd.DataFrame,
+    sessions: Sessions,
+    is_report: bool = False,
 ) -> Faults:
     """Return the faults in the responses of one provider, by symbol, without the sound symbols.
 
@@ -183,7 +188,9 @@ def _check_new_unit(faults: Faults, rows: pd.DataFrame, stored: pd.DataFrame) ->
     change = _share_price(rows[rows["date"] > last_stored]) / _share_price(stored)
     changed = change[(change > MAX_UNIT_FACTOR) | (change < 1 / MAX_UNIT_FACTOR)]
     for symbol, factor in changed.items():
-        message = f"amount over volume is {factor:.3g} times what it was: one of them has another unit"
+        message = (
+            f"amount over volume is {factor:.3g} times what it was: one of them has another unit"
+        )
         faults[symbol].append(message)
 
 
@@ -209,7 +216,12 @@ def _check_monthly(faults: Faults, rows: pd.DataFrame) -> None:
 
 
 def _check_stored(
-    faults: Faults, table: str, kind: str, rows: pd.DataFrame, stored: pd.DataFrame, values: list[str]
+    faults: Faults,
+    table: str,
+    kind: str,
+    rows: pd.DataFrame,
+    stored: pd.DataFrame,
+    values: list[str],
 ) -> None:
     """Add the stored rows that are missing from the new ones, or have other values there."""
     keys = list(KEYS[table])
@@ -244,7 +256,9 @@ def _difference(field: str, old: np.ndarray, new: np.ndarray, row: int, count: i
     return f"{field} was {old[row]:.6g} and is {new[row]:.6g} ({count} stored rows differ)"
 
 
-def _tolerance(table: str, kind: str, field: str, old: np.ndarray, is_fund: np.ndarray) -> np.ndarray:
+def _tolerance(
+    table: str, kind: str, field: str, old: np.ndarray, is_fund: np.ndarray
+) -> np.ndarray:
     """Return the allowed absolute difference of each stored value, (T,)."""
     if kind == "yield":
         return np.full(len(old), YIELD_TOLERANCE)
@@ -258,7 +272,9 @@ def _tolerance(table: str, kind: str, field: str, old: np.ndarray, is_fund: np.n
     return np.where(is_chained, CHAINED_TOLERANCE, PRICE_TOLERANCE) * np.abs(old)
 
 
-def _add(faults: Faults, symbols: np.ndarray, mask: np.ndarray, message: Callable[[int, int], str]) -> None:
+def _add(
+    faults: Faults, symbols: np.ndarray, mask: np.ndarray, message: Callable[[int, int], str]
+) -> None:
     """Add one fault per symbol in the mask: message(its first such row, number of its rows)."""
     rows = np.flatnonzero(mask)
     if len(rows):

@@ -68,7 +68,9 @@ def self_test(settings: ProviderSettings, client: Client, day: pd.Timestamp) -> 
             code = settings.code(name, symbol)
             if code is None:
                 detail = f"no universe list names {symbol} for it"
-                lines.append({"function": name, "verdict": "fails", "rows": 0, "last": "", "detail": detail})
+                lines.append(
+                    {"function": name, "verdict": "fails", "rows": 0, "last": "", "detail": detail}
+                )
                 continue
             start = day - pd.Timedelta(days=LOOKBACK_DAYS[table])
             stored = empty_table(table)

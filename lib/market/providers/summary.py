@@ -68,7 +68,8 @@ def summary(report: UpdateReport) -> str:
     lines.append(f"requests: {sum(report.requests.values()):,}")
     lines += [f"  {count:6,}  {host}" for host, count in report.requests.items()]
     rejected = [
-        f"{note['symbols'][0]} from {note['provider']}: {'; '.join(note['reasons'])}" for note in report.rejected
+        f"{note['symbols'][0]} from {note['provider']}: {'; '.join(note['reasons'])}"
+        for note in report.rejected
     ]
     lines += _list("responses set aside whole, stored rows kept", rejected)
     lines += _failures(report.failures)
@@ -77,7 +78,10 @@ def summary(report: UpdateReport) -> str:
         names = ", ".join(sorted(report.still_open)[:3])
         count = len(report.still_open)
         lines.append(f"a day that is not over was left out: {count} series ({names}...)")
-    stale = [f"{row.symbol}: {row.sessions} sessions, last {row.last:%Y-%m-%d}" for row in report.stale.itertuples()]
+    stale = [
+        f"{row.symbol}: {row.sessions} sessions, last {row.last:%Y-%m-%d}"
+        for row in report.stale.itertuples()
+    ]
     lines += _list("stale", stale)
     for variable, symbols in report.missing_token.items():
         names = ", ".join(symbols[:3])

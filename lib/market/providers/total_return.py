@@ -26,7 +26,11 @@ MIN_SPLIT = 0.45
 
 
 def to_total_return(
-    raw: pd.DataFrame, adjusted: pd.Series, stored: pd.DataFrame, symbol: str, allow_reverse_split: bool = True
+    raw: pd.DataFrame,
+    adjusted: pd.Series,
+    stored: pd.DataFrame,
+    symbol: str,
+    allow_reverse_split: bool = True,
 ) -> pd.DataFrame:
     r"""Turn raw bars into total-return bars that continue the stored ones.
 

@@ -12,7 +12,13 @@ import os
 import pandas as pd
 
 from lib.market.providers.client import TOKEN, Client, ProviderError
-from lib.market.providers.contract import FetchRequest, Response, parse_numbers, select_columns, to_bars
+from lib.market.providers.contract import (
+    FetchRequest,
+    Response,
+    parse_numbers,
+    select_columns,
+    to_bars,
+)
 from lib.market.symbols import LISTED_INDEX_CODE
 
 OHLC = ("open", "high", "low", "close")
@@ -70,7 +76,10 @@ def _sectors(function: str, request: FetchRequest, ratios: tuple[str, ...] = ())
 
 
 def _query(
-    function: str, request: FetchRequest, queries: list[dict[str, str]], ratios: tuple[str, ...] = ()
+    function: str,
+    request: FetchRequest,
+    queries: list[dict[str, str]],
+    ratios: tuple[str, ...] = (),
 ) -> pd.DataFrame:
     """Return the rows of the requested symbols, by symbol and date."""
     import tushare
@@ -86,7 +95,9 @@ def _query(
     table = pd.concat(tables, ignore_index=True) if tables else None
     rows = select_columns(table, columns, function)
     symbol_of_code = {code: symbol for symbol, code in request.codes.items()}
-    rows = rows.assign(symbol=rows["code"].map(symbol_of_code), date=pd.to_datetime(rows["date"], format="%Y%m%d"))
+    rows = rows.assign(
+        symbol=rows["code"].map(symbol_of_code), date=pd.to_datetime(rows["date"], format="%Y%m%d")
+    )
     rows = rows.dropna(subset=["symbol"])
     if not len(rows):
         raise ProviderError(f"{function} returned none of the indices", remedy="check the codes")

@@ -73,7 +73,9 @@ def update(
     lock = folder / "update.lock"
     try:
         with FileLock(lock, timeout=0), client.attached():
-            run = _Update(settings, store, folder, client, day, universes, accept_revisions, on_progress)
+            run = _Update(
+                settings, store, folder, client, day, universes, accept_revisions, on_progress
+            )
             return run.run()
     except Timeout as error:
         remedy = "let it finish; providers are asked one at a time"
@@ -81,7 +83,9 @@ def update(
 
 
 class _Update:
-    def __init__(self, settings, store, folder, client, day, universes, accept_revisions, on_progress):
+    def __init__(
+        self, settings, store, folder, client, day, universes, accept_revisions, on_progress
+    ):
         self.settings = settings
         self.store = store
         self.folder = folder
@@ -210,7 +214,9 @@ class _Update:
             self._stage(task)
             if task.table == "constituents":
                 responses = [part for parts in task.accepted.values() for part in parts]
-                symbols = {symbol for part in responses for symbol in part["constituents"]["index_symbol"]}
+                symbols = {
+                    symbol for part in responses for symbol in part["constituents"]["index_symbol"]
+                }
                 last_lists = self.last_asked.setdefault("lists", {})
                 last_lists.update(dict.fromkeys(sorted(symbols), f"{self.day:%Y-%m-%d}"))
 
@@ -273,7 +279,9 @@ class _Update:
             table,
         )
 
-    def _query(self, sql: str, parameters: list | None = None, table: str = "constituents") -> pd.DataFrame:
+    def _query(
+        self, sql: str, parameters: list | None = None, table: str = "constituents"
+    ) -> pd.DataFrame:
         return self.store.query(sql, parameters) if self.store.exists() else empty_table(table)
 
     def _stage(self, task: FetchTask) -> None:
@@ -291,12 +299,16 @@ class _Update:
             if table != task.table:
                 stored = self._last_rows(table, sorted(set(rows["symbol"])))
             self._stage_rows(table, task.kind, rows, stored)
-        fetched = {symbol for frames in parts.values() for rows in frames for symbol in rows.iloc[:, 0]}
+        fetched = {
+            symbol for frames in parts.values() for rows in frames for symbol in rows.iloc[:, 0]
+        }
         for symbol, errors in task.failures.items():
             if symbol not in fetched:
                 self.report.failures[symbol] = errors
 
-    def _collect(self, task: FetchTask, response: Response, parts: dict[str, list[pd.DataFrame]]) -> None:
+    def _collect(
+        self, task: FetchTask, response: Response, parts: dict[str, list[pd.DataFrame]]
+    ) -> None:
         """Add the rows of a response to the parts by table, and its names to the share names."""
         for table, rows in response.items():
             if "name" in rows:

@@ -43,7 +43,9 @@ def fund_bars(request: FetchRequest, client: Client) -> Response:
     return {"bars": to_total_return(raw, adjusted, request.stored, request.symbol)}
 
 
-def _history(request: FetchRequest, client: Client, more_columns: dict[str, str] | None = None) -> pd.DataFrame:
+def _history(
+    request: FetchRequest, client: Client, more_columns: dict[str, str] | None = None
+) -> pd.DataFrame:
     """Return the rows of ``COLUMNS`` and some more that have a close."""
     ticker = _library().Ticker(request.code, session=_session(client))
     day_after = request.end + pd.Timedelta(days=1)  # Yahoo's end is exclusive

@@ -70,5 +70,8 @@ class Effects:
 
 PLANTED = Effects()
 NO_EFFECTS = Effects(
-    pressure_half_life=0.0, attention_drift=0.0, cycle_shares=(0.0, 0.0, 0.0), cycle_loading_a_shares=0.0
+    pressure_half_life=0.0,
+    attention_drift=0.0,
+    cycle_shares=(0.0, 0.0, 0.0),
+    cycle_loading_a_shares=0.0,
 )

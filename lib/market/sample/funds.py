@@ -72,7 +72,13 @@ class Funds:
     seed : int
     """
 
-    def __init__(self, world: World, builder: IndexBuilder, indices: dict[str, dict[str, np.ndarray]], seed: int):
+    def __init__(
+        self,
+        world: World,
+        builder: IndexBuilder,
+        indices: dict[str, dict[str, np.ndarray]],
+        seed: int,
+    ):
         self._world = world
         self._builder = builder
         self._indices = indices

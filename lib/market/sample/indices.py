@@ -93,7 +93,9 @@ class IndexBuilder:
         self._volume = np.nan_to_num(stocks.volume)
         self._amount = np.nan_to_num(stocks.amount)
 
-    def build(self, symbol: str, name: str, group: str = "", preferred: list[str] | None = None) -> SyntheticIndex:
+    def build(
+        self, symbol: str, name: str, group: str = "", preferred: list[str] | None = None
+    ) -> SyntheticIndex:
         """Return a sector, a broad index, or a theme.
 
         Parameters
@@ -152,7 +154,9 @@ class IndexBuilder:
     def _eligible(self, row: int) -> np.ndarray:
         return self._eligible_from <= row
 
-    def _selection(self, symbol: str, name: str, preferred: list[str] | None) -> Callable[[int], np.ndarray]:
+    def _selection(
+        self, symbol: str, name: str, preferred: list[str] | None
+    ) -> Callable[[int], np.ndarray]:
         """Return the function from a rebalance row to the members' columns."""
         table = self._stocks.table
         for column in ("sw1", "citic1", "citic2"):

@@ -40,7 +40,9 @@ def releases(seed: int) -> pd.DataFrame:
     return table[table["release_date"] <= LAST].reset_index(drop=True)
 
 
-def _releases_of(name: str, periods: pd.DatetimeIndex, common: np.ndarray, seed: int) -> Iterator[pd.DataFrame]:
+def _releases_of(
+    name: str, periods: pd.DatetimeIndex, common: np.ndarray, seed: int
+) -> Iterator[pd.DataFrame]:
     """Yield the series of one index: for the CPI its level, then monthly and yearly changes."""
     rate, deviation, day = INDICES[name]
     rng = rng_for(seed, "macro", name)

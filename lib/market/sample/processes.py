@@ -36,7 +36,12 @@ def fat_tails(rng: np.random.Generator, shape, freedom: float = 5.0) -> np.ndarr
 
 
 def volatility(
-    rng: np.random.Generator, shape, *, half_life: float = 35.0, spread: float = 0.35, common: np.ndarray | None = None
+    rng: np.random.Generator,
+    shape,
+    *,
+    half_life: float = 35.0,
+    spread: float = 0.35,
+    common: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return a clustered volatility with mean square about one: exp of an autoregression.
 
@@ -56,12 +61,18 @@ def volatility(
     -------
     array, (T, ...)
     """
-    log_volatility = spread * autoregression(rng.standard_normal(shape), decay(half_life)) - spread**2
+    log_volatility = (
+        spread * autoregression(rng.standard_normal(shape), decay(half_life)) - spread**2
+    )
     return np.exp(log_volatility if common is None else log_volatility + common)
 
 
 def bars_around(
-    rng: np.random.Generator, close: np.ndarray, previous: np.ndarray, scale: np.ndarray | float, overnight: float = 0.3
+    rng: np.random.Generator,
+    close: np.ndarray,
+    previous: np.ndarray,
+    scale: np.ndarray | float,
+    overnight: float = 0.3,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw open, high and low around closes.
 

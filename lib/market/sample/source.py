@@ -71,7 +71,9 @@ class SampleSource:
         """Return the fingerprint of code, facts, universe lists, calendar, seed and effects."""
         folder = Path(__file__).parent
         files = sorted(folder.glob("*.py")) + sorted(folder.glob("*.csv"))
-        files += [folder.parent / name for name in ("catalogue.py", "instruments.csv", "symbols.py")]
+        files += [
+            folder.parent / name for name in ("catalogue.py", "instruments.csv", "symbols.py")
+        ]
         lists = sorted(self.folder.glob("*.csv"))
         contents = [file_fingerprint(file) for file in files + lists]
         versions = [exchange_calendars.__version__, np.__version__, sys.platform]
@@ -101,7 +103,9 @@ class SampleSource:
     def _indices(self) -> dict[str, SyntheticIndex]:
         rows = self._catalogue[self._catalogue["kind"].isin(INDEX_KINDS)]
         return {
-            row.symbol: self._builder.build(row.symbol, row.name, row.group, split_symbols(row.sectors))
+            row.symbol: self._builder.build(
+                row.symbol, row.name, row.group, split_symbols(row.sectors)
+            )
             for row in rows.itertuples(index=False)
         }
 
@@ -141,7 +145,9 @@ class SampleSource:
         indices = {symbol: index.bars for symbol, index in self._indices.items()}
         funds = Funds(self._world, self._builder, indices, self.seed)
         rows = self._catalogue[self._catalogue["kind"] == "etf"].itertuples(index=False)
-        frames = [funds.bars(row.symbol, row.name, row.tracks, young=row.tracks in themes) for row in rows]
+        frames = [
+            funds.bars(row.symbol, row.name, row.tracks, young=row.tracks in themes) for row in rows
+        ]
         return pd.concat(frames, ignore_index=True)
 
     def _global_bars(self, kind: str) -> pd.DataFrame:
@@ -151,12 +157,15 @@ class SampleSource:
         symbols = [symbol for symbol in self._indices if symbol not in set(self._of_kind("theme"))]
         parts = self._catalogue.loc[self._catalogue["group"] == "citic2", "symbol"].tolist()
         frames = [
-            valuations.valuation(symbol, self._indices[symbol].bars["close"], self.seed) for symbol in symbols + parts
+            valuations.valuation(symbol, self._indices[symbol].bars["close"], self.seed)
+            for symbol in symbols + parts
         ]
         return pd.concat(frames, ignore_index=True)
 
     def _constituents(self) -> pd.DataFrame:
-        frames = [index.weights.assign(index_symbol=symbol) for symbol, index in self._indices.items()]
+        frames = [
+            index.weights.assign(index_symbol=symbol) for symbol, index in self._indices.items()
+        ]
         return pd.concat(frames, ignore_index=True)
 
 
@@ -164,6 +173,8 @@ def _load(table: str, load: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     return cast_to_schema(table, load())
 
 
-def _bars(symbols: list[str], column: np.ndarray, dates, values: dict[str, np.ndarray]) -> pd.DataFrame:
+def _bars(
+    symbols: list[str], column: np.ndarray, dates, values: dict[str, np.ndarray]
+) -> pd.DataFrame:
     names = pd.Categorical.from_codes(column, categories=symbols)
     return pd.DataFrame({"symbol": names.astype("str"), "date": dates, **values})

@@ -72,7 +72,9 @@ def attributes(seed: int) -> pd.DataFrame:
     """Draw the stocks' names, boards, sectors, sizes and listing sessions."""
     rng = rng_for(seed, "stocks", "attributes")
     sectors = sector_table()
-    table = sectors.loc[sectors.index.repeat(sectors["stocks"]), ["symbol", "citic"]].reset_index(drop=True)
+    table = sectors.loc[sectors.index.repeat(sectors["stocks"]), ["symbol", "citic"]].reset_index(
+        drop=True
+    )
     table.columns = ["sw1", "citic1"]
     size = len(table)
     rank = table.groupby("sw1").cumcount()
@@ -134,7 +136,10 @@ def build(world: World, effects: Effects, seed: int) -> Stocks:
     daily = np.sqrt(scale**2 + 0.012**2)
     lowest = previous * np.exp(lower)
     highest = previous * np.exp(upper)
-    drawn = [np.round(np.clip(values, lowest, highest), 4) for values in bars_around(rng, close, previous, daily)]
+    drawn = [
+        np.round(np.clip(values, lowest, highest), 4)
+        for values in bars_around(rng, close, previous, daily)
+    ]
     opening = drawn[0]
     high = np.maximum(drawn[1], close)
     low = np.minimum(drawn[2], close)
@@ -163,7 +168,9 @@ def _suspensions(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray
     return suspended
 
 
-def _sectors(table: pd.DataFrame, turbulence: np.ndarray, effects: Effects, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _sectors(
+    table: pd.DataFrame, turbulence: np.ndarray, effects: Effects, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return each stock's sector return and its sector's attention (unit variance), (T, N) each."""
     rng = rng_for(seed, "sectors")
     days = len(turbulence)
@@ -188,7 +195,9 @@ def _sectors(table: pd.DataFrame, turbulence: np.ndarray, effects: Effects, seed
     return returns[:, part_of_stock], attention[:, part_of_stock]
 
 
-def _pressure(rng: np.random.Generator, shape: tuple[int, int], effects: Effects) -> tuple[np.ndarray, np.ndarray]:
+def _pressure(
+    rng: np.random.Generator, shape: tuple[int, int], effects: Effects
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the return due to price pressure and its unusual log volume, (T, N) each."""
     shocks = fat_tails(rng, shape, 4.0)
     moves = effects.pressure_volatility * shocks

@@ -27,7 +27,10 @@ def valuation(symbol: str, close: np.ndarray, seed: int) -> pd.DataFrame:
     rng = rng_for(seed, "valuation", symbol)
     log_price = np.log(close)
     columns = {}
-    for field, centre, dispersion, years, noise in (("pe_ttm", 18.0, 0.4, 3.0, 0.06), ("pb", 1.9, 0.4, 5.0, 0.03)):
+    for field, centre, dispersion, years, noise in (
+        ("pe_ttm", 18.0, 0.4, 3.0, 0.06),
+        ("pb", 1.9, 0.4, 5.0, 0.03),
+    ):
         factor = decay(244.0 * years)
         start = [factor * log_price[0]]
         fundamental = lfilter([1.0 - factor], [1.0, -factor], log_price, zi=start)[0]

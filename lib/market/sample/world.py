@@ -70,13 +70,29 @@ DXY_OTHERS = 0.169
 
 #: maturity in years -> (centre in percent, annualised volatility of the log yield, loading on the
 #: country's level)
-US_YIELDS = {0.25: (3.0, 0.30, 0.75), 2.0: (3.5, 0.24, 0.88), 5.0: (3.9, 0.20, 0.95), 10.0: (4.4, 0.17, 0.97)}
-CN_YIELDS = {1.0: (2.3, 0.16, 0.80), 3.0: (2.6, 0.14, 0.90), 5.0: (2.8, 0.13, 0.95), 10.0: (3.1, 0.12, 0.97)}
+US_YIELDS = {
+    0.25: (3.0, 0.30, 0.75),
+    2.0: (3.5, 0.24, 0.88),
+    5.0: (3.9, 0.20, 0.95),
+    10.0: (4.4, 0.17, 0.97),
+}
+CN_YIELDS = {
+    1.0: (2.3, 0.16, 0.80),
+    3.0: (2.6, 0.14, 0.90),
+    5.0: (2.8, 0.13, 0.95),
+    10.0: (3.1, 0.12, 0.97),
+}
 US_YIELDS[30.0] = (4.9, 0.14, 0.93)
 CN_YIELDS[30.0] = (3.6, 0.11, 0.94)
 YIELDS = {
-    **{f"US{name}": ("US", years) for name, years in (("3M", 0.25), ("2Y", 2.0), ("5Y", 5.0), ("10Y", 10.0))},
-    **{f"CN{name}": ("CN", years) for name, years in (("1Y", 1.0), ("3Y", 3.0), ("5Y", 5.0), ("10Y", 10.0))},
+    **{
+        f"US{name}": ("US", years)
+        for name, years in (("3M", 0.25), ("2Y", 2.0), ("5Y", 5.0), ("10Y", 10.0))
+    },
+    **{
+        f"CN{name}": ("CN", years)
+        for name, years in (("1Y", 1.0), ("3Y", 3.0), ("5Y", 5.0), ("10Y", 10.0))
+    },
     "US30Y": ("US", 30.0),
     "CN30Y": ("CN", 30.0),
 }
@@ -188,7 +204,8 @@ class World:
         """Return the cycles of a class, as log price (G,), for an asset of a given volatility.
 
         With share s_k of the variance of the yearly log change and 1 - sum(s) left to noise of
-        variance v^2, the k-th cycle has yearly changes of variance s_k v^2 / (1 - sum(s)); a sine of
+        variance v^2, the k-th cycle has yearly changes of variance s_k v^2 / (1 - sum(s)); a sine
+        of
         period T and amplitude A has yearly changes of amplitude 2 A sin(12 pi / T).
 
         Parameters

@@ -1,1 +1,3 @@
-"""Genetic-programming factors for sector rotation: inputs, operators, search, libraries, walk-forward."""
+"""Genetic-programming factors for sector rotation: inputs, operators, search, libraries,
+walk-forward.
+"""

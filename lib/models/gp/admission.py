@@ -47,7 +47,8 @@ class Admission:
     factors : list of Factor
         Possibly empty.
     examined, passed : int
-        Candidates looked at, and those of them that reach both bars, before collinearity is looked at.
+        Candidates looked at, and those of them that reach both bars, before collinearity is looked
+        at.
     """
 
     factors: list[Factor]
@@ -58,10 +59,14 @@ class Admission:
 def admit(candidates: list[Candidate], window: Window, settings: Settings) -> Admission:
     """Choose factors greedily, the strongest of training and validation together first.
 
-    A candidate passes if its training rank IC reaches ``min_train_t`` standard errors of the training weeks and its
-    validation rank IC ``min_validation_t`` of the validation weeks in the same direction. It enters if its absolute
-    mean cross-sectional rank correlation with every factor already in is at most ``max_correlation`` and no factor's
-    variance inflation, the diagonal of the inverse of the factors' mean cross-sectional correlation matrix, rises
+    A candidate passes if its training rank IC reaches ``min_train_t`` standard errors of the
+    training weeks and its
+    validation rank IC ``min_validation_t`` of the validation weeks in the same direction. It enters
+    if its absolute
+    mean cross-sectional rank correlation with every factor already in is at most
+    ``max_correlation`` and no factor's
+    variance inflation, the diagonal of the inverse of the factors' mean cross-sectional correlation
+    matrix, rises
     above ``max_vif``.
     """
     evaluator = Evaluator(list(window.inputs.values.values()))
@@ -78,7 +83,9 @@ def admit(candidates: list[Candidate], window: Window, settings: Settings) -> Ad
         validation = measure(value, window.validation, settings.min_coverage)
         sign = 1 if training.ic > 0 else -1
         if sign * validation.ic >= least_validation and validation.ic != 0:
-            shortlist.append((abs(training.ic) + abs(validation.ic), sign, candidate, validation, value[rows]))
+            shortlist.append(
+                (abs(training.ic) + abs(validation.ic), sign, candidate, validation, value[rows])
+            )
     # a stable sort: equals stay in the order of training
     shortlist.sort(key=lambda entry: -entry[0])
     factors: list[Factor] = []
@@ -97,12 +104,16 @@ def admit(candidates: list[Candidate], window: Window, settings: Settings) -> Ad
         if inflation.max() > settings.max_vif:
             continue
         profiles = trial
-        factors.append(Factor(candidate.tree, sign, candidate.training, validation, float(inflation[-1])))
+        factors.append(
+            Factor(candidate.tree, sign, candidate.training, validation, float(inflation[-1]))
+        )
     return Admission(factors, len(examined), len(shortlist))
 
 
 def _profile(value: np.ndarray) -> np.ndarray:
-    """Return centred unit-length ranks of each row, (W * N,), zero where missing: their products are correlations."""
+    """Return centred unit-length ranks of each row, (W * N,), zero where missing: their products
+    are correlations.
+    """
     value = np.ascontiguousarray(value)
     ranks = np.empty_like(value)
     cs_rank(value, ranks)

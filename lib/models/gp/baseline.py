@@ -18,7 +18,8 @@ from lib.models.gp.settings import Settings
 
 
 class FlatOperator:
-    """An operator on the flat vectors gplearn works with: a panel's rows one behind the other, NaN as zero.
+    """An operator on the flat vectors gplearn works with: a panel's rows one behind the other, NaN
+    as zero.
 
     Parameters
     ----------
@@ -31,7 +32,9 @@ class FlatOperator:
 
     def __call__(self, *vectors: np.ndarray) -> np.ndarray:
         """Return the operator's value, (T * N,); gplearn demands that it be finite."""
-        return np.nan_to_num(self.operator(*(vector.reshape(self.shape) for vector in vectors)).ravel())
+        return np.nan_to_num(
+            self.operator(*(vector.reshape(self.shape) for vector in vectors)).ravel()
+        )
 
 
 class FlatRankIC:
@@ -66,12 +69,14 @@ def symbolic_transformer(
     families : iterable of str or None
         Operator families; None for all.
     metric : str
-        ``rank ic``: ours, over the training weeks. ``spearman``: gplearn's own, one rank correlation of all cells.
+        ``rank ic``: ours, over the training weeks. ``spearman``: gplearn's own, one rank
+        correlation of all cells.
 
     Returns
     -------
     SymbolicTransformer
-        Its ``_best_programs`` are the ten least correlated of the fifty best; ``transform`` takes ``flat(window)``.
+        Its ``_best_programs`` are the ten least correlated of the fifty best; ``transform`` takes
+        ``flat(window)``.
     """
     shape = window.inputs.close.shape
     functions = [
@@ -85,7 +90,9 @@ def symbolic_transformer(
         n_components=min(10, settings.population),
         tournament_size=max(settings.tournament, 2),
         function_set=functions,
-        metric=metric if metric == "spearman" else _Fitness(FlatRankIC(window, settings), greater_is_better=True),
+        metric=metric
+        if metric == "spearman"
+        else _Fitness(FlatRankIC(window, settings), greater_is_better=True),
         init_depth=settings.init_depth,
         const_range=None,
         parsimony_coefficient=settings.parsimony,
@@ -106,4 +113,6 @@ def symbolic_transformer(
 
 def flat(window: Window) -> np.ndarray:
     """Return the window's inputs as gplearn's design matrix, (T * N, K), NaN as zero."""
-    return np.nan_to_num(np.column_stack([panel.ravel() for panel in window.inputs.values.values()]))
+    return np.nan_to_num(
+        np.column_stack([panel.ravel() for panel in window.inputs.values.values()])
+    )

@@ -1,4 +1,6 @@
-"""Composite scores: the mean of all libraries so far, each the mean of its factors' signed ranks, over all seeds."""
+"""Composite scores: the mean of all libraries so far, each the mean of its factors' signed ranks,
+over all seeds.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,15 @@ from lib.models.gp.programs import Tree, from_text, lookback
 MIN_FACTORS = 0.5
 
 
-def rotation_scores(panel: Panel | Inputs, libraries: list[Library], by_seed: bool = False, since=None):
+def rotation_scores(
+    panel: Panel | Inputs, libraries: list[Library], by_seed: bool = False, since=None
+):
     """Score every symbol on every session with all libraries known by then.
 
-    A library scores from the session it was mined on, and goes on when later ones join it: one quarter's library is
-    noise, and their mean averages it away. The scores of a session never depend on later data: any row of the result
+    A library scores from the session it was mined on, and goes on when later ones join it: one
+    quarter's library is
+    noise, and their mean averages it away. The scores of a session never depend on later data: any
+    row of the result
     can be used, month ends as well as week ends.
 
     Parameters
@@ -38,10 +44,14 @@ def rotation_scores(panel: Panel | Inputs, libraries: list[Library], by_seed: bo
     Returns
     -------
     DataFrame, (T, N), or dict of int to DataFrame
-        The equal-weight mean over a seed's libraries of their factors' mean signed rank, centred: -0.5 worst, 0.5
-        best. NaN before the first library, on sessions without data, and for symbols that no library can score; a
-        library scores a symbol if at least half of its factors have a value. Factors of an input that the panel lacks
-        are left out, see ``missing_inputs``. Seeds are averaged with equal weight over those that have a view.
+        The equal-weight mean over a seed's libraries of their factors' mean signed rank, centred:
+        -0.5 worst, 0.5
+        best. NaN before the first library, on sessions without data, and for symbols that no
+        library can score; a
+        library scores a symbol if at least half of its factors have a value. Factors of an input
+        that the panel lacks
+        are left out, see ``missing_inputs``. Seeds are averaged with equal weight over those that
+        have a view.
 
     Raises
     ------
@@ -69,12 +79,15 @@ def rotation_scores(panel: Panel | Inputs, libraries: list[Library], by_seed: bo
 
 
 def _library_scores(inputs: Inputs, group: list[Library], first: int):
-    """Yield the seed and the scores from row ``first`` on, (T - first, N), of each library of one quarter end."""
+    """Yield the seed and the scores from row ``first`` on, (T - first, N), of each library of one
+    quarter end.
+    """
     trees = {library.seed: _usable_trees(inputs, library) for library in group}
     every = [tree for entries in trees.values() for tree, _ in entries]
     if not every or first >= len(inputs.dates):
         return
-    # a start that depends on the formulas only keeps the values of a session the same in every longer history
+    # a start that depends on the formulas only keeps the values of a session the same in every
+    # longer history
     start = max(first - max(map(lookback, every)), 0)
     cut = inputs.rows(start, len(inputs.dates))
     evaluator = Evaluator(list(cut.values.values()))
@@ -108,19 +121,29 @@ def _needed(formula: str, file=None) -> set[str]:
 
 
 def missing_inputs(inputs: Inputs, libraries: list[Library]) -> tuple[list[str], int]:
-    """Return the inputs that formulas need and the scored panel lacks, and how many factors are left out for it."""
-    lacking = [_needed(entry.formula) - set(inputs.names) for library in libraries for entry in library.entries]
+    """Return the inputs that formulas need and the scored panel lacks, and how many factors are
+    left out for it.
+    """
+    lacking = [
+        _needed(entry.formula) - set(inputs.names)
+        for library in libraries
+        for entry in library.entries
+    ]
     return sorted(set().union(*lacking)), sum(map(bool, lacking))
 
 
 def average(frames: dict[int, pd.DataFrame]) -> pd.DataFrame:
-    """Return the mean over seeds of their scores' cross-sectional ranks, (T, N), NaN where no seed has a view."""
+    """Return the mean over seeds of their scores' cross-sectional ranks, (T, N), NaN where no seed
+    has a view.
+    """
     ranks = [frame.rank(axis=1, pct=True) - 0.5 for frame in frames.values()]
     stacked = np.stack([frame.to_numpy() for frame in ranks])
     valid = np.isfinite(stacked).sum(axis=0)
     mean = np.nansum(stacked, axis=0) / np.maximum(valid, 1)
     template = next(iter(frames.values()))
-    return pd.DataFrame(np.where(valid > 0, mean, np.nan), index=template.index, columns=template.columns)
+    return pd.DataFrame(
+        np.where(valid > 0, mean, np.nan), index=template.index, columns=template.columns
+    )
 
 
 def top_weights(scores: pd.DataFrame, sessions: pd.DatetimeIndex, top: int = TOP) -> pd.DataFrame:
@@ -137,12 +160,15 @@ def top_weights(scores: pd.DataFrame, sessions: pd.DatetimeIndex, top: int = TOP
     Returns
     -------
     DataFrame, (K, N)
-        1 / top for the highest scores (equal scores: the universe's order decides); without a view the equal weight
+        1 / top for the highest scores (equal scores: the universe's order decides); without a view
+        the equal weight
         of all symbols, which is the benchmark.
     """
     rows = scores.reindex(sessions)
     values = rows.to_numpy()
-    best = np.argsort(np.where(np.isfinite(values), -values, np.inf), axis=1, kind="stable")[:, :top]
+    best = np.argsort(np.where(np.isfinite(values), -values, np.inf), axis=1, kind="stable")[
+        :, :top
+    ]
     weights = np.zeros(values.shape)
     np.put_along_axis(weights, best, 1 / top, axis=1)
     weights[np.isfinite(values).sum(axis=1) < top] = 1 / values.shape[1]

@@ -12,7 +12,8 @@ from lib.market.errors import ModelError
 from lib.models.gp.operators import OPERATORS
 from lib.models.gp.programs import Tree
 
-#: bytes for values: of all operators, small enough for the processor's caches; of the dear ones, from one generation
+# : bytes for values: of all operators, small enough for the processor's caches; of the dear ones,
+# from one generation
 #: to the next
 POOL_BYTES = 32 * 2**20
 DEAR_BYTES = 384 * 2**20
@@ -63,9 +64,12 @@ class Pool:
 class Evaluator:
     """Values of trees over the same inputs.
 
-    Equal subtrees get one number, whatever program they stand in (``add(x, y)`` equals ``add(y, x)``), and their
-    values stay in pools whose arrays are used again: fresh arrays for each node cost more in page faults than the
-    cache saves. Values that are dear to compute have a pool of their own, from which the others cannot drive them out.
+    Equal subtrees get one number, whatever program they stand in (``add(x, y)`` equals ``add(y,
+    x)``), and their
+    values stay in pools whose arrays are used again: fresh arrays for each node cost more in page
+    faults than the
+    cache saves. Values that are dear to compute have a pool of their own, from which the others
+    cannot drive them out.
 
     Parameters
     ----------
@@ -75,9 +79,14 @@ class Evaluator:
         Sizes of the pools.
     """
 
-    def __init__(self, values: list[np.ndarray], pool_bytes: int = POOL_BYTES, dear_bytes: int = DEAR_BYTES):
+    def __init__(
+        self, values: list[np.ndarray], pool_bytes: int = POOL_BYTES, dear_bytes: int = DEAR_BYTES
+    ):
         if not values:
-            raise ModelError("there is no input to build formulas from", remedy="pass a panel with closes that vary")
+            raise ModelError(
+                "there is no input to build formulas from",
+                remedy="pass a panel with closes that vary",
+            )
         self.inputs = [np.ascontiguousarray(panel) for panel in values]
         shape = self.inputs[0].shape
         self._pool, self._dear = Pool(shape, pool_bytes), Pool(shape, dear_bytes)
@@ -114,15 +123,19 @@ class Evaluator:
         return stack[0]
 
     def in_turn(self, numbers: Iterable[int]) -> list[int]:
-        """Return the numbers, each once, in an order in which trees with the same lower parts follow each other.
+        """Return the numbers, each once, in an order in which trees with the same lower parts
+        follow each other.
 
-        The pool then still holds what the next tree shares with the last one; a pool that holds everything would be
+        The pool then still holds what the next tree shares with the last one; a pool that holds
+        everything would be
         larger than the processor's caches, and slower.
         """
         return sorted(set(numbers), key=self._ways.__getitem__)
 
     def value(self, number: int) -> np.ndarray:
-        """Return a tree's value, (T, N); it may be overwritten by later calls, so copy what must last."""
+        """Return a tree's value, (T, N); it may be overwritten by later calls, so copy what must
+        last.
+        """
         if number < len(self.inputs):
             return self.inputs[number]
         name, *arguments = self._nodes[number]

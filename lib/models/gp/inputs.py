@@ -42,9 +42,11 @@ class Inputs:
     dropped : dict of str to str
         Input -> why it is not there.
     carried : dict of str to float
-        Ratio -> share of its values that were rolled forward with the price, of the ratios that are told at all.
+        Ratio -> share of its values that were rolled forward with the price, of the ratios that are
+        told at all.
     full_bars : bool array, (T,)
-        Sessions on which every bar field that the history has had so far is known for at least half of the symbols
+        Sessions on which every bar field that the history has had so far is known for at least half
+        of the symbols
         that have a close; False where a source goes on with closes only.
     """
 
@@ -63,7 +65,9 @@ class Inputs:
 
     def rows(self, first: int, stop: int) -> Inputs:
         """Return sessions ``first`` to ``stop - 1``."""
-        values = {name: np.ascontiguousarray(panel[first:stop]) for name, panel in self.values.items()}
+        values = {
+            name: np.ascontiguousarray(panel[first:stop]) for name, panel in self.values.items()
+        }
         return replace(
             self,
             dates=self.dates[first:stop],
@@ -79,17 +83,23 @@ def factor_inputs(panel: Panel) -> Inputs:
     Parameters
     ----------
     panel : Panel
-        Field ``close``, and of ``open``, ``high``, ``low``, ``volume``, ``amount``, ``turnover``, ``pe_ttm``, ``pb``
+        Field ``close``, and of ``open``, ``high``, ``low``, ``volume``, ``amount``, ``turnover``,
+        ``pe_ttm``, ``pb``
         those the data have.
 
     Returns
     -------
     Inputs
-        Shares of the close, ratios to the mean volume, 60-session z-scores and the inputs of ``slow_inputs``. A
-        session on which fewer than half of the symbols listed by then traded is left out, so that returns span the
-        hole; cells without a trade and prices or volumes that are not positive are NaN. An input whose field is
-        missing altogether is dropped with the reason, never filled. A ratio that is reported on some sessions only is
-        rolled forward with the price for up to ``CARRIED`` sessions: what a share earns and owns changes with the next
+        Shares of the close, ratios to the mean volume, 60-session z-scores and the inputs of
+        ``slow_inputs``. A
+        session on which fewer than half of the symbols listed by then traded is left out, so that
+        returns span the
+        hole; cells without a trade and prices or volumes that are not positive are NaN. An input
+        whose field is
+        missing altogether is dropped with the reason, never filled. A ratio that is reported on
+        some sessions only is
+        rolled forward with the price for up to ``CARRIED`` sessions: what a share earns and owns
+        changes with the next
         report, what it costs every day.
 
     Raises
@@ -100,7 +110,8 @@ def factor_inputs(panel: Panel) -> Inputs:
     symbols = len(panel.symbols)
     if symbols < MIN_SYMBOLS:
         raise ModelError(
-            f"{symbols} sectors are too few for a cross-section", remedy=f"pass a universe of at least {MIN_SYMBOLS}"
+            f"{symbols} sectors are too few for a cross-section",
+            remedy=f"pass a universe of at least {MIN_SYMBOLS}",
         )
     listed = np.maximum.accumulate(panel.mask, axis=0).sum(axis=1)
     kept = panel.mask.sum(axis=1) >= np.maximum(0.5 * listed, 1)
@@ -129,7 +140,9 @@ def factor_inputs(panel: Panel) -> Inputs:
         else:
             panel_ = make(*(fields[field] for field in needs))
             values[name] = np.ascontiguousarray(np.where(np.isfinite(panel_), panel_, np.nan))
-    return Inputs(panel.dates[kept], panel.symbols, values, close, dropped, carried, _full_bars(fields))
+    return Inputs(
+        panel.dates[kept], panel.symbols, values, close, dropped, carried, _full_bars(fields)
+    )
 
 
 def _full_bars(fields: dict[str, np.ndarray]) -> np.ndarray:
@@ -137,7 +150,8 @@ def _full_bars(fields: dict[str, np.ndarray]) -> np.ndarray:
     listed = known.pop("close").sum(axis=1)
     full = np.ones(len(listed), bool)
     for cells in known.values():
-        # a field counts from its first value on: one that a source adds later says nothing about earlier sessions
+        # a field counts from its first value on: one that a source adds later says nothing about
+        # earlier sessions
         begun = np.logical_or.accumulate(cells.any(axis=1))
         full &= ~begun | (cells.sum(axis=1) >= 0.5 * listed)
     return full
@@ -158,13 +172,18 @@ def rolled_forward(ratio: np.ndarray, close: np.ndarray, sessions: int = CARRIED
     Returns
     -------
     float64 array, (T, N)
-        What was known as it was; NaN before the first known value, after a longer gap and where a close is missing.
+        What was known as it was; NaN before the first known value, after a longer gap and where a
+        close is missing.
     """
     rows = np.arange(len(ratio))[:, None]
     last = np.maximum.accumulate(np.where(np.isfinite(ratio), rows, -1), axis=0)
     place = np.maximum(last, 0)
     moved = close / np.take_along_axis(close, place, axis=0)
-    filled = np.where((last >= 0) & (rows - last <= sessions), np.take_along_axis(ratio, place, axis=0) * moved, np.nan)
+    filled = np.where(
+        (last >= 0) & (rows - last <= sessions),
+        np.take_along_axis(ratio, place, axis=0) * moved,
+        np.nan,
+    )
     return np.where(np.isfinite(ratio), ratio, filled)
 
 
@@ -201,7 +220,8 @@ RECIPES: dict[str, tuple[tuple[str, ...], Callable]] = {
     "open_z": (("open",), _score),
     "high_z": (("high",), _score),
     "low_z": (("low",), _score),
-    # an index has no price per share: amount over volume is its members' mean price, so only its z-score has a meaning
+    # an index has no price per share: amount over volume is its members' mean price, so only its
+    # z-score has a meaning
     "vwap_z": (("amount", "volume"), lambda amount, volume: _score(amount / volume)),
     "volume_z": (("volume",), _score),
     "amount_z": (("amount",), _score),
@@ -215,7 +235,9 @@ RECIPES: dict[str, tuple[tuple[str, ...], Callable]] = {
 
 
 def week_ends(dates: pd.DatetimeIndex) -> np.ndarray:
-    """Return the positions of each ISO week's last session, (W,); the last date closes its week as far as is known."""
+    """Return the positions of each ISO week's last session, (W,); the last date closes its week as
+    far as is known.
+    """
     calendar = dates.isocalendar()
     week = calendar["year"].to_numpy().astype(int) * 100 + calendar["week"].to_numpy().astype(int)
     return np.flatnonzero(np.append(week[1:] != week[:-1], True))
@@ -224,8 +246,10 @@ def week_ends(dates: pd.DatetimeIndex) -> np.ndarray:
 def quarter_ends(dates: pd.DatetimeIndex) -> np.ndarray:
     """Return the positions of the last session of each completed calendar quarter, (Q,).
 
-    The last date ends a quarter only if no session of the exchange follows it within the quarter: holidays before a
-    quarter's end would otherwise hide it until the next session, and the same day would be scored differently later.
+    The last date ends a quarter only if no session of the exchange follows it within the quarter:
+    holidays before a
+    quarter's end would otherwise hide it until the next session, and the same day would be scored
+    differently later.
     """
     quarter = dates.to_period("Q")
     last = np.append(quarter[1:] != quarter[:-1], False)
@@ -239,9 +263,13 @@ def quarter_ends(dates: pd.DatetimeIndex) -> np.ndarray:
 
 
 def join_panels(prices: Panel, valuation: Panel) -> Panel:
-    """Return the price panel with the valuation's fields on its own dates; a date the valuation lacks is NaN."""
+    """Return the price panel with the valuation's fields on its own dates; a date the valuation
+    lacks is NaN.
+    """
     aligned = {
-        name: np.ascontiguousarray(valuation.frame(name).reindex(index=prices.dates, columns=prices.symbols), float)
+        name: np.ascontiguousarray(
+            valuation.frame(name).reindex(index=prices.dates, columns=prices.symbols), float
+        )
         for name in valuation.fields
     }
     return Panel(prices.dates, prices.symbols, {**prices.fields, **aligned}, prices.mask)

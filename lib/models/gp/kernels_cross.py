@@ -1,6 +1,7 @@
 """Cross-section kernels: one row of the output depends on the same row of the inputs.
 
-Every kernel takes (T, N) float64 arrays and writes ``out``, (T, N). Missing cells stay NaN and do not take part;
+Every kernel takes (T, N) float64 arrays and writes ``out``, (T, N). Missing cells stay NaN and do
+not take part;
 equal values share the mean of their ranks.
 """
 
@@ -17,7 +18,8 @@ FEW = 96
 
 @njit(cache=True, error_model="numpy")
 def count_row(row, below, level):
-    """Count for each cell of a row how many valid cells are smaller, and how many are equal (itself included).
+    """Count for each cell of a row how many valid cells are smaller, and how many are equal (itself
+    included).
 
     Parameters
     ----------
@@ -38,7 +40,8 @@ def count_row(row, below, level):
             valid += 1
     if columns <= FEW:
         below[:], level[:] = 0.0, 0.0
-        # four values against all columns at once; past the end stands NaN, which compares with nothing
+        # four values against all columns at once; past the end stands NaN, which compares with
+        # nothing
         for k in range(0, columns, 4):
             first = row[k]
             second = row[k + 1] if k + 1 < columns else np.nan
@@ -48,8 +51,12 @@ def count_row(row, below, level):
                 value = row[j]
                 smaller = (1.0 if first < value else 0.0) + (1.0 if second < value else 0.0)
                 equal = (1.0 if first == value else 0.0) + (1.0 if second == value else 0.0)
-                below[j] += smaller + (1.0 if third < value else 0.0) + (1.0 if fourth < value else 0.0)
-                level[j] += equal + (1.0 if third == value else 0.0) + (1.0 if fourth == value else 0.0)
+                below[j] += (
+                    smaller + (1.0 if third < value else 0.0) + (1.0 if fourth < value else 0.0)
+                )
+                level[j] += (
+                    equal + (1.0 if third == value else 0.0) + (1.0 if fourth == value else 0.0)
+                )
         return valid
     # NaN sorts last, so the first `valid` places are the valid cells
     order = np.argsort(row)

@@ -1,7 +1,9 @@
 """Elementwise kernels: one output cell depends on the same cell of each input.
 
-Every kernel takes (T, N) float64 arrays and writes its result into ``out``. NaN in gives NaN out, and a result that
-is not finite (a division by zero, the logarithm of zero) is written as NaN, so that no infinity travels on.
+Every kernel takes (T, N) float64 arrays and writes its result into ``out``. NaN in gives NaN out,
+and a result that
+is not finite (a division by zero, the logarithm of zero) is written as NaN, so that no infinity
+travels on.
 """
 
 from __future__ import annotations
@@ -112,7 +114,8 @@ def sigmoid(x, out):
     """Write 1 / (1 + exp(-x))."""
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
-            # beyond 40 the result is 0 or 1 to the last digit; the clip keeps exp finite and NaN alive
+            # beyond 40 the result is 0 or 1 to the last digit; the clip keeps exp finite and NaN
+            # alive
             value = x[i, j]
             value = 40.0 if value > 40.0 else value
             value = -40.0 if value < -40.0 else value
@@ -125,4 +128,6 @@ def sign(x, out):
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             value = x[i, j]
-            out[i, j] = np.nan if value != value else (1.0 if value > 0 else (-1.0 if value < 0 else 0.0))
+            out[i, j] = (
+                np.nan if value != value else (1.0 if value > 0 else (-1.0 if value < 0 else 0.0))
+            )

@@ -1,12 +1,17 @@
 """Rolling kernels whose cost per cell does not grow with the window.
 
-A window of d rows always spans the end of one block of d rows and the start of the next. Sums, extremes and centred
-moments of block ends (suffixes) and block starts (prefixes) are therefore enough, and nothing is ever subtracted from
-a running total: the usual one-pass moments lose all digits on price levels, and a NaN would poison every later row
+A window of d rows always spans the end of one block of d rows and the start of the next. Sums,
+extremes and centred
+moments of block ends (suffixes) and block starts (prefixes) are therefore enough, and nothing is
+ever subtracted from
+a running total: the usual one-pass moments lose all digits on price levels, and a NaN would poison
+every later row
 of them. Two groups' moments merge by the formula of Chan, Golub and LeVeque (1979).
 
-Every kernel takes (T, N) float64 arrays and a window of d >= 2 rows and writes ``out``, (T, N). The result is NaN
-unless all d values of the window are there, as in pandas' ``rolling(d)``. Rows after t never matter for row t.
+Every kernel takes (T, N) float64 arrays and a window of d >= 2 rows and writes ``out``, (T, N). The
+result is NaN
+unless all d values of the window are there, as in pandas' ``rolling(d)``. Rows after t never matter
+for row t.
 """
 
 from __future__ import annotations
@@ -133,7 +138,9 @@ def ts_min(x, d, out):
 
 @njit(cache=True, error_model="numpy", inline="always")
 def _moments(x, d, standardise, out):
-    """Write the standard deviation of the last d rows, or the latest row's distance from their mean in such units."""
+    """Write the standard deviation of the last d rows, or the latest row's distance from their mean
+    in such units.
+    """
     rows, columns = x.shape
     mean_s = np.full((d + 1, columns), np.nan)
     squares_s = np.full((d + 1, columns), np.nan)
@@ -160,7 +167,9 @@ def _moments(x, d, standardise, out):
                 squares_p[j] += step * (x[t, j] - mean_p[j])
                 gap = older_mean[j] - mean_p[j]
                 mean = mean_p[j] + gap * share
-                deviation = math.sqrt((squares_p[j] + older_squares[j] + gap * gap * weight) * per_row)
+                deviation = math.sqrt(
+                    (squares_p[j] + older_squares[j] + gap * gap * weight) * per_row
+                )
                 flat = deviation <= FLAT * abs(mean)
                 if standardise:
                     score = (x[t, j] - mean) / (1.0 if flat else deviation)
@@ -179,7 +188,9 @@ def _moments(x, d, standardise, out):
 
 @njit(cache=True, error_model="numpy")
 def ts_std(x, d, out):
-    """Write the sample standard deviation (d - 1 degrees of freedom) of the last d rows; exactly 0 if constant."""
+    """Write the sample standard deviation (d - 1 degrees of freedom) of the last d rows; exactly 0
+    if constant.
+    """
     _moments(x, d, False, out)
 
 
@@ -191,7 +202,9 @@ def ts_zscore(x, d, out):
 
 @njit(cache=True, error_model="numpy")
 def ts_skew(x, d, out):
-    """Write the bias-corrected skewness of the last d rows, NaN where they do not vary (Pebay's third moments)."""
+    """Write the bias-corrected skewness of the last d rows, NaN where they do not vary (Pebay's
+    third moments).
+    """
     rows, columns = x.shape
     suffix = np.full((d + 1, 3, columns), np.nan)
     mean, second, third = np.empty(columns), np.empty(columns), np.empty(columns)
@@ -276,7 +289,9 @@ def _co_moments(x, y, d, correlate, out):
                 floor_x = FLAT * (mean_x[j] + gap_x * share)
                 floor_y = FLAT * (mean_y[j] + gap_y * share)
                 size = math.sqrt(own_x) * math.sqrt(own_y)
-                varies = own_x > d * floor_x * floor_x and own_y > d * floor_y * floor_y and size > 0.0
+                varies = (
+                    own_x > d * floor_x * floor_x and own_y > d * floor_y * floor_y and size > 0.0
+                )
                 value = both / (size if varies else 1.0)
                 # rounding may leave a perfect correlation an ulp above one
                 value = 1.0 if value > 1.0 else (-1.0 if value < -1.0 else value)

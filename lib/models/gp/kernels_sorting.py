@@ -1,7 +1,9 @@
 """Rolling kernels that need the order of the last d rows, and the two that only look back.
 
-Every kernel takes (T, N) float64 arrays and a window of d rows and writes ``out``, (T, N); the result is NaN unless
-all d values are there. Equal values share the mean of their ranks, or, where one row must be chosen, the older row
+Every kernel takes (T, N) float64 arrays and a window of d rows and writes ``out``, (T, N); the
+result is NaN unless
+all d values are there. Equal values share the mean of their ranks, or, where one row must be
+chosen, the older row
 comes first, so that results do not depend on how a sort treats ties.
 """
 
@@ -35,7 +37,9 @@ def delta(x, d, out):
 
 @njit(cache=True, error_model="numpy")
 def pct_change(x, d, out):
-    """Write the change over d rows as a share of the absolute value then, NaN where that is zero."""
+    """Write the change over d rows as a share of the absolute value then, NaN where that is
+    zero.
+    """
     out[:d, :] = np.nan
     for t in range(d, x.shape[0]):
         for j in range(x.shape[1]):
@@ -47,7 +51,9 @@ def pct_change(x, d, out):
 
 @njit(cache=True, error_model="numpy")
 def ts_rank(x, d, out):
-    """Write the rank of the latest value among the last d, from 1/d to 1, ties at their mean rank."""
+    """Write the rank of the latest value among the last d, from 1/d to 1, ties at their mean
+    rank.
+    """
     rows, columns = x.shape
     ranks, complete = np.empty(columns), np.zeros(columns)
     for t in range(rows):
@@ -60,7 +66,11 @@ def ts_rank(x, d, out):
             then, after = x[row], x[row + 1]
             for j in range(columns):
                 score = (1.0 if then[j] < now[j] else 0.0) + (0.5 if then[j] == now[j] else 0.0)
-                ranks[j] += score + (1.0 if after[j] < now[j] else 0.0) + (0.5 if after[j] == now[j] else 0.0)
+                ranks[j] += (
+                    score
+                    + (1.0 if after[j] < now[j] else 0.0)
+                    + (0.5 if after[j] == now[j] else 0.0)
+                )
             row += 2
         if row < t:
             then = x[row]
@@ -73,7 +83,9 @@ def ts_rank(x, d, out):
 
 @njit(cache=True, error_model="numpy")
 def ts_argmax(x, d, out):
-    """Write how many rows ago the largest of the last d values was, as a share of d; the older one of equals."""
+    """Write how many rows ago the largest of the last d values was, as a share of d; the older one
+    of equals.
+    """
     rows, columns = x.shape
     best = np.empty(columns)
     for t in range(d - 1, rows):
@@ -94,21 +106,27 @@ def ts_argmax(x, d, out):
 
 @njit(cache=True, error_model="numpy")
 def ts_argmin(x, d, out):
-    """Write how many rows ago the smallest of the last d values was, as a share of d; the older one of equals."""
+    """Write how many rows ago the smallest of the last d values was, as a share of d; the older one
+    of equals.
+    """
     ts_argmax(-x, d, out)
 
 
 @njit(cache=True, error_model="numpy")
 def _order(a, b):
-    """Return +1/2 if a > b, -1/2 if a < b, else 0: summed over a window, a centred rank with ties at their mean."""
+    """Return +1/2 if a > b, -1/2 if a < b, else 0: summed over a window, a centred rank with ties
+    at their mean.
+    """
     return (0.5 if a > b else 0.0) - (0.5 if a < b else 0.0)
 
 
 @njit(cache=True, error_model="numpy")
 def ts_rank_corr(x, y, d, out):
-    """Write the rank correlation of the last d rows of x and y, ties at their mean rank, NaN where one is constant.
+    """Write the rank correlation of the last d rows of x and y, ties at their mean rank, NaN where
+    one is constant.
 
-    Each row of the window carries its centred ranks, which change by at most 1/2 for a row that enters or leaves.
+    Each row of the window carries its centred ranks, which change by at most 1/2 for a row that
+    enters or leaves.
     """
     rows, columns = x.shape
     ranks_x, ranks_y = np.empty((rows, columns)), np.empty((rows, columns))
@@ -143,7 +161,9 @@ def ts_rank_corr(x, y, d, out):
 
 @njit(cache=True, error_model="numpy", inline="always")
 def _share(position, value, n, d, low, high):
-    """Return what a row adds to the sums, by its place in the order of y; a missing value outside them adds nothing."""
+    """Return what a row adds to the sums, by its place in the order of y; a missing value outside
+    them adds nothing.
+    """
     share = 0.0
     if low != 0:
         share += low * (value if position < n else 0.0)
@@ -154,16 +174,21 @@ def _share(position, value, n, d, low, high):
 
 @njit(cache=True, error_model="numpy", inline="always")
 def _group_mean(x, y, d, n, low, high, out):
-    """Write low * mean of x where y is lowest + high * mean of x where y is highest, n of the last d rows each.
+    """Write low * mean of x where y is lowest + high * mean of x where y is highest, n of the last
+    d rows each.
 
-    Each row of the window carries its place in the order of y. A row that enters or leaves moves the places behind it
-    by one, which is cheaper than sorting and runs over all columns at once; of equal y the older row comes first.
-    Two rows are taken together, because loading and storing the running sums costs as much as a row.
+    Each row of the window carries its place in the order of y. A row that enters or leaves moves
+    the places behind it
+    by one, which is cheaper than sorting and runs over all columns at once; of equal y the older
+    row comes first.
+    Two rows are taken together, because loading and storing the running sums costs as much as a
+    row.
     """
     rows, columns = x.shape
     places = np.empty((rows, columns))
     behind, total = np.empty(columns), np.empty(columns)
-    # complete: rows since a value was missing; known: rows of the window with a y, the latest not counted yet
+    # complete: rows since a value was missing; known: rows of the window with a y, the latest not
+    # counted yet
     complete, known = np.zeros(columns), np.zeros(columns)
     none = np.full(columns, np.nan)
     for t in range(rows):
@@ -219,5 +244,7 @@ def group_desc_sort_avg(x, y, d, n, out):
 
 @njit(cache=True, error_model="numpy")
 def group_diff_sort_avg(x, y, d, n, out):
-    """Write the mean of x where y is highest minus its mean where y is lowest, n of the last d rows each."""
+    """Write the mean of x where y is highest minus its mean where y is lowest, n of the last d rows
+    each.
+    """
     _group_mean(x, y, d, n, -1.0, 1.0, out)

@@ -1,4 +1,6 @@
-"""Libraries: the admitted factors of one quarter and one seed, as JSON that people read and edit."""
+"""Libraries: the admitted factors of one quarter and one seed, as JSON that people read and
+edit.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,8 @@ class Library:
                 {
                     "formula": entry.formula,
                     "sign": entry.sign,
-                    # in full: a library from its file must give the tables that it gave when it was mined
+                    # in full: a library from its file must give the tables that it gave when it was
+                    # mined
                     "training": entry.training,
                     "validation": entry.validation,
                     "vif": entry.vif,
@@ -90,7 +93,8 @@ class Library:
 def load_library(path: str | Path) -> Library:
     """Read a library, mined or edited by hand.
 
-    Formulas are checked for their layout here and parsed by ``programs.from_text`` when they are used, never run as
+    Formulas are checked for their layout here and parsed by ``programs.from_text`` when they are
+    used, never run as
     code.
 
     Raises
@@ -102,12 +106,18 @@ def load_library(path: str | Path) -> Library:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError("there is no such library", file=path, remedy="mine it first, or check the path") from None
+        raise ModelError(
+            "there is no such library", file=path, remedy="mine it first, or check the path"
+        ) from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ModelError(f"the library is not JSON: {error}", file=path, remedy="undo the last edit") from error
+        raise ModelError(
+            f"the library is not JSON: {error}", file=path, remedy="undo the last edit"
+        ) from error
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise ModelError(
-            f"the library is not of version {VERSION}", file=path, remedy="mine it again with this release"
+            f"the library is not of version {VERSION}",
+            file=path,
+            remedy="mine it again with this release",
         )
     try:
         mined_on, seed, factors = (
@@ -130,7 +140,9 @@ def _entry(factor: dict, path: Path) -> Entry:
     sign = factor["sign"]
     if sign not in (-1, 1) or not isinstance(factor["formula"], str):
         raise ModelError(
-            f"a factor reads {factor!r}", file=path, remedy="its formula is a text and its sign is 1 or -1"
+            f"a factor reads {factor!r}",
+            file=path,
+            remedy="its formula is a text and its sign is 1 or -1",
         )
     training, validation = (dict(factor.get(part) or {}) for part in ("training", "validation"))
     return Entry(factor["formula"], sign, training, validation, factor.get("vif"))

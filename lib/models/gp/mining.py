@@ -32,7 +32,8 @@ class Window:
     inputs : Inputs
         Sessions up to the quarter end and no further, the warm-up in front.
     training, validation : Target
-        Weeks, labels and days of both parts; between them, and behind the validation, a gap as long as the labels.
+        Weeks, labels and days of both parts; between them, and behind the validation, a gap as long
+        as the labels.
     dropped : dict of str to str
         Input -> why this window does without it.
     """
@@ -70,8 +71,10 @@ def window_bounds(inputs: Inputs, end: int, settings: Settings) -> tuple[int, in
     end : int
         Row of the quarter's last session; later rows are not looked at.
     settings : Settings
-        ``window`` sessions at most. The first 250 sessions of the history are the warm-up of the slow inputs, if half
-        a window and 250 sessions are left after them; in a shorter history the window starts with the 60-session
+        ``window`` sessions at most. The first 250 sessions of the history are the warm-up of the
+        slow inputs, if half
+        a window and 250 sessions are left after them; in a shorter history the window starts with
+        the 60-session
         z-scores, and slow inputs that do not cover it are left out.
 
     Raises
@@ -98,7 +101,10 @@ def window_bounds(inputs: Inputs, end: int, settings: Settings) -> tuple[int, in
         raise ModelError(
             f"the window ending here has {stop - first} sessions",
             date=day,
-            remedy=f"mining needs {MIN_SESSIONS} after the inputs' warm-up: start later or load more history",
+            remedy=(
+                f"mining needs {MIN_SESSIONS} after the inputs' warm-up: start later or load more"
+                " history"
+            ),
         )
     return start, first
 
@@ -113,7 +119,8 @@ def window_at(inputs: Inputs, end: int, settings: Settings, shuffle: int | None 
         Row of the quarter's last session; later rows are not looked at.
     settings : Settings
     shuffle : int or None
-        Seed of a permutation that gives every symbol another one's labels: the null hypothesis with the labels'
+        Seed of a permutation that gives every symbol another one's labels: the null hypothesis with
+        the labels'
         own distribution and memory.
 
     Raises
@@ -154,7 +161,9 @@ def window_at(inputs: Inputs, end: int, settings: Settings, shuffle: int | None 
     return Window(cut, training, validation, dropped)
 
 
-def mine(window: Window, settings: Settings, seed: int, families=None) -> tuple[list[Candidate], int]:
+def mine(
+    window: Window, settings: Settings, seed: int, families=None
+) -> tuple[list[Candidate], int]:
     """Search for programs with a high |mean rank IC| and a high NDCG@5 on the training weeks.
 
     Parameters
@@ -182,7 +191,9 @@ def mine(window: Window, settings: Settings, seed: int, families=None) -> tuple[
     def evaluate(trees: list[Tree]) -> list[int]:
         numbers = [evaluator.number(tree) for tree in trees]
         for number in evaluator.in_turn(set(numbers) - measured.keys()):
-            measured[number] = measure(evaluator.value(number), window.training, settings.min_coverage)
+            measured[number] = measure(
+                evaluator.value(number), window.training, settings.min_coverage
+            )
         return numbers
 
     trees = [grammar.program(random).program for _ in range(settings.population)]
@@ -218,7 +229,10 @@ def _survive(trees, numbers, measured, settings) -> tuple[list[Tree], list[int]]
             unique.append(position)
     worths = [measured[numbers[position]] for position in unique]
     lengths = np.array([len(trees[position]) for position in unique])
-    objectives = np.array([(abs(worth.ic), worth.ndcg) for worth in worths]) - settings.parsimony * lengths[:, None]
+    objectives = (
+        np.array([(abs(worth.ic), worth.ndcg) for worth in worths])
+        - settings.parsimony * lengths[:, None]
+    )
     kept, _, _ = survivors(objectives, settings.population)
     chosen = [unique[position] for position in kept]
     return [trees[position] for position in chosen], [numbers[position] for position in chosen]

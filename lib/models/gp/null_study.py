@@ -1,4 +1,6 @@
-"""The study of the null: many seeds mined on shuffled labels once, kept as a CSV that a weekly run compares with."""
+"""The study of the null: many seeds mined on shuffled labels once, kept as a CSV that a weekly run
+compares with.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ NULL_STUDY = Path(__file__).resolve().parents[3] / "params" / "studies" / "03_gp
 
 
 def study_key(mined: Inputs, scored: Inputs, settings: Settings, until, **rules) -> str:
-    """Return what identifies the data and settings of a study: a longer history of the same data has the same key.
+    """Return what identifies the data and settings of a study: a longer history of the same data
+    has the same key.
 
     Parameters
     ----------
@@ -25,7 +28,8 @@ def study_key(mined: Inputs, scored: Inputs, settings: Settings, until, **rules)
     until : date
         The first session that is scored: closes up to it enter the key.
     **rules
-        What else decides the numbers: ``first_mined``, ``top``, ``fill``. The engine's code does not enter; another
+        What else decides the numbers: ``first_mined``, ``top``, ``fill``. The engine's code does
+        not enter; another
         rounding of its kernels acts like another set of seeds, which is what the study measures.
     """
     parts = []
@@ -36,17 +40,22 @@ def study_key(mined: Inputs, scored: Inputs, settings: Settings, until, **rules)
 
 
 def read_null_study(key: str, path: Path = NULL_STUDY) -> pd.DataFrame:
-    """Return the study's rows for a key, one per null seed; none where it was made on other data or settings.
+    """Return the study's rows for a key, one per null seed; none where it was made on other data or
+    settings.
 
     Returns
     -------
     DataFrame
-        ``seed``, ``rank_ic`` (mean, weekly), ``excess`` (annualised, fraction), ``factors`` (mean per library),
-        ``admission`` (share of the candidates that reach the bars), ``first_week``, ``last_week``, ``key``.
+        ``seed``, ``rank_ic`` (mean, weekly), ``excess`` (annualised, fraction), ``factors`` (mean
+        per library),
+        ``admission`` (share of the candidates that reach the bars), ``first_week``, ``last_week``,
+        ``key``.
     """
     if not path.exists():
         raise ParameterError(
-            "the null study is missing", file=path, remedy="restore it, or run make study DATA=<folder>"
+            "the null study is missing",
+            file=path,
+            remedy="restore it, or run make study DATA=<folder>",
         )
     table = pd.read_csv(path, comment="#", parse_dates=["first_week", "last_week"])
     return table[table["key"] == key].reset_index(drop=True)

@@ -1,4 +1,6 @@
-"""What a factor is worth: mean rank IC and NDCG@5 over all weeks of a window, and on how many days it varies."""
+"""What a factor is worth: mean rank IC and NDCG@5 over all weeks of a window, and on how many days
+it varies.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ class Objectives:
     icir : float
         Ratio of the weekly rank IC's mean to its standard deviation, per week.
     ndcg : float
-        Mean NDCG@5 of the long side: highest values for a positive ``ic``, lowest for a negative one.
+        Mean NDCG@5 of the long side: highest values for a positive ``ic``, lowest for a negative
+        one.
     coverage : float
         Share of days on which the factor varies across the symbols.
     """
@@ -40,7 +43,9 @@ class Objectives:
 
 
 def discounts(top: int = TOP) -> np.ndarray:
-    """Return the running sum of 1 / log2(place + 1), (top + 1,), from nothing to all ``top`` places."""
+    """Return the running sum of 1 / log2(place + 1), (top + 1,), from nothing to all ``top``
+    places.
+    """
     return np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(top) + 2))])
 
 
@@ -49,9 +54,11 @@ DISCOUNTS = discounts()
 
 @njit(cache=True, error_model="numpy")
 def _gain(below, level, valid, relevance, row, cumulative, long):
-    """Return the discounted gain of the first places, equal values sharing the mean discount of their places.
+    """Return the discounted gain of the first places, equal values sharing the mean discount of
+    their places.
 
-    McSherry and Najork, "Computing information retrieval performance measures efficiently in the presence of tied
+    McSherry and Najork, "Computing information retrieval performance measures efficiently in the
+    presence of tied
     scores", 2008: no order of ties has to be invented.
     """
     top = cumulative.shape[0] - 1
@@ -61,13 +68,17 @@ def _gain(below, level, valid, relevance, row, cumulative, long):
             ahead = valid - below[j] - level[j] if long else below[j]
             if ahead < top:
                 behind = min(ahead + level[j], top)
-                total += relevance[j] * (cumulative[int(behind)] - cumulative[int(ahead)]) / level[j]
+                total += (
+                    relevance[j] * (cumulative[int(behind)] - cumulative[int(ahead)]) / level[j]
+                )
     return total
 
 
 @njit(cache=True, error_model="numpy")
 def _rank_label(label, below, level, centred, relevance, cumulative):
-    """Write centred ranks and relevance (the rank scaled to (0, 1)) of a row; return their squares and ideal gain."""
+    """Write centred ranks and relevance (the rank scaled to (0, 1)) of a row; return their squares
+    and ideal gain.
+    """
     valid = count_row(label, below, level)
     squares = 0.0
     for j in range(label.shape[0]):
@@ -81,13 +92,17 @@ def _rank_label(label, below, level, centred, relevance, cumulative):
 
 @njit(cache=True, error_model="numpy")
 def rank_labels(labels, cumulative):
-    """Return what ``weekly_measures`` needs of complete weeks: centred ranks, relevances, squares and ideal gains."""
+    """Return what ``weekly_measures`` needs of complete weeks: centred ranks, relevances, squares
+    and ideal gains.
+    """
     weeks, columns = labels.shape
     below, level = np.empty(columns), np.empty(columns)
     centred, relevance = np.empty((weeks, columns)), np.empty((weeks, columns))
     totals = np.empty((weeks, 2))
     for w in range(weeks):
-        totals[w, 0], totals[w, 1] = _rank_label(labels[w], below, level, centred[w], relevance[w], cumulative)
+        totals[w, 0], totals[w, 1] = _rank_label(
+            labels[w], below, level, centred[w], relevance[w], cumulative
+        )
     return centred, relevance, totals
 
 
@@ -103,7 +118,8 @@ def weekly_measures(factor, labels, rows, ranked, cumulative, ic, long, short):
     rows : int array, (W,)
         The weeks' rows in ``factor``.
     ranked : tuple of arrays
-        ``rank_labels(labels, cumulative)``; labels of a week are ranked again only where the factor lacks one of them.
+        ``rank_labels(labels, cumulative)``; labels of a week are ranked again only where the factor
+        lacks one of them.
     cumulative : float64 array, (6,)
         See ``discounts``.
     ic, long, short : float64 arrays, (W,)
@@ -194,11 +210,13 @@ class Target:
 
     @cached_property
     def null_error(self) -> float:
-        r"""Standard error of the mean rank IC of a factor without information; infinite without weeks.
+        r"""Standard error of the mean rank IC of a factor without information; infinite without
+        weeks.
 
         .. math:: \frac1W \sqrt{\sum_w \frac{1}{n_w - 1}}
 
-        for ranks that are independent across symbols and weeks, :math:`n_w` symbols in week :math:`w`. Sectors move
+        for ranks that are independent across symbols and weeks, :math:`n_w` symbols in week
+        :math:`w`. Sectors move
         in groups and labels overlap, so real rank ICs scatter by more.
         """
         counts = np.isfinite(self.labels).sum(axis=1)

@@ -1,9 +1,13 @@
 """The operators a formula may use: names, kernels, windows.
 
-A window is part of the operator's name (``ts_mean_20``), never an argument of a formula: a constant found by the
-search would otherwise reach a time-series operator as a window of 3.7 days. The 30 operators that the research house
-documents for its stock factors are here with windows that suit weekly sector rotation; ``ts_mean``, ``ts_zscore``,
-``ts_skew``, ``abs``, ``max``, ``min``, ``cs_zscore`` and ``cs_demean`` are what panel languages usually add.
+A window is part of the operator's name (``ts_mean_20``), never an argument of a formula: a constant
+found by the
+search would otherwise reach a time-series operator as a window of 3.7 days. The 30 operators that
+the research house
+documents for its stock factors are here with windows that suit weekly sector rotation; ``ts_mean``,
+``ts_zscore``,
+``ts_skew``, ``abs``, ``max``, ``min``, ``cs_zscore`` and ``cs_demean`` are what panel languages
+usually add.
 """
 
 from __future__ import annotations
@@ -124,7 +128,10 @@ DEFAULT_WINDOWS = (5, 10, 20, 60)
 
 
 def _build() -> dict[str, Operator]:
-    table = {name: Operator(name, arity, kernel, (), swap) for name, (arity, kernel, swap) in PLAIN.items()}
+    table = {
+        name: Operator(name, arity, kernel, (), swap)
+        for name, (arity, kernel, swap) in PLAIN.items()
+    }
     for family, (arity, kernel, swap) in WINDOWED.items():
         for choice in WINDOWS.get(family, DEFAULT_WINDOWS):
             windows = choice if isinstance(choice, tuple) else (choice,)

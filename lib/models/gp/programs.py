@@ -22,7 +22,8 @@ Tree = list
 MAX_TEXT_DEPTH = 50
 
 FUNCTIONS: dict[str, _Function] = {
-    name: _Function(function=operator, name=name, arity=operator.arity) for name, operator in OPERATORS.items()
+    name: _Function(function=operator, name=name, arity=operator.arity)
+    for name, operator in OPERATORS.items()
 }
 
 
@@ -72,7 +73,9 @@ class Grammar:
         )
 
     def vary(self, parent: Tree, donor: Tree, random: RandomState) -> Tree:
-        """Return an offspring by crossover, subtree, hoist or point mutation, or reproduction, within the limits."""
+        """Return an offspring by crossover, subtree, hoist or point mutation, or reproduction,
+        within the limits.
+        """
         chances = self.settings
         program = self.program(random, parent)
         draw = random.uniform()
@@ -112,7 +115,9 @@ def depth(tree: Tree) -> int:
 
 
 def _close(open_arguments: list[int]) -> None:
-    """Take note of a complete argument; a function whose last one it was is itself a complete argument."""
+    """Take note of a complete argument; a function whose last one it was is itself a complete
+    argument.
+    """
     while open_arguments:
         open_arguments[-1] -= 1
         if open_arguments[-1]:
@@ -165,28 +170,38 @@ def from_text(text: str, names: list[str], file=None) -> Tree:
     rest = _parse(tokens, 0, names, tree, text, file, 0)
     if rest != len(tokens):
         raise ModelError(
-            f"the formula {text!r} goes on after its end: {tokens[rest]!r}", file=file, remedy="delete what follows"
+            f"the formula {text!r} goes on after its end: {tokens[rest]!r}",
+            file=file,
+            remedy="delete what follows",
         )
     return tree
 
 
 def _parse(tokens, at, names, tree, text, file, level) -> int:
     if level > MAX_TEXT_DEPTH:
-        raise ModelError(f"the formula {text[:40]!r}... is nested too deeply", file=file, remedy="simplify it")
+        raise ModelError(
+            f"the formula {text[:40]!r}... is nested too deeply", file=file, remedy="simplify it"
+        )
     if at >= len(tokens):
-        raise ModelError(f"the formula {text!r} stops short", file=file, remedy="close its brackets")
+        raise ModelError(
+            f"the formula {text!r} stops short", file=file, remedy="close its brackets"
+        )
     word = tokens[at]
     call = at + 1 < len(tokens) and tokens[at + 1] == "("
     if not call:
         if word not in names:
             raise ModelError(
-                f"the formula {text!r} has an unknown input {word!r}", file=file, remedy=_near(word, names, "inputs")
+                f"the formula {text!r} has an unknown input {word!r}",
+                file=file,
+                remedy=_near(word, names, "inputs"),
             )
         tree.append(names.index(word))
         return at + 1
     if word not in FUNCTIONS:
         remedy = _near(word, list(FUNCTIONS), "operators")
-        raise ModelError(f"the formula {text!r} has an unknown operator {word!r}", file=file, remedy=remedy)
+        raise ModelError(
+            f"the formula {text!r} has an unknown operator {word!r}", file=file, remedy=remedy
+        )
     arity = FUNCTIONS[word].arity
     tree.append(FUNCTIONS[word])
     at += 2
@@ -198,7 +213,10 @@ def _parse(tokens, at, names, tree, text, file, level) -> int:
             raise ModelError(
                 f"the formula {text!r} has {found!r} where {expected!r} belongs",
                 file=file,
-                remedy=f"{word} takes {arity} argument{'s' if arity > 1 else ''} in brackets, commas between",
+                remedy=(
+                    f"{word} takes {arity} argument{'s' if arity > 1 else ''} in brackets, commas"
+                    " between"
+                ),
             )
         at += 1
     return at

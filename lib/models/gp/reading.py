@@ -35,15 +35,24 @@ OPERATOR_PHRASES = {
     "ts_zscore": ("{x} against its {d}-session mean in standard deviations", "{x}的{d}日标准分"),
     "ts_min": ("the {d}-session low of {x}", "{x}的{d}日最低"),
     "ts_max": ("the {d}-session high of {x}", "{x}的{d}日最高"),
-    "decay_linear": ("the {d}-session mean of {x}, recent sessions heavier", "{x}的{d}日线性衰减均值"),
+    "decay_linear": (
+        "the {d}-session mean of {x}, recent sessions heavier",
+        "{x}的{d}日线性衰减均值",
+    ),
     "ts_cov": ("the {d}-session covariance of {x} and {y}", "{x}与{y}的{d}日协方差"),
     "ts_corr": ("the {d}-session correlation of {x} and {y}", "{x}与{y}的{d}日相关系数"),
-    "sub_pos_decay_linear": ("the recent {d}-session excess of {x} over {y}", "{x}超出{y}部分的{d}日衰减均值"),
+    "sub_pos_decay_linear": (
+        "the recent {d}-session excess of {x} over {y}",
+        "{x}超出{y}部分的{d}日衰减均值",
+    ),
     "ts_rank": ("where {x} stands in its last {d} sessions", "{x}在近{d}日中的位置"),
     "ts_argmin": ("the age of the {d}-session low of {x}", "{x}的{d}日最低点距今时间"),
     "ts_argmax": ("the age of the {d}-session high of {x}", "{x}的{d}日最高点距今时间"),
     "ts_skew": ("the {d}-session skewness of {x}", "{x}的{d}日偏度"),
-    "ts_rank_corr": ("the {d}-session rank correlation of {x} and {y}", "{x}与{y}的{d}日秩相关系数"),
+    "ts_rank_corr": (
+        "the {d}-session rank correlation of {x} and {y}",
+        "{x}与{y}的{d}日秩相关系数",
+    ),
     "group_asc_sort_avg": (
         "the mean of {x} on the {n} of {d} sessions when {y} was lowest",
         "近{d}日里{y}最低的{n}日的{x}均值",
@@ -53,7 +62,10 @@ OPERATOR_PHRASES = {
         "近{d}日里{y}最高的{n}日的{x}均值",
     ),
     "group_diff_sort_avg": (
-        "the mean of {x} on the {n} of {d} sessions when {y} was highest, less that when it was lowest",
+        (
+            "the mean of {x} on the {n} of {d} sessions when {y} was highest, less that when it was"
+            " lowest"
+        ),
         "近{d}日里{y}最高与最低各{n}日的{x}均值之差",
     ),
 }
@@ -84,7 +96,10 @@ INPUT_PHRASES = {
     "momentum_60": ("60-session momentum", "60日动量"),
     "momentum_120_20": ("120-session momentum without the last 20", "120日动量（剔除近20日）"),
     "momentum_250_20": ("250-session momentum without the last 20", "250日动量（剔除近20日）"),
-    "residual_return_20": ("the 20-session market-residual return over its noise", "20日特质收益（按自身波动标准化）"),
+    "residual_return_20": (
+        "the 20-session market-residual return over its noise",
+        "20日特质收益（按自身波动标准化）",
+    ),
     "residual_return_120": (
         "the 120-session market-residual return over its noise",
         "120日特质收益（按自身波动标准化）",
@@ -100,12 +115,21 @@ INPUT_PHRASES = {
     "volume_60_250": ("60-session mean volume against that of 250", "60日均量相对250日均量"),
     "amplitude_20_60": ("the 20-session daily range against that of 60", "20日振幅相对60日振幅"),
     "price_volume_corr_20": ("the 20-session correlation of price and volume", "20日量价相关系数"),
-    "return_volume_corr_20": ("the 20-session correlation of return and volume change", "20日收益与量变相关系数"),
-    "return_volume_corr_60": ("the 60-session correlation of return and volume change", "60日收益与量变相关系数"),
+    "return_volume_corr_20": (
+        "the 20-session correlation of return and volume change",
+        "20日收益与量变相关系数",
+    ),
+    "return_volume_corr_60": (
+        "the 60-session correlation of return and volume change",
+        "60日收益与量变相关系数",
+    ),
     "high_distance_60": ("the distance to the 60-session high", "距60日高点的幅度"),
     "high_distance_250": ("the distance to the 250-session high", "距250日高点的幅度"),
     "overnight_return_20": ("the 20-session mean overnight return", "20日平均隔夜收益"),
-    "close_in_range_20": ("the 20-session mean place of the close in the day's range", "20日收盘在日内区间的平均位置"),
+    "close_in_range_20": (
+        "the 20-session mean place of the close in the day's range",
+        "20日收盘在日内区间的平均位置",
+    ),
 }
 SIDES = {1: ("High is good: {x}", "越高越好：{x}"), -1: ("Low is good: {x}", "越低越好：{x}")}
 #: keep a phrase together inside a longer one
@@ -138,7 +162,9 @@ def read_formula(formula: str, sign: int, language: str = "en") -> str:
             continue
         operator = OPERATORS[node.name]
         arguments = [stack.pop() for _ in range(operator.arity)]
-        words = dict(zip("xy", arguments, strict=False)) | dict(zip("dn", operator.windows, strict=False))
+        words = dict(zip("xy", arguments, strict=False)) | dict(
+            zip("dn", operator.windows, strict=False)
+        )
         phrase = OPERATOR_PHRASES[operator.family][which].format(**words)
         stack.append(BRACKETS[which].format(x=phrase))
     text = stack[0].removeprefix(BRACKETS[which][0]).removesuffix(BRACKETS[which][-1])

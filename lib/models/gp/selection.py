@@ -1,7 +1,9 @@
 """NSGA-II: non-dominated fronts, crowding, survival.
 
-Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II", 2002. The fronts
-come from moocore; the crowding distance is its definition, with ties in a fixed order so that a mining can be repeated.
+Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II",
+2002. The fronts
+come from moocore; the crowding distance is its definition, with ties in a fixed order so that a
+mining can be repeated.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ def fronts(objectives: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     objectives : float64 array, (P, 2)
-        To be maximised; no NaN. A point dominates another if it is nowhere lower and somewhere higher.
+        To be maximised; no NaN. A point dominates another if it is nowhere lower and somewhere
+        higher.
 
     Returns
     -------
@@ -26,7 +29,8 @@ def fronts(objectives: np.ndarray) -> np.ndarray:
 
 
 def crowding(objectives: np.ndarray, front: np.ndarray) -> np.ndarray:
-    """Return each point's crowding distance within its front, (P,): infinite at the ends, larger where it is lonely.
+    """Return each point's crowding distance within its front, (P,): infinite at the ends, larger
+    where it is lonely.
 
     Parameters
     ----------

@@ -27,7 +27,8 @@ class Settings:
     horizon : int
         Sessions the label looks ahead, from the next close on.
     min_train_t, min_validation_t : float
-        Least mean rank IC, in standard errors of the mean rank IC of a factor without information (see
+        Least mean rank IC, in standard errors of the mean rank IC of a factor without information
+        (see
         ``objectives.Target.null_error``); the second in the direction of training.
     max_correlation : float
         Cap on the absolute mean cross-sectional correlation with every factor already admitted.
@@ -91,17 +92,25 @@ class Settings:
         }
         for name, bound in least.items():
             if getattr(self, name) < bound:
-                raise ParameterError(f"{name} is {getattr(self, name)}", remedy=f"{name} starts at {bound}")
+                raise ParameterError(
+                    f"{name} is {getattr(self, name)}", remedy=f"{name} starts at {bound}"
+                )
         shares = [name for name in self.__dataclass_fields__ if name.startswith("p_")]
         shares += ["min_coverage", "max_correlation"]
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
-                raise ParameterError(f"{name} is {getattr(self, name)}", remedy=f"{name} lies between 0 and 1")
+                raise ParameterError(
+                    f"{name} is {getattr(self, name)}", remedy=f"{name} lies between 0 and 1"
+                )
         if self.p_crossover + self.p_subtree + self.p_hoist + self.p_point > 1 + 1e-12:
-            raise ParameterError("the probabilities of variation exceed one", remedy="lower p_crossover or a mutation")
+            raise ParameterError(
+                "the probabilities of variation exceed one",
+                remedy="lower p_crossover or a mutation",
+            )
         if not 1 <= self.init_depth[0] <= self.init_depth[1] <= self.max_depth:
             raise ParameterError(
-                f"init_depth is {tuple(self.init_depth)}", remedy=f"two numbers, rising, from 1 to {self.max_depth}"
+                f"init_depth is {tuple(self.init_depth)}",
+                remedy=f"two numbers, rising, from 1 to {self.max_depth}",
             )
         if self.window - self.validation - 2 * (self.horizon + 1) < 100:
             raise ParameterError(

@@ -1,6 +1,8 @@
-"""Inputs over windows of months: momentum, market-relative returns, risk, volume trends and price-volume correlations.
+"""Inputs over windows of months: momentum, market-relative returns, risk, volume trends and
+price-volume correlations.
 
-The operators of a formula look back 60 sessions at most. What is known about sectors beyond that, such as twelve-month
+The operators of a formula look back 60 sessions at most. What is known about sectors beyond that,
+such as twelve-month
 momentum or volume against its half-year mean, is therefore an input.
 """
 
@@ -39,7 +41,9 @@ def market_returns(close: np.ndarray) -> np.ndarray:
     """Return the equal-weight mean of the symbols' returns, repeated for every symbol, (T, N)."""
     returns = daily_returns(close)
     known = np.isfinite(returns)
-    mean = np.where(known, returns, 0.0).sum(axis=1) / np.where(known.any(axis=1), known.sum(axis=1), np.nan)
+    mean = np.where(known, returns, 0.0).sum(axis=1) / np.where(
+        known.any(axis=1), known.sum(axis=1), np.nan
+    )
     return np.ascontiguousarray(np.broadcast_to(mean[:, None], returns.shape))
 
 
@@ -57,7 +61,8 @@ def beta(close: np.ndarray, window: int = BETA_WINDOW) -> np.ndarray:
 def residual_return(close: np.ndarray, window: int) -> np.ndarray:
     r"""Return the market-residual return over its own noise.
 
-    .. math:: \frac{\sum_{s} e_s}{\sqrt n \, \mathrm{sd}(e)}, \quad e_s = r_s - \beta_t m_s, \quad s = t - n + 1 \dots t
+    .. math:: \frac{\sum_{s} e_s}{\sqrt n \, \mathrm{sd}(e)}, \quad e_s = r_s - \beta_t m_s, \quad s
+    = t - n + 1 \dots t
 
     Parameters
     ----------
@@ -101,8 +106,12 @@ def mean_ratio(values: np.ndarray, short: int, long: int) -> np.ndarray:
     return _rolling("ts_mean", short, values) / _rolling("ts_mean", long, values) - 1
 
 
-def amplitude_ratio(high: np.ndarray, low: np.ndarray, close: np.ndarray, short: int, long: int) -> np.ndarray:
-    """Return the mean daily range, as a share of the previous close, over its longer mean, less one."""
+def amplitude_ratio(
+    high: np.ndarray, low: np.ndarray, close: np.ndarray, short: int, long: int
+) -> np.ndarray:
+    """Return the mean daily range, as a share of the previous close, over its longer mean, less
+    one.
+    """
     return mean_ratio((high - low) / _lag(close, 1), short, long)
 
 
@@ -127,7 +136,9 @@ def overnight_return(open_: np.ndarray, close: np.ndarray, window: int) -> np.nd
 
 
 def close_in_range(high: np.ndarray, low: np.ndarray, close: np.ndarray, window: int) -> np.ndarray:
-    """Return the mean place of the close in the day's range, (T, N): 0 at the low, 1 at the high."""
+    """Return the mean place of the close in the day's range, (T, N): 0 at the low, 1 at the
+    high.
+    """
     height = high - low
     return _rolling("ts_mean", window, (close - low) / np.where(height > 0, height, np.nan))
 

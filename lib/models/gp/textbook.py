@@ -9,13 +9,19 @@ from lib.models.gp.inputs import Inputs
 from lib.models.gp.kernels_cross import cs_rank
 
 #: input -> which side is good
-TEXTBOOK = {"momentum_250_20": 1, "residual_return_120": 1, "volume_20_120": -1, "return_volume_corr_20": -1}
+TEXTBOOK = {
+    "momentum_250_20": 1,
+    "residual_return_120": 1,
+    "volume_20_120": -1,
+    "return_volume_corr_20": -1,
+}
 #: share of the signals that must have a value for a symbol to be scored
 MIN_SIGNALS = 0.5
 
 
 def textbook_ranks(inputs: Inputs) -> np.ndarray:
-    """Return the signed centred ranks across symbols of the signals that the inputs have, (S, T, N), NaN where unknown.
+    """Return the signed centred ranks across symbols of the signals that the inputs have, (S, T,
+    N), NaN where unknown.
 
     A signal whose field the data lack is left out, as any input is.
     """
@@ -59,8 +65,10 @@ def residual_scores(scores: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     Returns
     -------
     DataFrame, (K, N)
-        Residuals of each session's cross-sectional regression, with a constant, of the score's ranks on the signals'
-        ranks; NaN for a symbol that lacks the score or a signal, and on sessions with fewer than twice as many symbols
+        Residuals of each session's cross-sectional regression, with a constant, of the score's
+        ranks on the signals'
+        ranks; NaN for a symbol that lacks the score or a signal, and on sessions with fewer than
+        twice as many symbols
         as coefficients.
     """
     signals = textbook_ranks(inputs)[:, inputs.dates.get_indexer(scores.index)]

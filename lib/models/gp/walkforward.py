@@ -23,7 +23,16 @@ from lib.models.gp.programs import to_text
 from lib.models.gp.settings import Settings
 
 #: modules of this package that do not change what a mining finds
-BYSTANDERS = ("__init__", "baseline", "composite", "library", "null_study", "reading", "textbook", "walkforward")
+BYSTANDERS = (
+    "__init__",
+    "baseline",
+    "composite",
+    "library",
+    "null_study",
+    "reading",
+    "textbook",
+    "walkforward",
+)
 
 
 def walk_forward(
@@ -56,7 +65,8 @@ def walk_forward(
         Minings side by side. The libraries do not depend on it, nor on joblib's back end: under
         ``joblib.parallel_config(backend="dask")`` the same minings run on a Dask cluster.
     cache_dir : path or None
-        Libraries found there are used if data, settings and engine are unchanged, and new ones are saved there.
+        Libraries found there are used if data, settings and engine are unchanged, and new ones are
+        saved there.
     report : callable or None
         Called with one line per finished quarter.
 
@@ -85,10 +95,13 @@ def walk_forward(
                 missing.append((end, seed, key))
             else:
                 found[end, seed] = cached
-    # each job gets the rows it may see and no more: rows after a quarter end cannot leak, and little is shipped
+    # each job gets the rows it may see and no more: rows after a quarter end cannot leak, and
+    # little is shipped
     jobs = (
         delayed(_mine_one)(
-            window_at(inputs, end, settings, shuffle=_shuffle(inputs, end, seed) if shuffled else None),
+            window_at(
+                inputs, end, settings, shuffle=_shuffle(inputs, end, seed) if shuffled else None
+            ),
             settings,
             seed,
             families,
@@ -97,7 +110,9 @@ def walk_forward(
         for end, seed, key in missing
     )
     done = {end: sum((end, seed) in found for seed in seeds) for end in ends}
-    for (end, seed, key), library in zip(missing, Parallel(n_jobs=n_jobs, return_as="generator")(jobs), strict=True):
+    for (end, seed, key), library in zip(
+        missing, Parallel(n_jobs=n_jobs, return_as="generator")(jobs), strict=True
+    ):
         found[end, seed] = library
         if folder is not None:
             library.save(folder / key)
@@ -111,8 +126,10 @@ def walk_forward(
 def mining_ends(inputs: Inputs, settings: Settings, first: str | pd.Timestamp) -> np.ndarray:
     """Return the rows of the quarter ends that are mined, (Q,).
 
-    Those on or after ``first``, from the first one whose window is long enough on. A quarter end at which the source
-    has closes only is passed over: formulas of opens, ranges and volumes could not be validated there, and the
+    Those on or after ``first``, from the first one whose window is long enough on. A quarter end at
+    which the source
+    has closes only is passed over: formulas of opens, ranges and volumes could not be validated
+    there, and the
     libraries made before stay in force. ``close_only_quarters`` names them.
 
     Raises
@@ -124,7 +141,8 @@ def mining_ends(inputs: Inputs, settings: Settings, first: str | pd.Timestamp) -
     ends = ends[(inputs.dates[ends] >= pd.Timestamp(first)) & inputs.full_bars[ends]]
     if not len(ends):
         raise ModelError(
-            f"no quarter ends between {pd.Timestamp(first):%Y-%m-%d} and {inputs.dates[-1]:%Y-%m-%d}",
+            f"no quarter ends between {pd.Timestamp(first):%Y-%m-%d} and"
+            f" {inputs.dates[-1]:%Y-%m-%d}",
             remedy="choose an earlier first date or load later data",
         )
     for position, end in enumerate(ends):
@@ -178,7 +196,9 @@ def _mine_one(window, settings: Settings, seed: int, families, key: str) -> Libr
 
 
 def _shuffle(inputs: Inputs, end: int, seed: int) -> int:
-    return int(np.random.SeedSequence([seed, int(f"{inputs.dates[end]:%Y%m%d}"), 1]).generate_state(1)[0])
+    return int(
+        np.random.SeedSequence([seed, int(f"{inputs.dates[end]:%Y%m%d}"), 1]).generate_state(1)[0]
+    )
 
 
 @cache

@@ -1,1 +1,3 @@
-"""Price-volume scores of themes: bands, features, labels, learners, walk-forward, scores, evidence."""
+"""Price-volume scores of themes: bands, features, labels, learners, walk-forward, scores,
+evidence.
+"""

@@ -1,6 +1,7 @@
 """Bars of three frequency bands from daily bars.
 
-A weekly bar is five sessions and a monthly bar twenty-one, counted back from the session that is scored: every
+A weekly bar is five sessions and a monthly bar twenty-one, counted back from the session that is
+scored: every
 session then has complete bars, and two sessions are compared on bars of the same length.
 """
 
@@ -22,7 +23,8 @@ FIELDS = ("open", "high", "low", "close", "volume", "amount")
 class Bars:
     """Daily bars, one symbol a row, (N, T); NaN on sessions without trade.
 
-    ``amount_is_estimated``: the source has no amount, so volume times the mean of the four prices stands for it.
+    ``amount_is_estimated``: the source has no amount, so volume times the mean of the four prices
+    stands for it.
     """
 
     open: np.ndarray
@@ -41,7 +43,8 @@ class Bars:
 
 
 def bars(panel: Panel) -> Bars:
-    """Turn a panel into bars; ``filled`` is the close carried over gaps, from which returns over windows come.
+    """Turn a panel into bars; ``filled`` is the close carried over gaps, from which returns over
+    windows come.
 
     Raises
     ------
@@ -50,7 +53,10 @@ def bars(panel: Panel) -> Bars:
     """
     missing = [name for name in FIELDS if name not in panel.fields]
     if missing:
-        raise ModelError(f"the theme model needs {', '.join(missing)}", remedy="ask the market for all six fields")
+        raise ModelError(
+            f"the theme model needs {', '.join(missing)}",
+            remedy="ask the market for all six fields",
+        )
     parts = {name: np.where(panel.mask, panel.fields[name], np.nan).T.copy() for name in FIELDS}
     for name in ("open", "high", "low", "close"):
         parts[name][~(parts[name] > 0)] = np.nan
@@ -60,7 +66,9 @@ def bars(panel: Panel) -> Bars:
     typical = (parts["open"] + parts["high"] + parts["low"] + parts["close"]) / 4
     known = ~np.isnan(parts["close"])
     estimated = bool(known.any() and np.isnan(parts["amount"][known]).mean() > 0.5)
-    parts["amount"] = np.where(np.isnan(parts["amount"]), parts["volume"] * typical, parts["amount"])
+    parts["amount"] = np.where(
+        np.isnan(parts["amount"]), parts["volume"] * typical, parts["amount"]
+    )
     return Bars(**parts, filled=_carry(parts["close"]), amount_is_estimated=estimated)
 
 

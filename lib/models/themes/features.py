@@ -1,6 +1,7 @@
 """Price-volume features of the daily, weekly and monthly bands, ranked across symbols.
 
-Every feature at session t uses bars up to t. Ranks run from -0.5 to 0.5 within the session, so scale, splits of the
+Every feature at session t uses bars up to t. Ranks run from -0.5 to 0.5 within the session, so
+scale, splits of the
 unit and the market's level drop out; NaN stays NaN.
 """
 
@@ -46,7 +47,8 @@ def market_return(b: Bars) -> np.ndarray:
 def raw_features(b: Bars, market: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Yield each feature's name and values, (N, T), one after the other so that memory stays low.
 
-    ``market`` is the ``market_return`` of all symbols, (T,), of which ``b`` may be a part: each row of a feature
+    ``market`` is the ``market_return`` of all symbols, (T,), of which ``b`` may be a part: each row
+    of a feature
     depends on its own symbol and on the market alone.
     """
     price, step = np.log(b.filled), log_returns(b)
@@ -107,7 +109,10 @@ def _volatility(b: Bars, step):
 
 
 def _volumes(b: Bars, step):
-    volume, amount = np.where(b.volume > 0, b.volume, np.nan), np.where(b.amount > 0, b.amount, np.nan)
+    volume, amount = (
+        np.where(b.volume > 0, b.volume, np.nan),
+        np.where(b.amount > 0, b.amount, np.nan),
+    )
     means = {length: average(volume, length) for length in (5, 20, 60, 250)}
     yield "volume_1_to_20", volume / means[20]
     yield "volume_5_to_20", means[5] / means[20]
@@ -132,7 +137,10 @@ def _volumes(b: Bars, step):
     for length in (20, 60):
         yield f"illiquidity_{length}", average(np.abs(step) / amount, length)
         typical = (b.high + b.low + b.close) / 3
-        yield f"above_volume_price_{length}", b.close * average(volume, length) / average(typical * volume, length)
+        yield (
+            f"above_volume_price_{length}",
+            b.close * average(volume, length) / average(typical * volume, length),
+        )
     weighed = average(step * volume, 20) / means[20]
     yield "volume_weighted_return_20", weighed
     yield "volume_weighting_gap_20", weighed - average(step, 20)
@@ -155,7 +163,8 @@ def _market(step, market):
 
 
 def bar_windows(b: Bars) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the bars the recurrent network reads, as ``window_<band>_<channel>_<bars back>``, each (N, T).
+    """Yield the bars the recurrent network reads, as ``window_<band>_<channel>_<bars back>``, each
+    (N, T).
 
     Return of the bar, its range over its close, its volume over the mean of 60 sessions.
     """
@@ -163,7 +172,11 @@ def bar_windows(b: Bars) -> Iterator[tuple[str, np.ndarray]]:
     usual = average(volume, 60)
     for band, length in BANDS.items():
         top, bottom = extremes(b.high, length)[0], extremes(b.low, length)[1]
-        values = (price - shifted(price, length), (top - bottom) / b.filled, average(volume, length) / usual)
+        values = (
+            price - shifted(price, length),
+            (top - bottom) / b.filled,
+            average(volume, length) / usual,
+        )
         for channel, value in zip(CHANNELS, values, strict=True):
             for back in range(1, SEQUENCE[band] + 1):
                 yield f"window_{band}_{channel}_{back}", shifted(value, (back - 1) * length)
@@ -196,12 +209,14 @@ def features(
     windows : bool
         Whether to add the bars of ``bar_windows`` after the features.
     intraday : mapping of name to array (N, T), optional
-        Numbers per symbol and session from minute bars; their means over ``INTRADAY`` sessions come first.
+        Numbers per symbol and session from minute bars; their means over ``INTRADAY`` sessions come
+        first.
 
     Returns
     -------
     values : float32, (K, N, F)
-        Ranks; NaN where a feature is unknown, and for a symbol with fewer than ``HISTORY`` traded sessions.
+        Ranks; NaN where a feature is unknown, and for a symbol with fewer than ``HISTORY`` traded
+        sessions.
     names : list of str, (F,)
     bars : Bars
     """
@@ -229,6 +244,8 @@ def features(
 
 
 def _next(part: Iterator) -> tuple[str, np.ndarray] | None:
-    """Return a part's next feature, None after the last; kernels and array arithmetic leave other threads running."""
+    """Return a part's next feature, None after the last; kernels and array arithmetic leave other
+    threads running.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         return next(part, None)

@@ -1,4 +1,6 @@
-"""Multi-task recurrent network on windows of daily, weekly and monthly bars; needs PyTorch, which is optional."""
+"""Multi-task recurrent network on windows of daily, weekly and monthly bars; needs PyTorch, which
+is optional.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ def torch():
     ParameterError
         It is not installed.
     """
-    # matrix products on a GPU repeat themselves only with a fixed workspace, which is read when the library starts
+    # matrix products on a GPU repeat themselves only with a fixed workspace, which is read when the
+    # library starts
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
         library = importlib.import_module("torch")
@@ -30,7 +33,8 @@ def torch():
             "the learner gru needs PyTorch, which is not installed",
             remedy="pip install -r requirements-gru.txt, or set the parameter gru to 0",
         ) from error
-    # networks are fitted side by side, one thread each: sums in one order, and no waiting for a busy core
+    # networks are fitted side by side, one thread each: sums in one order, and no waiting for a
+    # busy core
     library.set_num_threads(1)
     return library
 
@@ -39,15 +43,18 @@ def torch():
 class Gru:
     """One GRU per band; a head on all three, and one on each band, learn the label together.
 
-    The heads of the single bands are the further tasks: each band has to be of use by itself. The score is the joint
-    head's. Runs on a GPU when there is one; the same inputs on the same device give the same scores.
+    The heads of the single bands are the further tasks: each band has to be of use by itself. The
+    score is the joint
+    head's. Runs on a GPU when there is one; the same inputs on the same device give the same
+    scores.
 
     Attributes
     ----------
     names : list of str, (F,)
         Names of the columns of x; those of ``features.bar_windows`` are read.
     hidden, epochs, batch, rate, side
-        Units per band, passes, rows per step, learning rate, weight of the mean loss of the bands' own heads.
+        Units per band, passes, rows per step, learning rate, weight of the mean loss of the bands'
+        own heads.
     seed : int
     """
 
@@ -69,7 +76,10 @@ class Gru:
         for band in BANDS:
             bars = sum(name.startswith(f"window_{band}_{CHANNELS[0]}_") for name in self.names)
             self.places[band] = np.array(
-                [[place[f"window_{band}_{channel}_{back}"] for channel in CHANNELS] for back in range(bars, 0, -1)]
+                [
+                    [place[f"window_{band}_{channel}_{back}"] for channel in CHANNELS]
+                    for back in range(bars, 0, -1)
+                ]
             )
 
     def fit(self, x, y, weight):
@@ -93,11 +103,16 @@ class Gru:
     def predict(self, x):
         """Return the joint head's score per row."""
         with self.torch.no_grad():
-            parts = [self._forward(part)[:, 0].cpu().numpy() for part in np.array_split(x, max(len(x) // 8192, 1))]
+            parts = [
+                self._forward(part)[:, 0].cpu().numpy()
+                for part in np.array_split(x, max(len(x) // 8192, 1))
+            ]
         return np.concatenate(parts).astype(float)
 
     def importance(self):
-        """Return the share of each column in the first layers' absolute weights; a bar shares its channel's."""
+        """Return the share of each column in the first layers' absolute weights; a bar shares its
+        channel's.
+        """
         out = np.zeros(len(self.names))
         for band, places in self.places.items():
             size = self.network[band].weight_ih_l0.detach().abs().sum(0).cpu().numpy()
@@ -106,14 +121,19 @@ class Gru:
 
     def _network(self, draw):
         nn = self.torch.nn
-        network = nn.ModuleDict({band: nn.GRU(len(CHANNELS), self.hidden, batch_first=True) for band in BANDS})
+        network = nn.ModuleDict(
+            {band: nn.GRU(len(CHANNELS), self.hidden, batch_first=True) for band in BANDS}
+        )
         network["joint"] = nn.Linear(self.hidden * len(BANDS), 1)
         for band in BANDS:
             network[f"{band}_own"] = nn.Linear(self.hidden, 1)
-        # drawn from a generator of its own: networks are fitted side by side, and the common one would mix them
+        # drawn from a generator of its own: networks are fitted side by side, and the common one
+        # would mix them
         with self.torch.no_grad():
             for values in network.parameters():
-                values.copy_((self.torch.rand(values.shape, generator=draw) * 2 - 1) / np.sqrt(self.hidden))
+                values.copy_(
+                    (self.torch.rand(values.shape, generator=draw) * 2 - 1) / np.sqrt(self.hidden)
+                )
         return network.to(self.device)
 
     def _forward(self, x):
@@ -123,5 +143,8 @@ class Gru:
             _, state = self.network[band](self.torch.as_tensor(window, device=self.device))
             last.append(state[-1])
         heads = [self.network["joint"](self.torch.cat(last, dim=1))]
-        heads += [self.network[f"{band}_own"](state) for band, state in zip(self.places, last, strict=True)]
+        heads += [
+            self.network[f"{band}_own"](state)
+            for band, state in zip(self.places, last, strict=True)
+        ]
         return self.torch.cat(heads, dim=1)

@@ -1,7 +1,10 @@
-"""Features of the minute bars of one session, those of the published high-frequency branch that need bars alone.
+"""Features of the minute bars of one session, those of the published high-frequency branch that
+need bars alone.
 
-Each is a number per symbol and session, from that session's minutes: how returns, volume and their interplay are spread
-over the day. Huatai's published list names them; ticks and orders, which the rest of that list needs, are not free.
+Each is a number per symbol and session, from that session's minutes: how returns, volume and their
+interplay are spread
+over the day. Huatai's published list names them; ticks and orders, which the rest of that list
+needs, are not free.
 """
 
 from __future__ import annotations
@@ -32,12 +35,14 @@ def session_features(minutes: pd.DataFrame) -> dict[str, float]:
     Parameters
     ----------
     minutes : DataFrame, (M, ...)
-        ``time``, ``open``, ``high``, ``low``, ``close``, ``volume`` in the order of time; a time is a minute's end.
+        ``time``, ``open``, ``high``, ``low``, ``close``, ``volume`` in the order of time; a time is
+        a minute's end.
 
     Returns
     -------
     dict of name to float
-        ``NAMES``; NaN where a statistic is not defined, all NaN with fewer than ``LEAST_MINUTES`` minutes.
+        ``NAMES``; NaN where a statistic is not defined, all NaN with fewer than ``LEAST_MINUTES``
+        minutes.
     """
     minutes = minutes[minutes["close"] > 0]
     if len(minutes) < LEAST_MINUTES:
@@ -49,7 +54,10 @@ def session_features(minutes: pd.DataFrame) -> dict[str, float]:
     late, early = clock[1:] > HALF_HOURS[-2], clock[1:] <= HALF_HOURS[0]
     squares, total = step**2, volume.sum()
     half_hour = np.searchsorted(HALF_HOURS, clock)
-    shares = [volume[half_hour == place].sum() / total if total > 0 else np.nan for place in range(len(HALF_HOURS))]
+    shares = [
+        volume[half_hour == place].sum() / total if total > 0 else np.nan
+        for place in range(len(HALF_HOURS))
+    ]
     found = (
         _skewness(step[late]),
         squares[step < 0].sum() / squares.sum() if squares.sum() > 0 else np.nan,

@@ -1,7 +1,9 @@
 """Rolling statistics of gappy series, exact per window.
 
-Arrays are (N, T), one symbol a row, so that a window lies side by side in memory. A statistic of the last w sessions
-is NaN unless two thirds of them have a value: a share suspended through the window has none. Column t depends on
+Arrays are (N, T), one symbol a row, so that a window lies side by side in memory. A statistic of
+the last w sessions
+is NaN unless two thirds of them have a value: a share suspended through the window has none. Column
+t depends on
 columns up to t alone.
 """
 
@@ -80,7 +82,9 @@ def extremes(x, w):
 
 @njit(cache=True, nogil=True)
 def co_moments(x, y, w):
-    """Return the rolling correlation of x and y and the slope of x on y, each (N, T); both over common sessions."""
+    """Return the rolling correlation of x and y and the slope of x on y, each (N, T); both over
+    common sessions.
+    """
     n, t = x.shape
     correlation, slope = np.full((n, t), np.nan), np.full((n, t), np.nan)
     least = (2 * w + 2) // 3

@@ -12,16 +12,22 @@ from lib.models.themes.features import ranked
 
 
 def forward_returns(panel: Panel, dates: pd.DatetimeIndex, horizon: int) -> np.ndarray:
-    """Return returns over the next ``horizon`` sessions from the date's own close, (K, N): labels to learn from.
+    """Return returns over the next ``horizon`` sessions from the date's own close, (K, N): labels
+    to learn from.
 
-    Evidence measures returns from the next close on instead, as they can be traded. NaN where a return is not over, or
+    Evidence measures returns from the next close on instead, as they can be traded. NaN where a
+    return is not over, or
     where the symbol does not trade at either end.
     """
     close = np.where(panel.mask, panel.fields["close"], np.nan)
-    return forecast_evaluation.forward_returns(close, horizon, lag=0)[panel.dates.get_indexer(dates)]
+    return forecast_evaluation.forward_returns(close, horizon, lag=0)[
+        panel.dates.get_indexer(dates)
+    ]
 
 
-def labels(returns: np.ndarray, groups: np.ndarray | None = None, neutral: float = 0.0) -> np.ndarray:
+def labels(
+    returns: np.ndarray, groups: np.ndarray | None = None, neutral: float = 0.0
+) -> np.ndarray:
     """Turn forward returns into normal scores of their ranks, (K, N).
 
     Parameters
@@ -39,6 +45,8 @@ def labels(returns: np.ndarray, groups: np.ndarray | None = None, neutral: float
     for group in np.unique(groups[groups >= 0]):
         inside = scores[:, groups == group]
         count = np.isfinite(inside).sum(axis=1, keepdims=True)
-        mean = np.where(count > 0, np.nansum(inside, axis=1, keepdims=True) / np.maximum(count, 1), 0.0)
+        mean = np.where(
+            count > 0, np.nansum(inside, axis=1, keepdims=True) / np.maximum(count, 1), 0.0
+        )
         out[:, groups == group] = inside - neutral * mean
     return out

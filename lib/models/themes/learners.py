@@ -13,7 +13,9 @@ from lib.models.themes.gru import Gru
 
 
 class Learner(Protocol):
-    """Learns labels from features; the same inputs give the same predictions for any number of threads."""
+    """Learns labels from features; the same inputs give the same predictions for any number of
+    threads.
+    """
 
     def fit(self, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
         """Learn from rows (S, F) with labels and weights (S,)."""
@@ -43,10 +45,13 @@ class Boosted:
         # ranks are spread evenly, so a sample finds the bins
         bins = {"max_bin": 63, "bin_construct_sample_cnt": 20_000, "verbosity": -1}
         data = lightgbm.Dataset(x, y, weight=weight, params=bins | self._fixed())
-        self.models = [lightgbm.train(self._parameters(seed), data, self.trees) for seed in range(self.seeds)]
+        self.models = [
+            lightgbm.train(self._parameters(seed), data, self.trees) for seed in range(self.seeds)
+        ]
 
     def _fixed(self) -> dict:
-        # one thread a model: models are fitted side by side instead, which waits for nothing on a busy machine
+        # one thread a model: models are fitted side by side instead, which waits for nothing on a
+        # busy machine
         return {"num_threads": 1, "deterministic": True, "force_col_wise": True, "seed": 7}
 
     def _parameters(self, seed: int) -> dict:
@@ -95,7 +100,9 @@ class Ridge:
         self.coefficients = np.linalg.solve(gram, design.T @ (root * y))
 
     def predict(self, x):
-        """Return the linear score; summed row by row, so that it does not depend on the rows beside."""
+        """Return the linear score; summed row by row, so that it does not depend on the rows
+        beside.
+        """
         return (self._design(x) * self.coefficients).sum(axis=1)
 
     def importance(self):
@@ -105,7 +112,8 @@ class Ridge:
 
 
 def learner(name: str, names: list[str], seeds: int = 3) -> Learner:
-    """Return a fresh learner: ``boosted``, ``linear`` or ``gru``; ``names`` are those of the columns it will see.
+    """Return a fresh learner: ``boosted``, ``linear`` or ``gru``; ``names`` are those of the
+    columns it will see.
 
     Raises
     ------

@@ -11,7 +11,8 @@ from lib.market.errors import ModelError
 def anchor_date(closes: pd.DataFrame, window: int, settle: int) -> pd.Timestamp:
     """Return the last major low: the lowest close of the equal-weight pool.
 
-    The low is sought in the last ``window`` sessions without the latest ``settle`` ones, so that a slide of a few days
+    The low is sought in the last ``window`` sessions without the latest ``settle`` ones, so that a
+    slide of a few days
     does not move the anchor every week.
 
     Parameters
@@ -36,8 +37,10 @@ def anchor_date(closes: pd.DataFrame, window: int, settle: int) -> pd.Timestamp:
 def gains(closes: pd.DataFrame, lows: pd.DataFrame, anchor: pd.Timestamp) -> pd.DataFrame:
     """Return how far each theme has come since the anchor, at its last close.
 
-    ``gain_peak`` counts from the lowest low since the anchor, the most that the rise could have earned: this is the
-    published measure (`docs/research/02_ai_themes.md`). ``gain_cumulative`` counts from the anchor's close.
+    ``gain_peak`` counts from the lowest low since the anchor, the most that the rise could have
+    earned: this is the
+    published measure (`docs/research/02_ai_themes.md`). ``gain_cumulative`` counts from the
+    anchor's close.
 
     Parameters
     ----------
@@ -60,7 +63,8 @@ def gains(closes: pd.DataFrame, lows: pd.DataFrame, anchor: pd.Timestamp) -> pd.
 def strongest_and_weakest(
     gain: pd.DataFrame, scores: pd.DataFrame, change: pd.Series, count: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the ``count`` themes with the largest and with the smallest peak gain, each the extreme first.
+    """Return the ``count`` themes with the largest and with the smallest peak gain, each the
+    extreme first.
 
     Parameters
     ----------
@@ -75,7 +79,8 @@ def strongest_and_weakest(
     Returns
     -------
     tuple of DataFrame
-        Columns ``gain_peak``, ``gain_cumulative``, ``previous_score``, ``latest_score``, ``change``; themes without a
+        Columns ``gain_peak``, ``gain_cumulative``, ``previous_score``, ``latest_score``,
+        ``change``; themes without a
         gain or a latest score are left out, ties by cumulative gain, then by symbol.
     """
     table = gain.assign(previous_score=scores.iloc[-2], latest_score=scores.iloc[-1], change=change)
@@ -85,9 +90,17 @@ def strongest_and_weakest(
 
 
 def top_weights(scores: pd.DataFrame, tradable: pd.DataFrame, top: int) -> pd.DataFrame:
-    """Return equal weights of the ``top`` scores on each date, (K, M); symbols that are not tradable are left out."""
-    values = scores.where(tradable.reindex(index=scores.index, columns=scores.columns, fill_value=False)).to_numpy()
-    order = (-np.where(np.isfinite(values), values, -np.inf)).argsort(axis=1, kind="stable").argsort(axis=1)
+    """Return equal weights of the ``top`` scores on each date, (K, M); symbols that are not
+    tradable are left out.
+    """
+    values = scores.where(
+        tradable.reindex(index=scores.index, columns=scores.columns, fill_value=False)
+    ).to_numpy()
+    order = (
+        (-np.where(np.isfinite(values), values, -np.inf))
+        .argsort(axis=1, kind="stable")
+        .argsort(axis=1)
+    )
     held = (order < top) & np.isfinite(values)
     count = held.sum(axis=1, keepdims=True)
     return pd.DataFrame(held / np.maximum(count, 1), index=scores.index, columns=scores.columns)

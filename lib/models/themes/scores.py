@@ -19,7 +19,8 @@ LOW_COVERAGE = 0.7
 FULL_HISTORY = 250
 #: percent by which weights may miss 100
 WEIGHT_TOLERANCE = 5.0
-#: fewest themes with both a mean over members and a score of their own bars that give a ratio of dispersions
+# : fewest themes with both a mean over members and a score of their own bars that give a ratio of
+# dispersions
 LEAST_THEMES = 10
 #: decision dates over which dispersions and correlations are averaged, about a year
 SCALE_WINDOW = 52
@@ -34,14 +35,16 @@ class ThemeScores:
     Attributes
     ----------
     scores : DataFrame, (K, M)
-        Weighted mean of the members' z-scores, or the z-score of the theme's own bars times ``scale``; NaN where
+        Weighted mean of the members' z-scores, or the z-score of the theme's own bars times
+        ``scale``; NaN where
         neither exists.
     source : DataFrame of str, (K, M)
         ``constituents``, ``bars`` or empty.
     coverage : DataFrame, (K, M)
         Share of the weight that is scored; NaN for ``bars``.
     scale : Series, (K,)
-        Factor of the scores of own bars; NaN where nothing measures it, and these scores keep their own scale.
+        Factor of the scores of own bars; NaN where nothing measures it, and these scores keep their
+        own scale.
     """
 
     scores: pd.DataFrame
@@ -51,7 +54,9 @@ class ThemeScores:
 
     @property
     def low_coverage(self) -> pd.DataFrame:
-        """Where a score rests on members with less than ``LOW_COVERAGE`` of the weight, (K, M) bool."""
+        """Where a score rests on members with less than ``LOW_COVERAGE`` of the weight, (K, M)
+        bool.
+        """
         return self.source.eq("constituents") & (self.coverage < LOW_COVERAGE)
 
 
@@ -61,7 +66,8 @@ def check_constituents(lists: pd.DataFrame, scored: pd.Index, as_of: pd.Timestam
     Parameters
     ----------
     lists : DataFrame
-        ``index_symbol``, ``as_of``, ``symbol``, ``weight`` (percent); any number of lists per index.
+        ``index_symbol``, ``as_of``, ``symbol``, ``weight`` (percent); any number of lists per
+        index.
     scored : Index
         Symbols with bars.
     as_of : Timestamp
@@ -70,7 +76,8 @@ def check_constituents(lists: pd.DataFrame, scored: pd.Index, as_of: pd.Timestam
     Returns
     -------
     DataFrame
-        ``index_symbol``, ``as_of``, ``issue`` (``weights``: far from 100; ``members``: no bars; ``few``: under five
+        ``index_symbol``, ``as_of``, ``issue`` (``weights``: far from 100; ``members``: no bars;
+        ``few``: under five
         scored), ``value``.
 
     Raises
@@ -81,7 +88,8 @@ def check_constituents(lists: pd.DataFrame, scored: pd.Index, as_of: pd.Timestam
     late = lists[lists["as_of"] > as_of]
     if len(late):
         raise ModelError(
-            f"constituents of {late['index_symbol'].nunique()} indices are dated after {as_of:%Y-%m-%d}",
+            f"constituents of {late['index_symbol'].nunique()} indices are dated after"
+            f" {as_of:%Y-%m-%d}",
             symbol=late["index_symbol"].iloc[0],
             date=f"{late['as_of'].iloc[0]:%Y-%m-%d}",
             remedy="ask for the lists known on the date; later weights are look-ahead",
@@ -108,9 +116,11 @@ def check_constituents(lists: pd.DataFrame, scored: pd.Index, as_of: pd.Timestam
 def member_correlation(stocks: pd.DataFrame, groups: np.ndarray) -> pd.Series:
     r"""Return the average correlation of the scores of two stocks of one group, date by date.
 
-    Scores have mean 0 and standard deviation 1 across stocks, so it is the mean product over all pairs within groups,
+    Scores have mean 0 and standard deviation 1 across stocks, so it is the mean product over all
+    pairs within groups,
 
-    .. math:: \hat\rho_t = \sum_g \Big[ \big(\textstyle\sum_{i \in g} z_{i,t}\big)^2 - \sum_{i \in g} z_{i,t}^2
+    .. math:: \hat\rho_t = \sum_g \Big[ \big(\textstyle\sum_{i \in g} z_{i,t}\big)^2 - \sum_{i \in
+    g} z_{i,t}^2
               \Big] \Big/ \sum_g n_{g,t} (n_{g,t} - 1)
 
     Parameters
@@ -136,17 +146,24 @@ def member_correlation(stocks: pd.DataFrame, groups: np.ndarray) -> pd.Series:
     return pd.Series(np.where(pairs > 0, products / np.maximum(pairs, 1), np.nan), stocks.index)
 
 
-def own_bars_scale(means: pd.DataFrame, own: pd.DataFrame, correlation: pd.Series | None = None) -> pd.Series:
-    r"""Return the factor that brings scores of single series to the dispersion of means over members.
+def own_bars_scale(
+    means: pd.DataFrame, own: pd.DataFrame, correlation: pd.Series | None = None
+) -> pd.Series:
+    r"""Return the factor that brings scores of single series to the dispersion of means over
+    members.
 
-    A mean over members spreads less than a single series. Where at least ``LEAST_THEMES`` themes have both, the factor
-    is the ratio of the two dispersions across these themes; elsewhere the standard deviation that a mean over
+    A mean over members spreads less than a single series. Where at least ``LEAST_THEMES`` themes
+    have both, the factor
+    is the ratio of the two dispersions across these themes; elsewhere the standard deviation that a
+    mean over
     :math:`n` scores with the average correlation :math:`\rho` has,
 
-    .. math:: c_t = \sqrt{\overline{\operatorname{Var}(\text{means})} / \overline{\operatorname{Var}(\text{own})}},
+    .. math:: c_t = \sqrt{\overline{\operatorname{Var}(\text{means})} /
+    \overline{\operatorname{Var}(\text{own})}},
               \qquad c_t = \sqrt{\bar\rho_t + (1 - \bar\rho_t) / n}, \quad n = 50.
 
-    Bars are means over the last ``SCALE_WINDOW`` decision dates, so that a change of the factor does not pass for a
+    Bars are means over the last ``SCALE_WINDOW`` decision dates, so that a change of the factor
+    does not pass for a
     change of a score; no later date is used.
 
     Parameters
@@ -167,7 +184,13 @@ def own_bars_scale(means: pd.DataFrame, own: pd.DataFrame, correlation: pd.Serie
     enough = both.sum(axis=1) >= LEAST_THEMES
 
     def variance(scores: pd.DataFrame) -> pd.Series:
-        return scores.where(both).var(axis=1, ddof=0).where(enough).rolling(SCALE_WINDOW, min_periods=1).mean()
+        return (
+            scores.where(both)
+            .var(axis=1, ddof=0)
+            .where(enough)
+            .rolling(SCALE_WINDOW, min_periods=1)
+            .mean()
+        )
 
     single = variance(own)
     measured = np.sqrt(variance(means) / single.where(single > 0))
@@ -186,7 +209,8 @@ def theme_scores(
     dates: pd.DatetimeIndex,
     correlation: pd.Series | None = None,
 ) -> ThemeScores:
-    """Score themes by their constituents, and by their own bars, brought to the same scale, where these are missing.
+    """Score themes by their constituents, and by their own bars, brought to the same scale, where
+    these are missing.
 
     Parameters
     ----------
@@ -213,13 +237,15 @@ def theme_scores(
 def member_means(
     stocks: pd.DataFrame, lists: pd.DataFrame, themes: pd.Index, dates: pd.DatetimeIndex
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    r"""Return the weighted means of the members' scores and the share of the weight that is scored, each (K, M).
+    r"""Return the weighted means of the members' scores and the share of the weight that is scored,
+    each (K, M).
 
     With weights :math:`w_i` of the latest list dated on or before t, over the scored members,
 
     .. math:: S_t = \sum_i w_i z_{i,t} \Big/ \sum_i w_i
 
-    NaN where fewer than ``LEAST_MEMBERS`` members are scored. What is missing from a list counts against 100 percent,
+    NaN where fewer than ``LEAST_MEMBERS`` members are scored. What is missing from a list counts
+    against 100 percent,
     also where the list itself sums to less.
     """
     score = np.full((len(dates), len(themes)), np.nan)
@@ -229,15 +255,23 @@ def member_means(
     for column, theme in enumerate(themes):
         if theme not in grouped:
             continue
-        table = grouped[theme].pivot_table(index="as_of", columns="symbol", values="weight", fill_value=0.0)
+        table = grouped[theme].pivot_table(
+            index="as_of", columns="symbol", values="weight", fill_value=0.0
+        )
         at = table.index.searchsorted(dates, side="right") - 1
         members = stocks.columns.get_indexer(table.columns)
         weight = np.where((at >= 0)[:, None], table.to_numpy()[np.maximum(at, 0)], 0.0)
-        values = np.where(members >= 0, z[:, members], np.nan) if z.shape[1] else np.full(weight.shape, np.nan)
+        values = (
+            np.where(members >= 0, z[:, members], np.nan)
+            if z.shape[1]
+            else np.full(weight.shape, np.nan)
+        )
         use = np.isfinite(values) & (weight > 0)
         scored = np.where(use, weight, 0.0).sum(axis=1)
         enough = use.sum(axis=1) >= LEAST_MEMBERS
-        mean = np.where(use, weight * np.nan_to_num(values), 0.0).sum(axis=1) / np.where(scored > 0, scored, 1)
+        mean = np.where(use, weight * np.nan_to_num(values), 0.0).sum(axis=1) / np.where(
+            scored > 0, scored, 1
+        )
         score[enough, column] = mean[enough]
         coverage[enough, column] = (scored / np.maximum(weight.sum(axis=1), 100.0))[enough]
     return pd.DataFrame(score, dates, themes), pd.DataFrame(coverage, dates, themes)

@@ -87,14 +87,20 @@ def standardised(values: np.ndarray) -> np.ndarray:
     count = np.isfinite(values).sum(axis=1, keepdims=True)
     mean = np.nansum(values, axis=1, keepdims=True) / np.maximum(count, 1)
     spread = np.sqrt(np.nansum((values - mean) ** 2, axis=1, keepdims=True) / np.maximum(count, 1))
-    return np.where((count >= 5) & (spread > 1e-12), (values - mean) / np.where(spread > 0, spread, 1), np.nan)
+    return np.where(
+        (count >= 5) & (spread > 1e-12), (values - mean) / np.where(spread > 0, spread, 1), np.nan
+    )
 
 
 def refits(dates: pd.DatetimeIndex, first: pd.Timestamp, months: int) -> list[int]:
-    """Return the rows at which a model is fitted: the first decision from ``first`` on, then of every period."""
+    """Return the rows at which a model is fitted: the first decision from ``first`` on, then of
+    every period.
+    """
     period = (dates.year * 12 + dates.month - 1) // months
     start = int(dates.searchsorted(pd.Timestamp(first)))
-    return [row for row in range(start, len(dates)) if row == start or period[row] != period[row - 1]]
+    return [
+        row for row in range(start, len(dates)) if row == start or period[row] != period[row - 1]
+    ]
 
 
 def walk_forward(
@@ -119,7 +125,8 @@ def walk_forward(
     groups : int array, (N,), optional
         Sector of each symbol for neutral labels.
     cache_dir : Path, optional
-        Where scores are kept under the fingerprint of data, settings and code, and each fitted model under that of
+        Where scores are kept under the fingerprint of data, settings and code, and each fitted
+        model under that of
         what it learned from: a further week fits anew only what it has changed.
     intraday : mapping of name to array (N, T), optional
         ``intraday_band`` of the panel, where there are minute bars.
@@ -136,7 +143,9 @@ def walk_forward(
     sectors = groups if groups is not None else "none"
     key = fingerprint(panel, dates, str(first), settings.key(), sectors, *minutes, *code)
     path = Path(cache_dir) / f"themes-{key}.pickle"
-    return _kept(path, lambda: _walk(panel, dates, first, settings, groups, Path(cache_dir), intraday))
+    return _kept(
+        path, lambda: _walk(panel, dates, first, settings, groups, Path(cache_dir), intraday)
+    )
 
 
 def _kept(path: Path, make: Callable[[], object]):
@@ -152,7 +161,9 @@ def _kept(path: Path, make: Callable[[], object]):
 
 
 def _check_spread(name: str, values: np.ndarray, dates: pd.DatetimeIndex) -> None:
-    """Refuse scores of a learner that has learned nothing: it would silence the others in the fusion."""
+    """Refuse scores of a learner that has learned nothing: it would silence the others in the
+    fusion.
+    """
     flat = (np.isfinite(values).sum(axis=1) >= 5) & ~np.isfinite(standardised(values)).any(axis=1)
     if flat.any():
         date = f"{dates[np.argmax(flat)]:%Y-%m-%d}"
@@ -163,12 +174,16 @@ def _check_spread(name: str, values: np.ndarray, dates: pd.DatetimeIndex) -> Non
         )
 
 
-def blend(panel: Panel, dates: pd.DatetimeIndex, settings: Settings, groups: np.ndarray | None) -> np.ndarray:
+def blend(
+    panel: Panel, dates: pd.DatetimeIndex, settings: Settings, groups: np.ndarray | None
+) -> np.ndarray:
     """Return the weighted mean of the labels of all horizons, (K, N); NaN unless all are over."""
     total = sum(settings.horizons.values())
     return np.asarray(
         sum(
-            weight / total * labels.labels(labels.forward_returns(panel, dates, h), groups, settings.neutral)
+            weight
+            / total
+            * labels.labels(labels.forward_returns(panel, dates, h), groups, settings.neutral)
             for h, weight in settings.horizons.items()
         )
     )
@@ -177,7 +192,9 @@ def blend(panel: Panel, dates: pd.DatetimeIndex, settings: Settings, groups: np.
 def _walk(panel, dates, first, settings, groups, cache_dir, intraday) -> Scores:
     if "gru" in settings.learners:
         gru.torch()  # a missing library is named before the features are computed
-    x, names, b = features.features(panel, dates, settings.threads, "gru" in settings.learners, intraday)
+    x, names, b = features.features(
+        panel, dates, settings.threads, "gru" in settings.learners, intraday
+    )
     plain = sum(not name.startswith("window_") for name in names)
     y = blend(panel, dates, settings, groups)
     known = np.isfinite(x[:, :, :plain]).mean(axis=2) > 0.5
@@ -186,22 +203,30 @@ def _walk(panel, dates, first, settings, groups, cache_dir, intraday) -> Scores:
     parts = {name: np.full(y.shape, np.nan) for name in settings.learners}
 
     def refit(start: int, stop: int) -> tuple[tuple, dict[str, np.ndarray]]:
-        # purge: the label of a training row must be over, and the embargo too, before the model is used
+        # purge: the label of a training row must be over, and the embargo too, before the model is
+        # used
         old_enough = at + max(settings.horizons) + settings.embargo <= at[start]
         recent = dates >= dates[start] - pd.Timedelta(days=365.25 * settings.window_years)
         train = (old_enough & recent)[:, None] & known & np.isfinite(y)
         age = (dates[start] - dates).days.to_numpy() / 365.25
         if train.any(axis=1).sum() < 26:
             raise ModelError(
-                f"{int(train.any(axis=1).sum())} weeks of training before {dates[start]:%Y-%m-%d}, 26 are needed",
+                f"{int(train.any(axis=1).sum())} weeks of training before {dates[start]:%Y-%m-%d},"
+                " 26 are needed",
                 date=f"{dates[start]:%Y-%m-%d}",
                 remedy="start the scores later, or bring longer bars",
             )
-        weight = 0.5 ** (age / settings.half_life_years) if settings.half_life_years else np.ones(len(dates))
+        weight = (
+            0.5 ** (age / settings.half_life_years)
+            if settings.half_life_years
+            else np.ones(len(dates))
+        )
         rows, target, weights = x[train], y[train], np.broadcast_to(weight[:, None], y.shape)[train]
         learners.check_labels(target)
         code = (learners, gru)
-        learned = cache_dir and fingerprint(rows, target, weights, list(names), settings.seeds, *code)
+        learned = cache_dir and fingerprint(
+            rows, target, weights, list(names), settings.seeds, *code
+        )
         importance = {}
         for name in settings.learners:
             seen = slice(None) if name == "gru" else slice(plain)
@@ -211,8 +236,13 @@ def _walk(panel, dates, first, settings, groups, cache_dir, intraday) -> Scores:
                 model.fit(rows[:, seen], target, weights)
                 return model
 
-            model = _kept(cache_dir / f"themes-{name}-{learned}.pickle", fitted) if cache_dir else fitted()
-            # a network's sums depend on the rows beside; the others score all dates at once. Refits share no row
+            model = (
+                _kept(cache_dir / f"themes-{name}-{learned}.pickle", fitted)
+                if cache_dir
+                else fitted()
+            )
+            # a network's sums depend on the rows beside; the others score all dates at once. Refits
+            # share no row
             step = 1 if name == "gru" else stop - start
             for low in range(start, stop, step):
                 which, block = known[low : low + step], parts[name][low : low + step]
@@ -220,14 +250,20 @@ def _walk(panel, dates, first, settings, groups, cache_dir, intraday) -> Scores:
                     block[which] = model.predict(x[low : low + step][which][:, seen])
             _check_spread(name, parts[name][start:stop], dates[start:stop])
             importance[name] = pd.Series(model.importance(), names[seen])
-        return (dates[start], panel.dates[at[old_enough][-1] + max(settings.horizons)], int(train.sum())), importance
+        return (
+            dates[start],
+            panel.dates[at[old_enough][-1] + max(settings.horizons)],
+            int(train.sum()),
+        ), importance
 
     with ThreadPoolExecutor(settings.threads) as pool:
         record, importances = zip(*pool.map(refit, starts, [*starts[1:], len(dates)]), strict=True)
     importance = importances[-1]
     score = {name: standardised(values) for name, values in parts.items()}
     total = sum(settings.learners.values())
-    fused = standardised(sum(settings.learners[name] / total * values for name, values in score.items()))
+    fused = standardised(
+        sum(settings.learners[name] / total * values for name, values in score.items())
+    )
 
     def frame(values):
         return pd.DataFrame(values[starts[0] :], index=dates[starts[0] :], columns=panel.symbols)

@@ -1,4 +1,6 @@
-"""The commentary: headline, key points, a paragraph per section and the risks, by rules over a run's tables."""
+"""The commentary: headline, key points, a paragraph per section and the risks, by rules over a
+run's tables.
+"""
 
 from lib.report.commentary.compose import Commentary, comment, headline_of
 

@@ -47,7 +47,10 @@ class Commentary:
     @property
     def key_points(self) -> list[Statement]:
         """One sentence per section that has something to say, and the first risk."""
-        said = [next((one for one in each if one.exhibits), None) for each in [*self.sections.values(), self.risks]]
+        said = [
+            next((one for one in each if one.exhibits), None)
+            for each in [*self.sections.values(), self.risks]
+        ]
         return [one for one in said if one is not None]
 
     def write(self, folder: Path) -> Path:
@@ -58,7 +61,9 @@ class Commentary:
             "headline": self.headline.record(),
             "synthetic": self.synthetic.record() if self.synthetic else None,
             "key_points": [one.record() for one in self.key_points],
-            "sections": {name: [one.record() for one in said] for name, said in self.sections.items()},
+            "sections": {
+                name: [one.record() for one in said] for name, said in self.sections.items()
+            },
             "risks": [one.record() for one in self.risks],
         }
         path = folder / FILE
@@ -87,17 +92,25 @@ def comment(
     settings : WeeklyReport
         From which size on something is said.
     sections : mapping of str to tuple of str
-        The notebooks to comment on, in order, each with the exhibits that it had to make and did not.
+        The notebooks to comment on, in order, each with the exhibits that it had to make and did
+        not.
     synthetic : str or None
-        The file whose field ``synthetic`` says that the market is made up; None for a market that is not.
+        The file whose field ``synthetic`` says that the market is made up; None for a market that
+        is not.
     names : mapping of str to str
         Names of the instruments that head the columns of exhibit 16.
     """
     tables, language = Tables(folder, text), text.language
-    first = write(language, "synthetic", state=_state(synthetic, "synthetic")) if synthetic else None
-    written = {name: _section(tables, name, missing, settings, names) for name, missing in sections.items()}
+    first = (
+        write(language, "synthetic", state=_state(synthetic, "synthetic")) if synthetic else None
+    )
+    written = {
+        name: _section(tables, name, missing, settings, names) for name, missing in sections.items()
+    }
     warnings = list(risks.sentences(tables, settings, names))
-    return Commentary(language, first, _headline(tables, settings, bool(synthetic)), written, warnings)
+    return Commentary(
+        language, first, _headline(tables, settings, bool(synthetic)), written, warnings
+    )
 
 
 def headline_of(folder: Path) -> str | None:
@@ -114,13 +127,21 @@ def headline_of(folder: Path) -> str | None:
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["title"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError("the commentary cannot be read", file=path, remedy="make the report again") from error
+        raise RunError(
+            "the commentary cannot be read", file=path, remedy="make the report again"
+        ) from error
 
 
 def _section(
-    tables: Tables, name: str, missing: tuple[str, ...], settings: WeeklyReport, names: Mapping[str, str]
+    tables: Tables,
+    name: str,
+    missing: tuple[str, ...],
+    settings: WeeklyReport,
+    names: Mapping[str, str],
 ) -> list[Statement]:
-    """Write one notebook's paragraph; what it did not make is named, and nothing is said about it."""
+    """Write one notebook's paragraph; what it did not make is named, and nothing is said about
+    it.
+    """
     rules = {
         "01": lambda: market.sentences(tables, settings),
         "02": lambda: themes.sentences(tables, settings),
@@ -131,13 +152,18 @@ def _section(
     said = list(rules[name[:2]]()) if name[:2] in rules else []
     if missing:
         cell = Cell(NAME, name, "exhibits")
-        absent = [Quotation("word", (cell,), number, "word", str(int(number))) for number in missing]
-        said.append(write(tables.text.language, "missing", exhibits=[{"number": one} for one in absent]))
+        absent = [
+            Quotation("word", (cell,), number, "word", str(int(number))) for number in missing
+        ]
+        said.append(
+            write(tables.text.language, "missing", exhibits=[{"number": one} for one in absent])
+        )
     return said
 
 
 def _headline(tables: Tables, settings: WeeklyReport, synthetic: bool) -> Statement:
-    """Say the first of what hot themes, new sectors and A shares have to say, by the rule and rows of their section.
+    """Say the first of what hot themes, new sectors and A shares have to say, by the rule and rows
+    of their section.
 
     Parameters
     ----------
@@ -154,7 +180,12 @@ def _headline(tables: Tables, settings: WeeklyReport, synthetic: bool) -> Statem
             counted = themes.count_moves(scores, moves)
             return write(language, f"headline.themes.{moves.direction}", prefix=prefix, **counted)
     if (holdings := tables("10")) and (new := portfolios.changes(holdings)[0]):
-        return write(language, "headline.rotation", prefix=prefix, sectors=portfolios.sectors(holdings, -1, new))
+        return write(
+            language,
+            "headline.rotation",
+            prefix=prefix,
+            sectors=portfolios.sectors(holdings, -1, new),
+        )
     if (assets := tables("01")) and (moved := market.group_moves(assets, "a_share", settings)):
         quoted = market.quote_moves(assets, moved)
         return write(language, f"headline.market.{moved.variant}", prefix=prefix, **quoted)

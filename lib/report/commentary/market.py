@@ -76,7 +76,9 @@ def _shares(table: Table, settings: WeeklyReport) -> Iterator[Statement]:
     """Say how A shares and global equities did: the best, the worst, how many rose or fell."""
     for group in ("a_share", "global_equity"):
         if moves := group_moves(table, group, settings):
-            yield write(table.text.language, f"market.{group}.{moves.variant}", **quote_moves(table, moves))
+            yield write(
+                table.text.language, f"market.{group}.{moves.variant}", **quote_moves(table, moves)
+            )
 
 
 def _others(table: Table, settings: WeeklyReport) -> Iterator[Statement]:
@@ -86,16 +88,26 @@ def _others(table: Table, settings: WeeklyReport) -> Iterator[Statement]:
     large = commodities[commodities.abs() >= settings.large_move]
     yield from _named(table, "market.commodity", large, settings)
     if len(commodities) and large.empty:
-        yield write(language, "market.commodity.quiet", most=_move(table, commodities.abs().idxmax(), "percent"))
+        yield write(
+            language,
+            "market.commodity.quiet",
+            most=_move(table, commodities.abs().idxmax(), "percent"),
+        )
     yields = changes(table, "yield")
-    yield from _named(table, "market.yield", yields[yields.abs() >= settings.yield_move], settings, "points")
+    yield from _named(
+        table, "market.yield", yields[yields.abs() >= settings.yield_move], settings, "points"
+    )
     dollar = changes(table, "fx").get("DXY")
     if dollar is not None:
-        direction = "flat" if abs(dollar) < settings.little_changed else "up" if dollar > 0 else "down"
+        direction = (
+            "flat" if abs(dollar) < settings.little_changed else "up" if dollar > 0 else "down"
+        )
         yield write(language, f"market.dollar.{direction}", dollar=_move(table, "DXY"))
 
 
-def _named(table: Table, rule: str, moves: pd.Series, settings: WeeklyReport, how: str = "size") -> Iterator[Statement]:
+def _named(
+    table: Table, rule: str, moves: pd.Series, settings: WeeklyReport, how: str = "size"
+) -> Iterator[Statement]:
     """Name what rose most, then what fell most."""
     for direction, found in (("up", moves[moves > 0]), ("down", moves[moves < 0].iloc[::-1])):
         if len(found):
@@ -110,7 +122,9 @@ def _inflation(table: Table) -> Iterator[Statement]:
     if surprise.empty:
         return
     below, above = surprise[surprise < 0].index, surprise[surprise > 0].index
-    variant = "below" if len(below) > len(above) else "above" if len(above) > len(below) else "mixed"
+    variant = (
+        "below" if len(below) > len(above) else "above" if len(above) > len(below) else "mixed"
+    )
     first = "US_CPI_YOY"
     yield write(
         table.text.language,

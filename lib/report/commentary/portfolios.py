@@ -38,11 +38,16 @@ def absolute(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
         cash=1.0 - frame["weight"].sum() >= settings.weight_change,
     )
     change = (frame["weight"] - frame["previous_weight"]).sort_values(kind="stable")
-    for direction, found in (("raised", change[change > 0].iloc[::-1]), ("lowered", change[change < 0])):
+    for direction, found in (
+        ("raised", change[change > 0].iloc[::-1]),
+        ("lowered", change[change < 0]),
+    ):
         rows = found[found.abs() >= settings.weight_change].index
         if len(rows):
             moves = [_weights(weights, row) for row in rows[: settings.named]]
-            yield write(language, f"absolute.{direction}", moves=moves, more=len(rows) > settings.named)
+            yield write(
+                language, f"absolute.{direction}", moves=moves, more=len(rows) > settings.named
+            )
     if (change.abs() < settings.weight_change).all():
         most = change.abs().idxmax()
         difference = weights.difference(most, "weight", "previous_weight", "gap")
@@ -58,7 +63,10 @@ def class_weights(table: Table) -> pd.Series:
 def quote_class(table: Table, name: str) -> dict:
     """Quote a class of exhibit 13 and its weight."""
     rows = table.frame.index[table.frame["asset_class"] == name]
-    return {"name": table.word(rows[0], "asset_class"), "weight": table.total(rows, "weight", "share")}
+    return {
+        "name": table.word(rows[0], "asset_class"),
+        "weight": table.total(rows, "weight", "share"),
+    }
 
 
 def latest_weights(table: Table) -> pd.Series:
@@ -66,8 +74,12 @@ def latest_weights(table: Table) -> pd.Series:
     return table.frame.drop(columns=table.key).iloc[-1].sort_values(ascending=False, kind="stable")
 
 
-def allocation(tables: Tables, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
-    """Yield the sentences on exhibits 15 to 17 that there are; ``names`` are those of the columns of exhibit 16."""
+def allocation(
+    tables: Tables, settings: WeeklyReport, names: Mapping[str, str]
+) -> Iterator[Statement]:
+    """Yield the sentences on exhibits 15 to 17 that there are; ``names`` are those of the columns
+    of exhibit 16.
+    """
     if measured := tables("15"):
         yield from performance(measured, tables("14"), "global", settings)
     if weights := tables("16"):
@@ -84,7 +96,9 @@ def allocation(tables: Tables, settings: WeeklyReport, names: Mapping[str, str])
         )
 
 
-def performance(table: Table, nav: Table | None, portfolio: str, settings: WeeklyReport) -> Iterator[Statement]:
+def performance(
+    table: Table, nav: Table | None, portfolio: str, settings: WeeklyReport
+) -> Iterator[Statement]:
     """Say how the week and the year went against the benchmark, and the record since the start."""
     language, frame = table.text.language, table.frame
     subject = templates(language)[f"words.{portfolio}"]
@@ -120,10 +134,14 @@ def performance(table: Table, nav: Table | None, portfolio: str, settings: Weekl
 
 
 def changes(table: Table) -> tuple[list[str], list[str]]:
-    """Return the columns of exhibit 10 whose sectors are new in the last week, and those whose sectors went."""
+    """Return the columns of exhibit 10 whose sectors are new in the last week, and those whose
+    sectors went.
+    """
     if len(table.frame) < 2:
         return [], []
-    ranks = [column for column in table.frame if column.startswith("rank") and not column.endswith("_en")]
+    ranks = [
+        column for column in table.frame if column.startswith("rank") and not column.endswith("_en")
+    ]
     before, now = table.frame[ranks].iloc[-2], table.frame[ranks].iloc[-1]
     new = [rank for rank in ranks if pd.notna(now[rank]) and now[rank] not in set(before)]
     gone = [rank for rank in ranks if pd.notna(before[rank]) and before[rank] not in set(now)]
@@ -133,12 +151,16 @@ def changes(table: Table) -> tuple[list[str], list[str]]:
 def sectors(table: Table, week: int, ranks: list[str]) -> list[dict]:
     """Quote the sectors of a week by their ranks."""
     suffix = "_en" if table.text.language == "en" and "rank1_en" in table.frame else ""
-    return [{"name": table.quote(table.frame.index[week], f"{rank}{suffix}", "word")} for rank in ranks]
+    return [
+        {"name": table.quote(table.frame.index[week], f"{rank}{suffix}", "word")} for rank in ranks
+    ]
 
 
 def _sectors(table: Table) -> Iterator[Statement]:
     language, last = table.text.language, table.frame.iloc[-1]
-    ranks = [column for column in table.frame if column.startswith("rank") and not column.endswith("_en")]
+    ranks = [
+        column for column in table.frame if column.startswith("rank") and not column.endswith("_en")
+    ]
     held = [rank for rank in ranks if pd.notna(last[rank])]
     if not held:
         return
@@ -157,18 +179,30 @@ def _assets(table: Table, settings: WeeklyReport, names: Mapping[str, str]) -> I
     last = latest_weights(table)
     held = last[last >= settings.weight_change].index[: settings.named]
     if len(held):
-        yield write(language, "global.weights", assets=[quote_asset(table, rows[-1], column, names) for column in held])
+        yield write(
+            language,
+            "global.weights",
+            assets=[quote_asset(table, rows[-1], column, names) for column in held],
+        )
     if len(rows) < 2:
         return
-    change = (last - table.frame.iloc[-2].reindex(last.index)).astype(float).sort_values(kind="stable")
-    for direction, found in (("raised", change[change > 0].iloc[::-1]), ("lowered", change[change < 0])):
+    change = (
+        (last - table.frame.iloc[-2].reindex(last.index)).astype(float).sort_values(kind="stable")
+    )
+    for direction, found in (
+        ("raised", change[change > 0].iloc[::-1]),
+        ("lowered", change[change < 0]),
+    ):
         columns = found[found.abs() >= settings.weight_change].index
         if len(columns):
             moves = [
-                quote_asset(table, rows[-1], column, names) | {"previous": table.quote(rows[-2], column, "share")}
+                quote_asset(table, rows[-1], column, names)
+                | {"previous": table.quote(rows[-2], column, "share")}
                 for column in columns[: settings.named]
             ]
-            yield write(language, f"global.{direction}", moves=moves, more=len(columns) > settings.named)
+            yield write(
+                language, f"global.{direction}", moves=moves, more=len(columns) > settings.named
+            )
 
 
 def quote_asset(table: Table, row: str, column: str, names: Mapping[str, str]) -> dict:

@@ -1,4 +1,6 @@
-"""The tables of a run, and what is quoted from them: every quotation knows the cells it comes from."""
+"""The tables of a run, and what is quoted from them: every quotation knows the cells it comes
+from.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from lib.exhibits.translations import Translations
 
 #: columns that name a row, the first that a table has
 KEYS = ("symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score")
-#: how a quotation is written; size, gap, points and step are for words that tell the direction themselves; gap is in
+# : how a quotation is written; size, gap, points and step are for words that tell the direction
+# themselves; gap is in
 #: percentage points
 WRITTEN: dict[str, Callable[[Translations, float], str]] = {
     "percent": lambda text, value: text.percent(value),
@@ -46,8 +49,10 @@ class Quotation:
     Attributes
     ----------
     how : str
-        ``cell``: as the cell says; ``difference``: the first cell less the second; ``sum``; ``count``: how many cells
-        there are; ``heading``: the instrument that heads the cell's column; ``word``: the cell's word in the language.
+        ``cell``: as the cell says; ``difference``: the first cell less the second; ``sum``;
+        ``count``: how many cells
+        there are; ``heading``: the instrument that heads the cell's column; ``word``: the cell's
+        word in the language.
     cells : tuple of Cell
     value : float or str
     format : str
@@ -96,7 +101,9 @@ class Table:
     def quote(self, row: str, column: str, how: str) -> Quotation:
         """Quote one cell, written as ``how`` of ``WRITTEN`` says."""
         value = self.value(row, column)
-        return Quotation("cell", (self.cell(row, column),), value, how, WRITTEN[how](self.text, value))
+        return Quotation(
+            "cell", (self.cell(row, column),), value, how, WRITTEN[how](self.text, value)
+        )
 
     def name(self, row: str) -> Quotation:
         """Quote the name of a row in the language of the text."""
@@ -106,7 +113,9 @@ class Table:
     def word(self, row: str, column: str) -> Quotation:
         """Quote a word that the translations have, such as the name of a class."""
         value = self.value(row, column)
-        return Quotation("word", (self.cell(row, column),), value, "word", self.text(f"common.value.{value}"))
+        return Quotation(
+            "word", (self.cell(row, column),), value, "word", self.text(f"common.value.{value}")
+        )
 
     def difference(self, row: str, column: str, other: str, how: str) -> Quotation:
         """Quote one column less another."""
@@ -125,7 +134,11 @@ class Table:
         rows = list(rows)
         value = float(self.frame.loc[rows, column].sum())
         return Quotation(
-            "sum", tuple(self.cell(row, column) for row in rows), value, how, WRITTEN[how](self.text, value)
+            "sum",
+            tuple(self.cell(row, column) for row in rows),
+            value,
+            how,
+            WRITTEN[how](self.text, value),
         )
 
     def count(self, rows: Iterable[str], column: str) -> Quotation:
@@ -153,7 +166,9 @@ class Tables:
         self._read: dict[str, Table | None] = {}
 
     def __call__(self, number: str) -> Table | None:
-        """Return an exhibit's table; None when the run did not make it, or made it without a row."""
+        """Return an exhibit's table; None when the run did not make it, or made it without a
+        row.
+        """
         if number not in self._read:
             stem = f"{'' if number.startswith('s') else 'fig'}{number}"
             file = next(iter(sorted((self.folder / "tables").glob(f"{stem}_*.csv"))), None)

@@ -1,4 +1,6 @@
-"""The risk paragraph: losses, costs, concentration, and how little of a result can be told from luck."""
+"""The risk paragraph: losses, costs, concentration, and how little of a result can be told from
+luck.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from lib.report.commentary.statements import Statement, templates, write
 PORTFOLIOS = {"rotation": ("08", "09"), "absolute": ("11", "12"), "global": ("14", "15")}
 
 
-def sentences(tables: Tables, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
+def sentences(
+    tables: Tables, settings: WeeklyReport, names: Mapping[str, str]
+) -> Iterator[Statement]:
     """Yield the sentences on risks that the tables show."""
     yield from _hot_themes(tables, settings)
     yield from _claim(tables)
@@ -26,7 +30,9 @@ def sentences(tables: Tables, settings: WeeklyReport, names: Mapping[str, str]) 
 
 
 def _hot_themes(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
-    """Warn where a theme that has gained much has a falling score, as far as the evidence supports such a warning."""
+    """Warn where a theme that has gained much has a falling score, as far as the evidence supports
+    such a warning.
+    """
     table, evidence = tables("06"), tables("s14")
     if not table or (evidence and not _supported(evidence)):
         return
@@ -49,16 +55,25 @@ def _supported(table: Table) -> bool:
 
 
 def _claim(tables: Tables) -> Iterator[Statement]:
-    """Say how often a falling score of a hot theme was right, and whether more than chance explains it."""
+    """Say how often a falling score of a hot theme was right, and whether more than chance explains
+    it.
+    """
     table = tables("s14")
     if not table or not {"falling", "rising", "difference"} <= set(table.frame.dropna().index):
         return
     variant = "supported" if _supported(table) else "unsupported"
     rates = {score: table.quote(score, "hit_rate", "share") for score in ("falling", "rising")}
-    yield write(table.text.language, f"risk.claim.{variant}", low=table.quote("difference", "low", "share"), **rates)
+    yield write(
+        table.text.language,
+        f"risk.claim.{variant}",
+        low=table.quote("difference", "low", "share"),
+        **rates,
+    )
 
 
-def _losses(tables: Tables, portfolio: str, nav: str, measured: str, settings: WeeklyReport) -> Iterator[Statement]:
+def _losses(
+    tables: Tables, portfolio: str, nav: str, measured: str, settings: WeeklyReport
+) -> Iterator[Statement]:
     """Name a drawdown that is near the largest, or a largest one that is large."""
     if not (record := tables(measured)) or "max_drawdown" not in record.frame.index:
         return
@@ -76,7 +91,9 @@ def _losses(tables: Tables, portfolio: str, nav: str, measured: str, settings: W
         yield write(language, "risk.drawdown", subject=subject, largest=largest)
 
 
-def _costs(tables: Tables, portfolio: str, measured: str, settings: WeeklyReport) -> Iterator[Statement]:
+def _costs(
+    tables: Tables, portfolio: str, measured: str, settings: WeeklyReport
+) -> Iterator[Statement]:
     """Name what costs take off the annual return."""
     table = tables(measured)
     if not table or "net" not in table.frame or "annual_return" not in table.frame.index:
@@ -92,7 +109,9 @@ def _costs(tables: Tables, portfolio: str, measured: str, settings: WeeklyReport
         )
 
 
-def _concentration(tables: Tables, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
+def _concentration(
+    tables: Tables, settings: WeeklyReport, names: Mapping[str, str]
+) -> Iterator[Statement]:
     """Name a class or an asset with a large weight."""
     if weights := tables("13"):
         totals = portfolios.class_weights(weights)

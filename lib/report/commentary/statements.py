@@ -72,7 +72,8 @@ def write(language: str, rule: str, **parts) -> Statement:
     rule : str
         Key of its template.
     **parts
-        Quotations, mappings of them, or lists of such mappings; besides, words and None, which carry no number.
+        Quotations, mappings of them, or lists of such mappings; besides, words and None, which
+        carry no number.
 
     Raises
     ------
@@ -81,15 +82,21 @@ def write(language: str, rule: str, **parts) -> Statement:
     """
     path = FOLDER / language / "commentary" / "sentences.yaml"
     if rule not in templates(language):
-        raise ParameterError(f"no sentence for the rule {rule}", file=path, remedy="add it in both languages")
+        raise ParameterError(
+            f"no sentence for the rule {rule}", file=path, remedy="add it in both languages"
+        )
     try:
         text = _environment(language).from_string(templates(language)[rule]).render(**parts)
     except jinja2.TemplateError as error:
-        raise ParameterError(f"the sentence {rule} cannot be written: {error}", file=path, remedy="mend it") from error
+        raise ParameterError(
+            f"the sentence {rule} cannot be written: {error}", file=path, remedy="mend it"
+        ) from error
     quotations = dict(_quotations(parts))
     files = [cell.file for quotation in quotations.values() for cell in quotation.cells]
     numbers = dict.fromkeys(_number(file) for file in files)
-    return Statement(rule, " ".join(text.split()), quotations, tuple(number for number in numbers if number))
+    return Statement(
+        rule, " ".join(text.split()), quotations, tuple(number for number in numbers if number)
+    )
 
 
 @lru_cache
@@ -98,7 +105,10 @@ def _environment(language: str) -> jinja2.Environment:
     comma, last = JOINTS[language]
 
     def listed(items, pattern="{}") -> str:
-        words = [pattern.format(**item) if isinstance(item, Mapping) else pattern.format(item) for item in items]
+        words = [
+            pattern.format(**item) if isinstance(item, Mapping) else pattern.format(item)
+            for item in items
+        ]
         return last.join(filter(None, [comma.join(words[:-1]), words[-1]]))
 
     def moved(change: Quotation) -> str:

@@ -14,7 +14,8 @@ from lib.report.commentary.statements import Statement, write
 
 @dataclass(frozen=True)
 class ScoreMoves:
-    """How the scores of an exhibit's themes moved in the week; headline, key point and risks all rest on it.
+    """How the scores of an exhibit's themes moved in the week; headline, key point and risks all
+    rest on it.
 
     Attributes
     ----------
@@ -92,7 +93,11 @@ def _group(table: Table, group: str, settings: WeeklyReport) -> Iterator[Stateme
     )
     for direction, rows in (("falls", moves.falling), ("rises", moves.rising)):
         if len(rows):
-            yield write(language, f"themes.{direction}", moves=[_move(table, row) for row in rows[: settings.named]])
+            yield write(
+                language,
+                f"themes.{direction}",
+                moves=[_move(table, row) for row in rows[: settings.named]],
+            )
 
 
 def _move(table: Table, row: str) -> dict:
