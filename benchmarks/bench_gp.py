@@ -59,7 +59,7 @@ SEARCH = dict(
     max_vif=5.0,
     max_factors=20,
 )
-# : the programs of a search that starts at these depths, without parsimony and hoisting, have about
+#: the programs of a search that starts at these depths, without parsimony and hoisting, have about
 # twelve nodes
 DEEP = dict(init_depth=(5, 6), max_depth=9, max_length=40, parsimony=0.0, p_hoist=0.0)
 

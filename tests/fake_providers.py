@@ -100,10 +100,10 @@ class Fake:
         self.valuation, self.constituents, self.macro = valuation, constituents, macro
         self.today = pd.Timestamp(today)
         self.hits: list[str] = []
-        # : ending of a host -> function(url, body bytes) that returns a body, a (status, body)
+        #: ending of a host -> function(url, body bytes) that returns a body, a (status, body)
         # pair, or raises
         self.faults: dict = {}
-        # : host ending -> function(symbol, rows) that falsifies the rows before they are put into
+        #: host ending -> function(symbol, rows) that falsifies the rows before they are put into
         # shape
         self.falsified: dict = {}
 

@@ -29,7 +29,7 @@ HALF_UNITS = {
     "number": 0.05,
     "count": 0.5,
 }
-# : share of the printed number by which a result of other data may miss it and still count as
+#: share of the printed number by which a result of other data may miss it and still count as
 # reproduced
 TOLERATED_SHARE = 0.1
 

@@ -9,7 +9,7 @@ import pandas as pd
 from lib.market.errors import DataError
 from lib.market.pointintime import Market
 
-# : days before the end of the week from which a close is late: the market was closed or the series
+#: days before the end of the week from which a close is late: the market was closed or the series
 # has ended
 LATE_DAYS = 3
 

@@ -20,7 +20,7 @@ from lib.market.fingerprint import fingerprint
 from lib.market.pointintime import Market
 
 TRIALS = PARAMS / "trials"
-# : text columns of every file: the setting in both languages, the first and last decision it was
+#: text columns of every file: the setting in both languages, the first and last decision it was
 # judged on, the data it
 #: was judged on and the key of their history, and whether it became the default (yes or no)
 TEXT_COLUMNS = ("setting", "setting_zh", "window_start", "window_end", "data", "history", "chosen")

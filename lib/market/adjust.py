@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-# : an offset below this share of the price overstates a move by less than a hundredth of it and is
+#: an offset below this share of the price overstates a move by less than a hundredth of it and is
 # left alone; twice as
 #: much is asked for until the median rests on ten rows
 MATERIAL = 0.01
@@ -39,20 +39,20 @@ STEP = 0.004
 FRESH = 0.015
 #: rows of the running median
 SMOOTH = 20
-# : moves are taken over so many rows; a slope needs so many rows, looks back so far and is renewed
+#: moves are taken over so many rows; a slope needs so many rows, looks back so far and is renewed
 # so often
 MOVE, ENOUGH, MEMORY, RENEW = 10, 60, 250, 20
-# : a raw price this far (log) from what is expected is an outlier, or, when three in sequence
+#: a raw price this far (log) from what is expected is an outlier, or, when three in sequence
 # agree, a split
 SPLIT = 0.2
 #: rows without amount or volume after which a known offset is no longer trusted
 BLIND = 60
 #: a slope that close to a ratio of small integers is taken to be it
 SNAP = 0.03
-# : a slope that close to the scale in use does not replace it; one that close to the ratio of the
+#: a slope that close to the scale in use does not replace it; one that close to the ratio of the
 # prices means no offset
 KEEP, SAME = 0.08, 0.05
-# : noise in the adjusted price and dividends inside a move make a slope smaller, by up to this
+#: noise in the adjusted price and dividends inside a move make a slope smaller, by up to this
 # share of it
 ATTENUATION = 0.1
 #: a first ratio of raw to adjusted price below this is an offset, not a split

@@ -13,7 +13,7 @@ from lib.market.errors import ModelError
 #: currency of the report
 HOME = "CNY"
 Hedging = Literal["hedged", "hedged_with_carry", "unhedged"]
-# : a value older than this many days is no value any more; the longest holiday of any market is 13
+#: a value older than this many days is no value any more; the longest holiday of any market is 13
 # days
 CARRIED_DAYS = 16
 RULES = ("price", "total_return", "yield", "currency", "spot")

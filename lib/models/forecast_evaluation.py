@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-# : sessions between the close that a score rests on and the close that its return is measured from:
+#: sessions between the close that a score rests on and the close that its return is measured from:
 # a score known
 #: after today's close can be traded at tomorrow's close, not at today's
 EXECUTION_LAG = 1

@@ -21,7 +21,7 @@ from lib.portfolio.conventions import WEEKS_PER_YEAR
 from lib.portfolio.covariance import Covariance, shrunk_covariance
 from lib.portfolio.keeping import Record, kept
 
-# : sessions between the returns of the covariance: a week, so that Asian and American closes of one
+#: sessions between the returns of the covariance: a week, so that Asian and American closes of one
 # day overlap
 STEP = 5
 VARIANTS = ("intersection", "cycle_budget", "momentum")

@@ -14,7 +14,7 @@ from lib.market.errors import ModelError
 #: a budget below this share is none
 SMALLEST = 1e-9
 SOLVED = ("optimal", "optimal_inaccurate")
-# : caps that leave a single point are widened by this share while solving, so that the solver has
+#: caps that leave a single point are widened by this share while solving, so that the solver has
 # an interior
 SLACK = 1e-7
 #: what may be recorded on the way to weights

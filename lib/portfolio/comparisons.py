@@ -26,7 +26,7 @@ SIXTY_FORTY = {"000300.SH": 0.6, "CN10Y": 0.4}
 QUARTER = round(SESSIONS_PER_YEAR / 4)
 
 
-# : months by which a shifted score lags or leads at least: a yearly change; a yearly change and a
+#: months by which a shifted score lags or leads at least: a yearly change; a yearly change and a
 # regression window
 MIN_LAG, MIN_LEAD = 12, 62
 

@@ -11,7 +11,7 @@ from lib.exhibits.published import HALF_UNITS, Exhibit, Fact, Week
 from lib.exhibits.translations import Translations
 from lib.report.commentary.quotations import KEYS, Table, Tables
 
-# : what can be said of a number: differs carries a reason; absent: this run has nothing to compare
+#: what can be said of a number: differs carries a reason; absent: this run has nothing to compare
 # it with;
 #: not_published: the run has an exhibit of which nothing was printed
 VERDICTS = ("reproduced", "differs", "not_comparable", "absent", "not_published")

@@ -61,7 +61,7 @@ BLOCKS = (
     "h4",
     "h5",
 )
-# : pandoc writes the first item of a list on the line of its style, where Typst does not recognise
+#: pandoc writes the first item of a list on the line of its style, where Typst does not recognise
 # it
 STYLED_LIST = re.compile(r"^(#set text\(.*\);) ([-+] )", re.MULTILINE)
 #: placeholder of a picture or a formula during pandoc's conversion

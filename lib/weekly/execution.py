@@ -19,7 +19,7 @@ from papermill.exceptions import PapermillExecutionError, strip_color
 
 from lib.market.errors import RunError
 
-# : environment variables of a kernel unless the user has set them: the same order of sets and
+#: environment variables of a kernel unless the user has set them: the same order of sets and
 # dictionaries in every
 #: run, and one BLAS thread, because sums over another number of threads differ in the last digit
 ENVIRONMENT = {

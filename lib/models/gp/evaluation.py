@@ -12,7 +12,7 @@ from lib.market.errors import ModelError
 from lib.models.gp.operators import OPERATORS
 from lib.models.gp.programs import Tree
 
-# : bytes for values: of all operators, small enough for the processor's caches; of the dear ones,
+#: bytes for values: of all operators, small enough for the processor's caches; of the dear ones,
 # from one generation
 #: to the next
 POOL_BYTES = 32 * 2**20

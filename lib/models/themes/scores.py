@@ -19,7 +19,7 @@ LOW_COVERAGE = 0.7
 FULL_HISTORY = 250
 #: percent by which weights may miss 100
 WEIGHT_TOLERANCE = 5.0
-# : fewest themes with both a mean over members and a score of their own bars that give a ratio of
+#: fewest themes with both a mean over members and a score of their own bars that give a ratio of
 # dispersions
 LEAST_THEMES = 10
 #: decision dates over which dispersions and correlations are averaged, about a year

@@ -14,7 +14,7 @@ from lib.exhibits.translations import Translations
 
 #: columns that name a row, the first that a table has
 KEYS = ("symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score")
-# : how a quotation is written; size, gap, points and step are for words that tell the direction
+#: how a quotation is written; size, gap, points and step are for words that tell the direction
 # themselves; gap is in
 #: percentage points
 WRITTEN: dict[str, Callable[[Translations, float], str]] = {
