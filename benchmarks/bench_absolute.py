@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from benchmarks.measuring import with_targets, warm_notebook
+from benchmarks.measuring import warm_notebook, with_targets
 from lib.market.ingest import open_market
 from lib.market.universe import read_universe
 from lib.models.assets import bond_value
