@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from benchmarks.measuring import beside_targets, warm_notebook
+from benchmarks.measuring import with_targets, warm_notebook
 from lib.market.ingest import open_market
 from lib.market.universe import read_universe
 from lib.models.assets import bond_value
@@ -56,7 +56,7 @@ def whole_backtest() -> float:
 
 def measure() -> list[dict]:
     """Return the rows of ``outputs/benchmarks.json``."""
-    return beside_targets(
+    return with_targets(
         [
             ("absolute.backtest_2016", whole_backtest(), "s", 10.0),
             ("absolute.notebook_warm", warm_notebook(NOTEBOOK, as_of=AS_OF), "s", 8.0),
