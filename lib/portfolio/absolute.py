@@ -24,7 +24,7 @@ from lib.portfolio.conventions import SESSIONS_PER_YEAR
 from lib.portfolio.covariance import shrunk_covariance
 from lib.portfolio.keeping import kept
 from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
-from lib.portfolio.volatility import Controlled, raise_along_ray
+from lib.portfolio.volatility import ControlledWeights, raise_along_ray
 
 CLASSES = ("equity", "bond", "commodity")
 
@@ -226,7 +226,7 @@ def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
     solved = risk_budget_weights(
         covariance.matrix, budgets, target_volatility=rules.target_volatility
     )
-    final: RiskBudget | Controlled = solved
+    final: RiskBudget | ControlledWeights = solved
     if rules.volatility_rule == "ray":
         final = raise_along_ray(solved, covariance.matrix, rules.target_volatility)
     made = {
@@ -237,4 +237,4 @@ def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
         "trend": strength,
         "volatility": final.volatility,
     }
-    return made, [*told, *((step, "") for step in final.steps)]
+    return made, [*told, *((step, "") for step in final.fallbacks)]
