@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from benchmarks.measuring import beside_targets
+from benchmarks.measuring import with_targets
 from lib.market.ingest import open_market
 from lib.market.universe import read_universe
 from lib.models.cycle_scores import cycle_scores
@@ -59,7 +59,7 @@ def walk_forward() -> tuple[float, float]:
 def measure() -> list[dict]:
     """Return the rows of ``outputs/benchmarks.json``."""
     walk, trade = walk_forward()
-    return beside_targets(
+    return with_targets(
         [
             ("global.weight_vector_24", one_vector(), "ms", 5.0),
             ("global.walk_forward_2005", walk, "s", 10.0),

@@ -30,7 +30,7 @@ CLASSES = ("equity", "bond", "commodity")
 
 
 @dataclass(frozen=True)
-class Rules:
+class AbsoluteReturnRules:
     """How trends become weights.
 
     Attributes
@@ -61,7 +61,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Portfolio:
+class AbsoluteReturnPortfolio:
     """Target weights at each decision and what they rest on.
 
     Attributes
@@ -85,21 +85,21 @@ class Portfolio:
     steps: pd.DataFrame
 
 
-def decide(
+def absolute_return_portfolio(
     values: pd.DataFrame,
     funds: pd.DataFrame,
     view: pd.DataFrame,
     hold_dividend: pd.Series,
     decisions: pd.DatetimeIndex,
-    rules: Rules,
+    rules: AbsoluteReturnRules,
     cache_dir: Path | None = None,
-) -> Portfolio:
+) -> AbsoluteReturnPortfolio:
     """Return the weights decided at some sessions' closes; nothing looks past its decision.
 
     Parameters
     ----------
     values : DataFrame, (T, N')
-        Values of the funds on sessions, from ``with_standins``; NaN where one did not trade or was
+        Values of the funds on sessions, from ``splice_proxies``; NaN where one did not trade or was
         not listed and has
         no proxy. More columns do no harm.
     funds : DataFrame, indexed by symbol
@@ -109,7 +109,7 @@ def decide(
     hold_dividend : Series of bool, (T,)
     decisions : DatetimeIndex, (K,)
         Sessions of ``values``.
-    rules : Rules
+    rules : AbsoluteReturnRules
     cache_dir : Path, optional
         Keeps portfolios under the fingerprint of data, rules and code.
 
@@ -130,17 +130,21 @@ def decide(
     code = (sys.modules[__name__], budgeting, estimation, splitting, control, trending)
     key = fingerprint(values, funds, view, hold_dividend, decisions, repr(rules), *code)
     made = partial(_decide, values, funds, view, hold_dividend, decisions, rules)
-    return kept(Portfolio, Path(cache_dir) / "absolute" / key, made)
+    return kept(AbsoluteReturnPortfolio, Path(cache_dir) / "absolute" / key, made)
 
 
-def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Portfolio:
+def _decide(
+    values, funds, view, hold_dividend, decisions, rules: AbsoluteReturnRules
+) -> AbsoluteReturnPortfolio:
     trends = trend_strength(values, rules.trend_windows)
     # a fund is valued at its last close on days it did not trade
     held = values.ffill()
     returns = held.pct_change(fill_method=None)
     suspended, young = _flags(values, held, trends, funds, rules)
     usable = held.notna() & ~suspended & ~young
-    made: dict[str, dict] = {part.name: {} for part in fields(Portfolio) if part.name != "steps"}
+    made: dict[str, dict] = {
+        part.name: {} for part in fields(AbsoluteReturnPortfolio) if part.name != "steps"
+    }
     steps = []
     for date in decisions:
         scores = view.loc[date].dropna() if date in view.index else pd.Series(dtype=float)
@@ -164,7 +168,7 @@ def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Port
         frame = frame.reindex(columns=values.columns if name == "weights" else list(CLASSES))
         # a class without a fund has no budget and no capital; its trend is not known
         frames[name] = frame if name == "trend" else frame.fillna(0.0)
-    return Portfolio(
+    return AbsoluteReturnPortfolio(
         volatility=volatility,
         steps=pd.DataFrame(steps, columns=["date", "step", "detail"]),
         **frames,
@@ -172,7 +176,7 @@ def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Port
 
 
 def _flags(
-    values, held, trends, funds: pd.DataFrame, rules: Rules
+    values, held, trends, funds: pd.DataFrame, rules: AbsoluteReturnRules
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return where a fund does not trade, and where it has too little history, (T, N) each."""
     suspended = held.notna() & values.isna()
@@ -183,7 +187,12 @@ def _flags(
 
 
 def _decision(
-    returns, trend, usable: pd.DataFrame, scores: pd.Series, hold_dividend: bool, rules: Rules
+    returns,
+    trend,
+    usable: pd.DataFrame,
+    scores: pd.Series,
+    hold_dividend: bool,
+    rules: AbsoluteReturnRules,
 ):
     members = {name: usable[usable["group"] == name] for name in CLASSES}
     sleeves: dict[str, pd.Series] = {}
@@ -216,7 +225,7 @@ def _decision(
     return _classes(past, sleeves, usable, trend, rules, told)
 
 
-def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
+def _classes(past, sleeves, usable, trend, rules: AbsoluteReturnRules, told: list):
     core = usable.index[usable["role"] != "sector"]
     strength = trend[core].groupby(usable.loc[core, "group"]).mean().reindex(past.columns)
     # without a fund that has a trend a class is neither rising nor falling

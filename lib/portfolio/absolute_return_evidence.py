@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.portfolio.absolute import Rules
+from lib.portfolio.absolute_return import AbsoluteReturnRules
 from lib.portfolio.backtest import Backtest
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
 
@@ -15,7 +15,7 @@ from lib.portfolio.conventions import SESSIONS_PER_YEAR
 SMALLEST_CASH = 1e-6
 
 
-def simple_portfolios(
+def benchmark_weights(
     values: pd.DataFrame, funds: pd.DataFrame, decisions: pd.DatetimeIndex, bond_share: float
 ) -> dict[str, pd.DataFrame]:
     """Return target weights (K, N) of bonds alone and of bonds with everything else in equal
@@ -49,7 +49,7 @@ def could_hold(
     view: pd.DataFrame,
     hold_dividend: pd.Series,
     decisions: pd.DatetimeIndex,
-    rules: Rules,
+    rules: AbsoluteReturnRules,
 ) -> pd.DataFrame:
     """Tell at which decisions the rules could hold each fund, whether or not it had the history for
     it.
@@ -65,7 +65,7 @@ def could_hold(
     view : DataFrame, (T, S)
     hold_dividend : Series of bool, (T,)
     decisions : DatetimeIndex, (K,)
-    rules : Rules
+    rules : AbsoluteReturnRules
 
     Returns
     -------
@@ -84,7 +84,7 @@ def could_hold(
     return asked
 
 
-def contributions(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
+def attribution(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     r"""Split return and risk of a backtest by part.
 
     With :math:`c_{t,i}` the profit of fund i on session t over the value before, :math:`r_t =
