@@ -23,7 +23,7 @@ from lib.portfolio.budgets import RiskBudget, risk_budget_weights
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
 from lib.portfolio.covariance import shrunk_covariance
 from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
-from lib.portfolio.volatility import Controlled, raise_along_ray
+from lib.portfolio.volatility import ControlledWeights, raise_along_ray
 
 CLASSES = ("equity", "bond", "commodity")
 
@@ -233,7 +233,7 @@ def _classes(past, sleeves, usable, trend, rules: AbsoluteReturnRules, told: lis
     solved = risk_budget_weights(
         covariance.matrix, budgets, target_volatility=rules.target_volatility
     )
-    final: RiskBudget | Controlled = solved
+    final: RiskBudget | ControlledWeights = solved
     if rules.volatility_rule == "ray":
         final = raise_along_ray(solved, covariance.matrix, rules.target_volatility)
     made = {
@@ -244,4 +244,4 @@ def _classes(past, sleeves, usable, trend, rules: AbsoluteReturnRules, told: lis
         "trend": strength,
         "volatility": final.volatility,
     }
-    return made, [*told, *((step, "") for step in final.steps)]
+    return made, [*told, *((step, "") for step in final.fallbacks)]
