@@ -99,7 +99,7 @@ def test_the_key_sentences_in_both_languages(folder):
     ):
         assert part in text, part
     assert not re.search(
-        r"[A-Za-z]{4,}", text.replace("COMEX", "").replace("Smart Beta", "").replace("Treasury", "")
+        r"[A-Za-z]{4,}", text.replace("COMEX", "").replace("SmartBeta", "").replace("Treasury", "")
     )
 
 
