@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -26,9 +27,8 @@ ROW_FORMATS = {
     "basis points": "points",
     "sharpe": "score",
     "calmar": "score",
-} | dict.fromkeys(
-    ("annual_return", "annual_volatility", "max_drawdown", "ytd_return", "week_return"), "percent"
-)
+    "annual_volatility": "share",
+} | dict.fromkeys(("annual_return", "max_drawdown", "ytd_return", "week_return"), "percent")
 #: format of a column by its name, in every table that has it; exceptions are given with the exhibit
 COLUMN_FORMATS = {
     column: kind
@@ -112,29 +112,61 @@ def table_html(path: Path, exhibit: dict, language: str) -> str:
     return great_table.as_raw_html()
 
 
-def _great_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> GT:
-    """Return a table with formatted cells and translated headings, numbers to the right."""
+@dataclass(frozen=True)
+class ShownTable:
+    """A table as a reader sees it.
+
+    Attributes
+    ----------
+    cells : DataFrame of str
+        Of the columns that are shown.
+    headings : dict of str to str
+        By column.
+    numeric : list of str
+        Columns that are aligned to the right.
+    kinds : dict of str to list
+        The format of each cell by column, a key of ``FORMATS`` or None.
+    """
+
+    cells: pd.DataFrame
+    headings: dict[str, str]
+    numeric: list[str]
+    kinds: dict[str, list]
+
+
+def shown_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> ShownTable:
+    """Return a table with formatted cells and translated headings."""
     notebook = exhibit["notebook"]
     formats = exhibit.get("formats", {})
     labels = exhibit.get("words", {})
     table = table.replace(labels)
     shown = pd.DataFrame(index=table.index)
-    numeric = []
+    numeric, kinds = [], {}
     # a column named format has the formats of the others
     hidden = {"format", *_other_language(table, t.language)}
     for column in [column for column in table.columns if column not in hidden]:
         if column in formats or pd.api.types.is_numeric_dtype(table[column]):
             numeric.append(column)
-        shown[column] = _cells(table, column, formats.get(column), notebook, t)
+        kinds[column] = _kinds(table, formats.get(column))
+        shown[column] = [
+            _cell(value, kind, notebook, t)
+            for value, kind in zip(table[column], kinds[column], strict=True)
+        ]
     headings = {
         column: labels.get(column) or _lookup(f"column.{column}", notebook, t) or column
         for column in shown
     }
-    textual = [column for column in shown if column not in numeric]
+    return ShownTable(shown, headings, numeric, kinds)
+
+
+def _great_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> GT:
+    """Return a table with formatted cells and translated headings, numbers to the right."""
+    shown = shown_table(table, exhibit, t)
+    textual = [column for column in shown.cells if column not in shown.numeric]
     return (
-        GT(shown, id=f"table-{exhibit['number']}")
-        .cols_label(headings)
-        .cols_align("right", numeric)
+        GT(shown.cells, id=f"table-{exhibit['number']}")
+        .cols_label(shown.headings)
+        .cols_align("right", shown.numeric)
         .cols_align("left", textual)
         .tab_style(style.text(weight="bold"), loc.column_labels())
         .tab_options(table_font_size="13px", data_row_padding="4px", table_margin_left="0px")
@@ -149,13 +181,11 @@ def _other_language(table: pd.DataFrame, language: str) -> set[str]:
     return chinese if language == "en" else {f"{column}_en" for column in chinese}
 
 
-def _cells(
-    table: pd.DataFrame, column: str, kind: str | None, notebook: str, t: Translations
-) -> list[str]:
-    kinds = table[kind].replace(ROW_FORMATS) if kind in table.columns else [kind] * len(table)
-    return [
-        _cell(value, kind, notebook, t) for value, kind in zip(table[column], kinds, strict=True)
-    ]
+def _kinds(table: pd.DataFrame, kind: str | None) -> list:
+    """Return the format of each cell of a column; ``kind`` may name a column of formats."""
+    if kind in table.columns:
+        return [ROW_FORMATS.get(each, each) for each in table[kind]]
+    return [kind] * len(table)
 
 
 def _cell(value, kind: str | None, notebook: str, t: Translations) -> str:

@@ -95,7 +95,7 @@ def _narrow(figure: Figure) -> None:
 def _reading(figure: Figure, axes: Axes, box: Bbox) -> dict | None:
     """Return what a pointer reads in a panel of lines; None for any other panel."""
     dated = isinstance(axes.xaxis.get_converter(), DateConverter)
-    lines = [line for line in axes.get_lines() if len(line.get_xdata()) > 2]
+    lines = [line for line in axes.get_lines() if np.size(line.get_xdata()) > 2]
     if not dated or not lines:
         return None
     place = axes.get_window_extent().transformed(figure.dpi_scale_trans.inverted())

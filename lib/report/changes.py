@@ -11,6 +11,7 @@ import pandas as pd
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
+from lib.report.commentary.portfolios import ranks_of
 from lib.report.commentary.quotations import Table, Tables
 from lib.report.manifest import Manifest
 
@@ -107,9 +108,7 @@ def _listed(table: Table) -> pd.DataFrame:
 
 def _held(table: Table) -> pd.DataFrame:
     last = table.frame.iloc[-1]
-    ranks = [
-        column for column in table.frame if column.startswith("rank") and not column.endswith("_en")
-    ]
+    ranks = ranks_of(table)
     held = pd.DataFrame(
         {"name": last[ranks].tolist(), "name_en": last[[f"{rank}_en" for rank in ranks]].tolist()}
     )

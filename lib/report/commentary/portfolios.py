@@ -139,13 +139,18 @@ def changes(table: Table) -> tuple[list[str], list[str]]:
     """
     if len(table.frame) < 2:
         return [], []
-    ranks = [
-        column for column in table.frame if column.startswith("rank") and not column.endswith("_en")
-    ]
+    ranks = ranks_of(table)
     before, now = table.frame[ranks].iloc[-2], table.frame[ranks].iloc[-1]
     new = [rank for rank in ranks if pd.notna(now[rank]) and now[rank] not in set(before)]
     gone = [rank for rank in ranks if pd.notna(before[rank]) and before[rank] not in set(now)]
     return new, gone
+
+
+def ranks_of(table: Table) -> list[str]:
+    """Return the columns of exhibit 10 with official names, the best rank first."""
+    return [
+        column for column in table.frame if column.startswith("rank") and not column.endswith("_en")
+    ]
 
 
 def sectors(table: Table, week: int, ranks: list[str]) -> list[dict]:
@@ -158,9 +163,7 @@ def sectors(table: Table, week: int, ranks: list[str]) -> list[dict]:
 
 def _sectors(table: Table) -> Iterator[Statement]:
     language, last = table.text.language, table.frame.iloc[-1]
-    ranks = [
-        column for column in table.frame if column.startswith("rank") and not column.endswith("_en")
-    ]
+    ranks = ranks_of(table)
     held = [rank for rank in ranks if pd.notna(last[rank])]
     if not held:
         return

@@ -1,0 +1,228 @@
+"""First page of the weekly: the model portfolios at a glance, and what changed, one line per
+model.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from lib.exhibits.translations import Translations
+from lib.report.cells import ARROWS, Cell
+from lib.report.commentary.portfolios import changes, class_weights, latest_weights, ranks_of
+from lib.report.commentary.quotations import Table, Tables
+
+#: exhibits of performance, NAV and weights of each model portfolio, and when it decides
+MODELS = {
+    "rotation": ("09", "08", "10", "week"),
+    "absolute": ("12", "11", "13", "month"),
+    "global": ("15", "14", "16", "month"),
+}
+SEPARATORS = {"en": ", ", "zh": "、"}
+FACTS = "facts/dashboard.json"
+TRADES = "tables/trades.csv"
+#: changes that one line names
+NAMED = 6
+#: change of a weight that a line mentions
+LEAST = 0.005
+
+
+def dashboard(folder: Path, t: Translations) -> dict | None:
+    """Return the table of the model portfolios; None when the run made none of them."""
+    tables = Tables(folder, t)
+    facts = _facts(folder)
+    rows = [
+        row
+        for model in MODELS
+        if (row := _row(tables, model, facts.get("next", {}), t)) is not None
+    ]
+    heads = ("model", "week", "against", "ytd", "against", "drawdown", "position", "decision")
+    numbers = ("week", "against", "ytd", "drawdown")
+    columns = [
+        {"text": t(f"06_weekly_report.dashboard.{head}"), "number": head in numbers}
+        for head in heads
+    ]
+    return {"columns": columns, "rows": rows, "left": 0} if rows else None
+
+
+def _row(tables: Tables, model: str, decisions: dict, t: Translations) -> list[dict] | None:
+    """Return a model's row; None without its performance."""
+    measured, nav, weights, when = MODELS[model]
+    performance, path = tables(measured), tables(nav)
+    if performance is None:
+        return None
+    cells = [Cell(t(f"06_weekly_report.model.{model}"))]
+    for metric in ("week_return", "ytd_return"):
+        strategy = _value(performance, metric, "strategy")
+        gap = strategy - _value(performance, metric, "benchmark")
+        cells += [_signed(t.percent(strategy), strategy), _signed(t.percent(gap), gap)]
+    fall = _drawdown(path) if path else float("nan")
+    cells.append(Cell(t.percent(fall, signed=False), _sort(fall)))
+    held = tables(weights)
+    cells.append(Cell(_position(model, held, _facts(tables.folder), t) if held else "–"))
+    cells.append(Cell(t.date(decisions.get(when))))
+    return [asdict(cell) for cell in cells]
+
+
+def _value(table: Table, row: str, column: str) -> float:
+    return float(table.value(row, column)) if row in table.frame.index else float("nan")
+
+
+def _signed(text: str, value: float) -> Cell:
+    tone = "" if pd.isna(value) or text.strip("+-0.%") == "" else ("up" if value > 0 else "down")
+    return Cell(text, _sort(value), tone)
+
+
+def _sort(value: float) -> float | str:
+    return "" if pd.isna(value) else round(value, 6)
+
+
+def _drawdown(table: Table) -> float:
+    """Return how far a NAV is below its highest so far."""
+    column = "nav" if "nav" in table.frame else "strategy"
+    nav = table.frame[column].astype(float)
+    return float(nav.iloc[-1] / nav.max() - 1)
+
+
+def _position(model: str, table: Table, facts: dict, t: Translations) -> str:
+    """Return what a model holds in few words."""
+    if model == "rotation":
+        last = table.frame.iloc[-1]
+        suffix = "_en" if t.language == "en" and "rank1_en" in table.frame else ""
+        names = [last[f"{rank}{suffix}"] for rank in ranks_of(table)]
+        return _listed(t, [str(name) for name in names if pd.notna(name)])
+    if model == "absolute":
+        held = class_weights(table)
+        named = {name: t(f"common.value.{name}") for name in held.index}
+    else:
+        held = latest_weights(table).head(3)
+        named = facts.get("assets", {})
+    return _listed(
+        t,
+        [
+            f"{named.get(name, name)} {t.percent(weight, 1, signed=False)}"
+            for name, weight in held.items()
+        ],
+    )
+
+
+def model_changes(folder: Path, t: Translations) -> list[dict]:
+    """Return what changed, per model: ``model`` and ``parts``, each ``word`` and ``text``."""
+    tables = Tables(folder, t)
+    facts = _facts(folder)
+    lines = [_theme_changes(folder, tables, t)]
+    if holdings := tables("10"):
+        lines.append(_sector_changes(holdings, t))
+    if weights := tables("13"):
+        column = "name_en" if t.language == "en" else "name"
+        frame = weights.frame
+        lines.append(
+            _moves("absolute", frame[column], frame["previous_weight"], frame["weight"], t)
+        )
+    if (weights := tables("16")) and len(weights.frame) > 1:
+        frame = weights.frame.drop(columns=weights.key).astype(float)
+        names = pd.Series({each: facts.get("assets", {}).get(each, each) for each in frame})
+        lines.append(_moves("global", names, frame.iloc[-2], frame.iloc[-1], t))
+    return [line for line in lines if line]
+
+
+def _line(model: str, parts: list[tuple[str, str]], t: Translations) -> dict:
+    named = [(t(f"06_weekly_report.change.{word}") if word else "", text) for word, text in parts]
+    return {
+        "model": t(f"06_weekly_report.model.{model}"),
+        "parts": [{"word": word, "text": text} for word, text in named],
+    }
+
+
+def _theme_changes(folder: Path, tables: Tables, t: Translations) -> dict | None:
+    """Return the themes that entered and left the hottest since the previous run, as its table of
+    changes says; None when there is no earlier run.
+    """
+    table = tables("s51")
+    if table is None:
+        return None
+    column = "name_en" if t.language == "en" else "name"
+    frame = table.frame[table.frame["exhibit"].astype(str).str.zfill(2) == "06"]
+    parts = [
+        (word, _listed(t, names[:NAMED]))
+        for word, what in (("in", "new"), ("out", "dropped"))
+        if (names := frame.loc[frame["what"] == what, column].tolist())
+    ]
+    return _line("themes", parts or [("", t("06_weekly_report.change.none"))], t)
+
+
+def _sector_changes(table: Table, t: Translations) -> dict:
+    new, gone = changes(table)
+    suffix = "_en" if t.language == "en" and "rank1_en" in table.frame else ""
+    parts = [
+        (word, _listed(t, [str(table.frame[f"{rank}{suffix}"].iloc[week]) for rank in ranks]))
+        for word, week, ranks in (("in", -1, new), ("out", -2, gone))
+        if ranks
+    ]
+    return _line("rotation", parts or [("", t("06_weekly_report.change.none"))], t)
+
+
+def _moves(
+    model: str, names: pd.Series, before: pd.Series, now: pd.Series, t: Translations
+) -> dict:
+    """Return the weights that moved, the largest first, with arrows; the others are counted."""
+    change = (now - before).astype(float)
+    moved = change[change.abs() >= LEAST].abs().sort_values(ascending=False, kind="stable").index
+    words = []
+    for label in moved[:NAMED]:
+        arrow = ARROWS["up" if change[label] > 0 else "down"]
+        weights = [t.percent(float(one[label]), 1, signed=False) for one in (before, now)]
+        words.append(f"{names[label]} {weights[0]} {arrow} {weights[1]}")
+    if len(moved) > NAMED:
+        words.append(t("06_weekly_report.change.more", count=len(moved) - NAMED))
+    text = _listed(t, words) if words else t("06_weekly_report.change.none")
+    return _line(model, [("", text)], t)
+
+
+def trades(folder: Path, t: Translations) -> dict | None:
+    """Return the table of trades; None when the run wrote none."""
+    path = folder / TRADES
+    if not path.exists():
+        return None
+    table = pd.read_csv(path, dtype={"symbol": str})
+    hidden = {"name"} if t.language == "en" and "name_en" in table else {"name_en"}
+    kept = [column for column in table if column not in hidden]
+    rows = [
+        [asdict(_trade(row[column], column, t)) for column in kept] for _, row in table.iterrows()
+    ]
+    columns = [
+        {"text": t(f"06_weekly_report.trade.{column}"), "number": _is_number(table[column])}
+        for column in kept
+    ]
+    return {"columns": columns, "rows": rows, "left": 0}
+
+
+def _listed(t: Translations, words: list[str]) -> str:
+    return SEPARATORS[t.language].join(words)
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column)
+
+
+def _trade(value, column: str, t: Translations) -> Cell:
+    """Return one cell of the trades: weights in percent, amounts as numbers, words translated."""
+    if pd.isna(value):
+        return Cell("–")
+    if column in ("from_weight", "to_weight"):
+        return Cell(t.percent(value, signed=False), _sort(value))
+    if column == "change":
+        return _signed(t.percent(value), value)
+    if isinstance(value, int | float):
+        return Cell(f"{value:,.0f}", _sort(value))
+    key = f"06_weekly_report.trade.value.{value}"
+    return Cell(t(key) if t.has(key) else str(value), str(value))
+
+
+def _facts(folder: Path) -> dict:
+    """Return the facts that the report notebook wrote, none when it did not run."""
+    path = folder / FACTS
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
