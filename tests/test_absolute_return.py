@@ -19,13 +19,12 @@ from lib.portfolio.absolute_return import CLASSES, AbsoluteReturnRules, absolute
 from lib.portfolio.absolute_return_evidence import (
     attribution,
     benchmark_weights,
-    cost_curve,
     could_hold,
     realised_volatility,
 )
 from lib.portfolio.backtest import backtest
 from lib.portfolio.budgets import risk_budget_weights
-from lib.portfolio.metrics import performance
+from lib.portfolio.metrics import cost_curve, performance
 from lib.portfolio.proxies import splice_proxies
 from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots, join_views
 from lib.portfolio.volatility import raise_along_ray
@@ -228,7 +227,7 @@ def test_the_target_is_met_or_its_miss_is_named_and_nothing_is_borrowed(trend, t
     assert made.volatility == pytest.approx(np.sqrt(made.weights @ sigma @ made.weights))
     assert made.contributions.sum() == pytest.approx(1)
     missed = made.volatility < target * (1 - 1e-5)
-    assert missed == ("no_bonds_left" in made.steps)
+    assert missed == ("no_bonds_left" in made.fallbacks)
     # along the ray the other classes keep their proportions, and none is lowered
     assert made.weights["equity"] * budget.weights["commodity"] == pytest.approx(
         made.weights["commodity"] * budget.weights["equity"], rel=1e-6
@@ -241,9 +240,9 @@ def test_the_target_is_met_or_its_miss_is_named_and_nothing_is_borrowed(trend, t
 
 def test_a_target_beyond_reach_without_leverage_is_named():
     _, made, _ = controlled([0.5, 0.1, 0.5], 0.5)
-    assert "no_bonds_left" in made.steps and made.weights["bond"] == pytest.approx(0)
+    assert "no_bonds_left" in made.fallbacks and made.weights["bond"] == pytest.approx(0)
     _, made, _ = controlled([-0.5, 0.1, -0.1], 0.05)
-    assert made.steps == ("raised_to_target",), "falling classes are raised like the others"
+    assert made.fallbacks == ("raised_to_target",), "falling classes are raised like the others"
     with pytest.raises(ModelError, match="target"):
         raise_along_ray(*(controlled([0, 0, 0], 0.05)[k] for k in (0, 2)), -1.0)
 
@@ -252,7 +251,7 @@ def test_a_portfolio_of_bonds_alone_cannot_be_raised():
     sigma = pd.DataFrame([[0.0004]], ["bond"], ["bond"])
     budget = risk_budget_weights(sigma, pd.Series([1.0], ["bond"]), target_volatility=0.05)
     made = raise_along_ray(budget, sigma, 0.05)
-    assert made.steps[-1] == "no_bonds_left" and made.weights["bond"] == pytest.approx(1.0)
+    assert made.fallbacks[-1] == "no_bonds_left" and made.weights["bond"] == pytest.approx(1.0)
 
 
 # the whole path

@@ -8,8 +8,8 @@ import pytest
 
 from lib.market.pointintime import Market
 from lib.market.universe import read_universe
-from lib.models.assets import bond_value
 from lib.models.dividend_timing import dividend_timing
+from lib.models.total_return import bond_total_return
 from lib.portfolio.absolute_return import AbsoluteReturnRules, absolute_return_portfolio
 from lib.portfolio.proxies import splice_proxies
 
@@ -20,7 +20,7 @@ def weights(market, start="2023-12-29"):
     named = funds[funds["proxy"] != ""]
     lines = market.closes(named["proxy"].unique(), start="2022-01-04")
     proxies = {
-        symbol: bond_value(lines[row.proxy].dropna(), float(row.maturity))
+        symbol: bond_total_return(lines[row.proxy].dropna(), float(row.maturity))
         if row.maturity
         else lines[row.proxy]
         for symbol, row in named.iterrows()

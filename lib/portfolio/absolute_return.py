@@ -12,8 +12,8 @@ from typing import Literal
 import pandas as pd
 
 from lib.market.errors import ModelError
-from lib.market.fingerprint import fingerprint
 from lib.models import trend as trending
+from lib.models.cache import cached
 from lib.models.trend import trend_budgets, trend_strength
 from lib.portfolio import budgets as budgeting
 from lib.portfolio import covariance as estimation
@@ -22,9 +22,8 @@ from lib.portfolio import volatility as control
 from lib.portfolio.budgets import RiskBudget, risk_budget_weights
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
 from lib.portfolio.covariance import shrunk_covariance
-from lib.portfolio.keeping import kept
 from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
-from lib.portfolio.volatility import Controlled, raise_along_ray
+from lib.portfolio.volatility import ControlledWeights, raise_along_ray
 
 CLASSES = ("equity", "bond", "commodity")
 
@@ -111,7 +110,7 @@ def absolute_return_portfolio(
         Sessions of ``values``.
     rules : AbsoluteReturnRules
     cache_dir : Path, optional
-        Keeps portfolios under the fingerprint of data, rules and code.
+        Where portfolios are cached.
 
     Raises
     ------
@@ -125,12 +124,11 @@ def absolute_return_portfolio(
             "the decisions are no sessions of the data", date=date, remedy="start later"
         )
     values = values[funds.index]
-    if cache_dir is None:
-        return _decide(values, funds, view, hold_dividend, decisions, rules)
     code = (sys.modules[__name__], budgeting, estimation, splitting, control, trending)
-    key = fingerprint(values, funds, view, hold_dividend, decisions, repr(rules), *code)
-    made = partial(_decide, values, funds, view, hold_dividend, decisions, rules)
-    return kept(AbsoluteReturnPortfolio, Path(cache_dir) / "absolute" / key, made)
+    folder = None if cache_dir is None else Path(cache_dir) / "absolute"
+    inputs = (values, funds, view, hold_dividend, decisions)
+    make = partial(_decide, *inputs, rules)
+    return cached(AbsoluteReturnPortfolio, folder, make, (*inputs, repr(rules)), code)
 
 
 def _decide(
@@ -235,7 +233,7 @@ def _classes(past, sleeves, usable, trend, rules: AbsoluteReturnRules, told: lis
     solved = risk_budget_weights(
         covariance.matrix, budgets, target_volatility=rules.target_volatility
     )
-    final: RiskBudget | Controlled = solved
+    final: RiskBudget | ControlledWeights = solved
     if rules.volatility_rule == "ray":
         final = raise_along_ray(solved, covariance.matrix, rules.target_volatility)
     made = {
@@ -246,4 +244,4 @@ def _classes(past, sleeves, usable, trend, rules: AbsoluteReturnRules, told: lis
         "trend": strength,
         "volatility": final.volatility,
     }
-    return made, [*told, *((step, "") for step in final.steps)]
+    return made, [*told, *((step, "") for step in final.fallbacks)]
