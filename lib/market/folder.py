@@ -61,9 +61,9 @@ class FolderSource:
                     _check_kind(path)
                     yield self._batch(table, self._only(path), kind=stem_of(path))
         for table in SINGLE:
-            path = self._find(table)
-            if path is not None:
-                yield self._batch(table, path)
+            single = self._find(table)
+            if single is not None:
+                yield self._batch(table, single)
 
     def unread(self) -> dict[str, str]:
         """Return the files of the folder that are not read, with what to do about each."""
