@@ -26,7 +26,10 @@ class Section(BaseModel):
     parameters_of : list of str
         Other notebooks whose parameters it reads; it is rerun when they change.
     exhibits : list of str
-        Numbers of its exhibits; a report names each one that is missing.
+        Numbers of its exhibits, which are in the weekly; one that is missing is named. Anything
+        else that the notebook makes is a supplement and in the evidence.
+    evidence : dict of str to list of str
+        Supplements by the exhibit that they qualify; both link to each other.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -35,6 +38,7 @@ class Section(BaseModel):
     needs: list[str] = []
     parameters_of: list[str] = []
     exhibits: list[Annotated[str, Field(pattern=r"[0-9]{2}")]] = []
+    evidence: dict[str, list[Annotated[str, Field(pattern=r"s[0-9]{2}")]]] = {}
 
 
 class Plan(BaseModel):
@@ -45,6 +49,8 @@ class Plan(BaseModel):
     sections : list of Section
     report : str
         The report notebook's stem.
+    tables : dict of str to list of str
+        Exhibits that the weekly shows as a table, with its columns; the others are figures.
     appendix_code : bool
         Whether the appendices, one per notebook, show code.
     stale_sessions : int
@@ -57,6 +63,7 @@ class Plan(BaseModel):
 
     sections: Annotated[list[Section], Field(min_length=1)]
     report: str
+    tables: dict[str, list[str]] = {}
     appendix_code: bool = True
     stale_sessions: Annotated[int, Field(ge=0)] = 5
     stale_series: Literal["print", "refuse"] = "print"
@@ -70,6 +77,15 @@ class Plan(BaseModel):
     def exhibits(self) -> list[str]:
         """The numbers of all exhibits in the order of the sections."""
         return [number for section in self.sections for number in section.exhibits]
+
+    def qualified(self) -> dict[str, list[str]]:
+        """Return the exhibits that each supplement qualifies."""
+        pairs: dict[str, list[str]] = {}
+        for section in self.sections:
+            for exhibit, supplements in section.evidence.items():
+                for supplement in supplements:
+                    pairs.setdefault(supplement, []).append(exhibit)
+        return pairs
 
 
 def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
@@ -94,6 +110,14 @@ def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
         if duplicates:
             raise ParameterError(
                 f"duplicate {kind} {duplicates[0]}", file=path, remedy="delete one of them"
+            )
+    placed = [*plan.tables, *(number for section in plan.sections for number in section.evidence)]
+    for number in placed:
+        if number not in plan.exhibits:
+            raise ParameterError(
+                f"no exhibit {number}",
+                file=path,
+                remedy="list it among the exhibits of its section",
             )
     for position, section in enumerate(plan.sections):
         earlier = names[:position]

@@ -165,7 +165,7 @@ def _great_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> GT:
     textual = [column for column in shown.cells if column not in shown.numeric]
     return (
         GT(shown.cells, id=f"table-{exhibit['number']}")
-        .cols_label(shown.headings)
+        .cols_label(dict(shown.headings))
         .cols_align("right", shown.numeric)
         .cols_align("left", textual)
         .tab_style(style.text(weight="bold"), loc.column_labels())

@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateConverter, num2date
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateLocator, num2date
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from matplotlib.transforms import Bbox
@@ -19,7 +19,7 @@ from matplotlib.transforms import Bbox
 #: inches: of a column, of a figure that spans both, and from which width on a figure spans both
 COLUMN, BOTH, WIDE = 4.5, 8.8, 9.0
 #: inches per label of a category, and of the rest of a figure
-LABEL, REST = 0.215, 0.75
+LABEL, REST = 0.19, 0.6
 #: height of a figure without categories, by its width
 RATIO = 0.62
 PAD = 0.04
@@ -30,7 +30,7 @@ OWN_ID = re.compile(r' id="([^"]+)"')
 
 def is_wide(figure: Figure) -> bool:
     """Return whether a figure spans both columns of a page."""
-    return figure.get_size_inches()[0] >= WIDE
+    return bool(figure.get_size_inches()[0] >= WIDE)
 
 
 def plain_ticks(figure: Figure) -> None:
@@ -81,20 +81,17 @@ def _categorical(axes: Axes) -> bool:
 
 
 def _narrow(figure: Figure) -> None:
-    """Give the axes of dates fewer ticks and the legends fewer columns."""
+    """Give the axes of dates fewer ticks."""
     for axes in figure.axes:
-        if isinstance(axes.xaxis.get_converter(), DateConverter):
+        if isinstance(axes.xaxis.get_major_locator(), DateLocator):
             locator = AutoDateLocator(minticks=3, maxticks=6)
             axes.xaxis.set_major_locator(locator)
             axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
-        legend = axes.get_legend()
-        if legend is not None:
-            legend.set_ncols(2)
 
 
 def _reading(figure: Figure, axes: Axes, box: Bbox) -> dict | None:
     """Return what a pointer reads in a panel of lines; None for any other panel."""
-    dated = isinstance(axes.xaxis.get_converter(), DateConverter)
+    dated = isinstance(axes.xaxis.get_major_locator(), DateLocator)
     lines = [line for line in axes.get_lines() if np.size(line.get_xdata()) > 2]
     if not dated or not lines:
         return None

@@ -1,4 +1,4 @@
-"""Tables of exhibits as cells that a page and a PDF both draw: text, colour, bar, value to sort by."""
+"""Tables of exhibits as cells that a page and a PDF both draw: text, colour, bar, sort key."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def table_cells(
     for place, label in enumerate(table.index):
         row = []
         for column in kept:
-            value, text = table.at[label, column], shown.cells.at[label, column]
+            value, text = table.loc[label, column], shown.cells.loc[label, column]
             tone = tones.get(column, {}).get(label, "")
             if tone in ARROWS and shown.kinds[column][place] == "change":
                 text = f"{ARROWS[tone]} {text}"

@@ -14,10 +14,19 @@ from lib.exhibits.plan import Plan
 from lib.exhibits.translations import Translations
 from lib.report.cells import table_cells
 from lib.report.dashboard import dashboard, model_changes, trades
+from lib.report.fonts import is_chinese
 from lib.report.house import House
 from lib.report.manifest import Manifest, SectionRecord
 
 Kind = Literal["weekly", "evidence"]
+KINDS: tuple[Kind, ...] = ("weekly", "evidence")
+#: texts of the documents that a PDF needs
+WORDS = (
+    *("key_points", "changes", "evidence_says", "notes", "trades", "risks", "risks_none"),
+    *("track_record", "evidence_intro", "parameters", "parameter", "setting"),
+)
+#: letters that fit in a column of the weekly
+COLUMN_LETTERS = 76
 #: file names without language and ending
 STEMS: dict[Kind, str] = {"weekly": "report", "evidence": "evidence"}
 COMMENTARY = "facts/commentary.json"
@@ -97,11 +106,12 @@ def document(source: Source, kind: Kind) -> dict:
         }
     else:
         body = {
-            "sections": [parts.supplements(name) for name in _sections(source)],
+            "sections": [
+                part for name in _sections(source) if (part := parts.supplements(name))["items"]
+            ],
             "report": parts.supplements(source.plan.report),
             "parameters": _parameters(source),
         }
-        body["sections"] = [each for each in body["sections"] if each["items"]]
     return front | body
 
 
@@ -134,12 +144,19 @@ def _front(source: Source, kind: Kind, said: dict) -> dict:
         "fingerprint": m.fingerprint,
         "python": m.versions["python"],
         "banners": list(_banners(m, t, source.plan.report)),
+        "words": _words(t, house),
         "links": {
             "weekly": source.file("weekly"),
             "evidence": source.file("evidence"),
             "other_language": source.file(kind, other) if other else "",
         },
     }
+
+
+def _words(t: Translations, house: House) -> dict[str, str]:
+    words = {key: t(f"06_weekly_report.{key}") for key in WORDS}
+    words["dashboard"] = t("06_weekly_report.dashboard.title")
+    return words | {"made": t("06_weekly_report.made", house=house.name.of(t.language))}
 
 
 def _banners(m: Manifest, t: Translations, report: str) -> Iterable[dict]:
@@ -253,7 +270,7 @@ class _Parts:
             "source": t("common.origin", source=record["source"], date=date),
             "notes": record["notes"],
             "figure": figure,
-            "wide": bool(record.get("wide") and figure) or (not figure and _is_wide(table)),
+            "wide": bool(record.get("wide")) if figure else _is_wide(table),
             "table": table,
             "folded": bool(
                 figure and table and not (record["show_table"] and self.kind == "evidence")
@@ -311,7 +328,18 @@ def _notes(items: list[dict]) -> list[str]:
 
 
 def _is_wide(table: dict | None) -> bool:
-    return bool(table and len(table["columns"]) > 7)
+    """Return whether a table needs both columns of a page, by the letters of its widest cells."""
+    if table is None:
+        return False
+    widths = [
+        max([0, *(_letters(row[place]["text"]) for row in table["rows"])]) + 2
+        for place in range(len(table["columns"]))
+    ]
+    return sum(widths) > COLUMN_LETTERS
+
+
+def _letters(text: str) -> int:
+    return sum(2 if is_chinese(letter) else 1 for letter in text)
 
 
 def _sections(source: Source) -> list[str]:

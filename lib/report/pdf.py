@@ -146,16 +146,16 @@ def _compile(folder: Path, text: str, front: dict[str, str]) -> bytes:
     file = folder / "page.typ"
     file.write_text(text, encoding="utf-8")
     fonts = typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(FONT_FOLDER), str(FIGURE_FONTS)]
+        include_system_fonts=False,
+        include_embedded_fonts=True,
+        font_paths=[str(FONT_FOLDER), str(FIGURE_FONTS)],
     )
     return typst.compile(
         str(file), root=str(folder), font_paths=fonts, sys_inputs=front, pdf_standards=[STANDARD]
     )
 
 
-def _rejected(
-    folder: Path, body: TypstSource, template: str, front: dict[str, str]
-) -> set[str]:
+def _rejected(folder: Path, body: TypstSource, template: str, front: dict[str, str]) -> set[str]:
     """Return the pictures and formulas that Typst rejects, found by typesetting each alone."""
     rejected = set()
     for key, piece in body.pieces.items():
