@@ -1,0 +1,141 @@
+"""Looking back: put a run's calls on record and judge those of earlier runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lib.market.atomic import atomic_write
+from lib.market.errors import RunError
+from lib.market.pointintime import Market
+from lib.report.calls import FILE, Record, join_calls, made_calls, read_record
+from lib.report.manifest import Manifest, code_fingerprint
+from lib.report.track_record import ENOUGH, Earlier, earlier_records, outcomes, summary
+
+RESULT = "facts/track_record.json"
+DAMAGED = "facts/calls_damaged.json"
+
+
+def _now() -> pd.Timestamp:
+    """Return the present time in Shanghai."""
+    return pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None)
+
+
+@dataclass(frozen=True)
+class LookBack:
+    """What a run says of earlier calls.
+
+    Attributes
+    ----------
+    record : Record
+        The calls of this session.
+    differs : list of str
+        Systems whose call this run would have made otherwise than it is on record.
+    replaced : str
+        Why an earlier record of this session was not kept: ``damaged``, ``other_source``, or empty.
+    earlier : Earlier
+    outcomes, summary : DataFrame
+        As ``lib.report.track_record`` returns them.
+    latest : DataFrame
+        The rows of the latest earlier run after one week: whole calls and their holdings.
+    faults : list of str
+        Why calls could not be valued.
+    """
+
+    record: Record
+    differs: list[str]
+    replaced: str
+    earlier: Earlier
+    outcomes: pd.DataFrame
+    summary: pd.DataFrame
+    latest: pd.DataFrame
+    faults: list[str]
+
+    def write(self, folder: Path) -> None:
+        """Write the record, ``facts/track_record.json`` and its two tables to a run's folder."""
+        self.record.write(folder)
+        tables = {"track_record": self.summary, "track_record_calls": self.outcomes}
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+        for name, table in tables.items():
+            csv = table.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
+            atomic_write(folder / "tables" / f"{name}.csv", csv)
+        content = {
+            "as_of": self.record.as_of,
+            "runs": [record.as_of for record in self.earlier.records],
+            "left_out": [{"run": run, "reason": reason} for run, reason in self.earlier.left_out],
+            "differs": self.differs,
+            "replaced": self.replaced,
+            "changed_earlier": self.changed_earlier,
+            "faults": self.faults,
+            "enough": ENOUGH,
+            "summary": json.loads(self.summary.to_json(orient="records")),
+        }
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        atomic_write(folder / RESULT, text + "\n")
+
+    @property
+    def changed_earlier(self) -> list[str]:
+        """Sessions whose record has calls that a later run would have made otherwise."""
+        return [record.as_of for record in self.earlier.records if record.later]
+
+
+def look_back(
+    folder: Path,
+    out: Path,
+    manifest: Manifest,
+    market: Market,
+    now: Callable[[], pd.Timestamp] = _now,
+) -> LookBack:
+    """Put the calls of a run on record and judge those of earlier runs.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run, with the facts of its sections.
+    out : Path
+        The folder of runs. The record of an earlier run of the same session in it stays as it is:
+        what this run would have said instead is noted with it.
+    manifest : Manifest
+    market : Market
+    now : callable
+        The present time in Shanghai.
+    """
+    kept, replaced = _on_record(out / manifest.as_of, folder, manifest)
+    calls = made_calls(folder, now(), market.fingerprint(), code_fingerprint())
+    record = join_calls(kept, calls, manifest)
+    first = {call.system: call for call in record.calls}
+    differs = [call.system for call in calls if not call.says_the_same(first[call.system])]
+    earlier = earlier_records(out, manifest)
+    table, faults = outcomes(earlier.records, market)
+    latest = table[(table["as_of"] == table["as_of"].max()) & (table["weeks"] == 1)]
+    return LookBack(
+        record,
+        differs,
+        replaced,
+        earlier,
+        table,
+        summary(table),
+        latest.reset_index(drop=True),
+        faults,
+    )
+
+
+def _on_record(target: Path, folder: Path, manifest: Manifest) -> tuple[Record | None, str]:
+    """Return the record of the same session that an earlier run left, or None and why not; a
+    damaged file is kept beside the new one.
+    """
+    try:
+        record = read_record(target)
+    except RunError:
+        (folder / DAMAGED).parent.mkdir(parents=True, exist_ok=True)
+        if target != folder:
+            shutil.copy2(target / FILE, folder / DAMAGED)
+        return None, "damaged"
+    if record is not None and not record.is_of(manifest):
+        return None, "other_source"
+    return record, ""
