@@ -212,7 +212,7 @@ def published_week(as_of, folder: Path = FOLDER) -> Week | None:
 
 
 def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.DataFrame:
-    """Return the published numbers of a week, to be shown beside one's own.
+    """Return the published numbers of a week, to be shown with one's own.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.Da
     Returns
     -------
     DataFrame
-        One row per published number: ``exhibit``, ``row`` and ``column`` (where it stands in the
+        One row per published number: ``exhibit``, ``row`` and ``column`` (its place in the
         exhibit's table),
         ``minus``, ``name``, ``name_en``, ``value`` (fractions), ``relation``, ``format``. Empty
         when nothing was

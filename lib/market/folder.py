@@ -45,7 +45,7 @@ class FolderSource:
         self.path = Path(path).expanduser()
         if not self.path.is_dir():
             raise DataError(
-                "there is no such data folder",
+                "the data folder does not exist",
                 file=self.path,
                 remedy="pass an existing folder, or DATA=sample for the synthetic market",
             )

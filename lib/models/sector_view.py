@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib.market.atomic import atomic_path
 from lib.market.errors import ParameterError
-from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
 from lib.market.pointintime import Market
 from lib.market.universe import read_universe
 from lib.models import forecast_evaluation, gp
+from lib.models.cache import cached
 from lib.models.gp.composite import rotation_scores
 from lib.models.gp.inputs import factor_inputs, join_panels
 from lib.models.gp.settings import MIN_SYMBOLS, Settings
@@ -61,6 +61,13 @@ def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
     return market.panel(held, FIELDS), market.valuation(held)
 
 
+@dataclass(frozen=True)
+class _View:
+    """What the cache stores of a sector view."""
+
+    scores: pd.DataFrame
+
+
 def sector_view(
     prices: Panel,
     valuations: Panel,
@@ -87,8 +94,7 @@ def sector_view(
         As for ``walk_forward``.
     cache_dir : path, optional
         Libraries that the rotation's own notebook has mined there with the same settings are used,
-        and the scores are
-        kept under the fingerprint of data, settings and code.
+        and the scores are cached.
 
     Returns
     -------
@@ -107,21 +113,18 @@ def sector_view(
     mining = (prices, valuations) if mining is None else mining
     if mining[0].dates[-1] < pd.Timestamp(search["first_mined"]):
         return pd.DataFrame(np.nan, prices.dates, prices.symbols)
-    if cache_dir is None:
-        return _scores(prices, valuations, search, mining, n_jobs, None, report)
     code = [
         *sorted(Path(gp.__file__).parent.glob("*.py")),
         Path(forecast_evaluation.__file__),
         Path(__file__),
     ]
-    key = fingerprint(prices, valuations, *mining, dict(search), code)
-    path = Path(cache_dir) / "sector_view" / f"{key}.parquet"
-    if not path.exists():
-        scores = _scores(prices, valuations, search, mining, n_jobs, cache_dir, report)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            scores.to_parquet(temporary)
-    return pd.read_parquet(path)
+    folder = None if cache_dir is None else Path(cache_dir) / "sector_view"
+    inputs = (prices, valuations, *mining, dict(search))
+
+    def make() -> _View:
+        return _View(_scores(prices, valuations, search, mining, n_jobs, cache_dir, report))
+
+    return cached(_View, folder, make, inputs, code).scores
 
 
 def _scores(prices, valuations, search, mining, n_jobs, cache_dir, report) -> pd.DataFrame:

@@ -165,7 +165,7 @@ class Assembly:
         """The folder of the results."""
         if self.folder is None:
             raise RunError(
-                "there are no results to show",
+                "no results to show",
                 file=self.run.out,
                 remedy="run the other notebooks first",
             )

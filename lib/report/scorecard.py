@@ -1,4 +1,4 @@
-"""The scorecard: every published number of the week beside this run's, with a verdict."""
+"""Scorecard: every published number of the week and that of this run, with a verdict."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ COLUMNS = [
     *("verdict", "reason", "why", "why_en", "format"),
 ]
 NUMBERS = [f"{number:02d}" for number in range(1, 18)]
-#: floating point may not decide whether a difference lies within the tolerance
+#: floating point may not decide whether a difference is within the tolerance
 SLACK = 1e-9
 
 
 def scorecard(week: Week, folder: Path, text: Translations, *, synthetic: bool) -> pd.DataFrame:
-    """Put each published number beside this run's.
+    """Compare each published number with this run's.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def _absent(reason: str) -> dict:
 
 
 def _holds(relation: str, value: float, published: float, tolerance: float) -> bool:
-    """Tell whether a value is what was published; a missing one is not."""
+    """Return whether a value is what was published; a missing one is not."""
     if relation == "above":
         return value > published
     if relation == "below":

@@ -42,7 +42,7 @@ class WeeklyReport(Parameters):
     cost_drag : float
         What costs take off the annual return, from which the risk paragraph names it.
     confidence : float
-        Probability below which an excess return is said not to be told from luck.
+        Probability below which an excess return is said to be indistinguishable from luck.
     """
 
     little_changed: Return

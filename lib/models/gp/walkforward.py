@@ -15,6 +15,7 @@ from lib.market.errors import ModelError
 from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
 from lib.models import forecast_evaluation
+from lib.models.cache import cache_key, load_entry
 from lib.models.gp.admission import admit
 from lib.models.gp.inputs import Inputs, factor_inputs, quarter_ends
 from lib.models.gp.library import Entry, Library, load_library
@@ -89,7 +90,8 @@ def walk_forward(
     for end in ends:
         content = _content(window_at(inputs, end, settings))
         for seed in seeds:
-            key = fingerprint(content, settings.asdict(), seed, families, shuffled, _engine())
+            inputs_of_key = (content, settings.asdict(), seed, families, shuffled)
+            key = cache_key(*inputs_of_key, code=[_engine()])
             cached = None if folder is None else _cached(folder / key, end, seed, inputs)
             if cached is None:
                 missing.append((end, seed, key))
@@ -217,4 +219,4 @@ def _content(window) -> str:
 
 def _cached(folder: Path, end: int, seed: int, inputs: Inputs) -> Library | None:
     path = folder / Library(inputs.dates[end], seed, ()).file_name
-    return load_library(path) if path.exists() else None
+    return load_entry(path, lambda: load_library(path, unedited=True))
