@@ -1,5 +1,6 @@
 """Calls stay on record as they were first made, and are judged at later prices only."""
 
+import itertools
 import json
 import math
 
@@ -9,8 +10,10 @@ import pytest
 from market_folder import SESSIONS, tables, write_folder
 from run_folder import manifest as manifest_of
 from run_folder import write_run
+from test_run import House
 
 from lib.exhibits.positions import next_month_trade, positions
+from lib.exhibits.translations import translations
 from lib.market.errors import RunError
 from lib.market.ingest import open_market
 from lib.report.calls import FILE, Call, Holding, Record, join_calls, read_record
@@ -328,3 +331,70 @@ def test_positions_become_a_call(market_on):
     held_on = pd.Timestamp("2025-06-13")
     assert next_month_trade(sessions, day, held_on) == pd.Timestamp("2025-07-01")
     assert next_month_trade(sessions, day, day) == pd.Timestamp("2025-06-03")
+
+
+# ---------------------------------------------------------------- a backfill
+
+SECTION = """from lib.exhibits.notebook_run import open_run
+from lib.exhibits.positions import positions
+import pandas as pd
+run = open_run("03_gp_rotation", as_of=as_of, data=data, out=out)
+symbols = ["801010.SI", "801050.SI"]
+closes = run.market.closes(symbols)
+best = closes.iloc[-1].div(closes.iloc[-6]).idxmax()
+table = pd.DataFrame({"name_zh": symbols, "name_en": symbols, "weight": 0.0}, index=symbols)
+table.loc[best, "weight"] = 1.0
+table = table.assign(held=0.5, fund=["510300.SH", None], cost=0.001)
+day = run.week.last
+even = pd.Series(0.5, index=symbols)
+call = positions("gp_rotation", table, even, day, each=True, held_on=day, due=None)
+run.save_facts({"positions": [call]})"""
+ASSEMBLE = """from IPython.display import display
+from lib.exhibits.notebook_run import open_run
+from lib.report.assemble import collect
+run = open_run("06_weekly_report", as_of=as_of, data=data, out=out, language=language)
+report = collect(run)
+display(report.trades())
+display(report.track_record())"""
+
+
+def test_a_backfill_of_four_weeks_makes_a_track_record_that_a_rerun_does_not_change(
+    tmp_path, market_folder, monkeypatch
+):
+    monkeypatch.setattr("lib.market.ingest.STORES", tmp_path / "stores")
+    monkeypatch.setattr("test_run.REPORT", ASSEMBLE)
+    house = House(tmp_path, market_folder).plan(section=SECTION)
+    days = week_ends(4)
+    for day in (days[1], days[0], *days[2:]):  # the first run is made after a later one
+        assert house.run(day, language="zh").status == "ok"
+    last = house.out / days[-1]
+    result = json.loads((last / RESULT).read_text())
+    assert result["runs"] == days[:-1] and not result["left_out"] and not result["differs"]
+    first = json.loads((house.out / days[0] / RESULT).read_text())
+    assert not first["runs"] and first["left_out"] == [{"run": days[1], "reason": "future"}]
+    counted = pd.read_csv(last / "tables" / "track_record.csv").set_index("weeks")
+    files = tables()
+    right = 0
+    for day, end in itertools.pairwise(days):
+        start = SESSIONS[SESSIONS.searchsorted(pd.Timestamp(day), side="right")]
+        gains = {s: close_of(files, s, end) / close_of(files, s, start) - 1 for s in SECTORS}
+        held = json.loads((house.out / day / FILE).read_text())["calls"][0]["rows"]
+        best = next(row["symbol"] for row in held if row["weight"] > 0)
+        right += gains[best] > np.mean(list(gains.values()))
+    assert (counted.loc[1, "judged"], counted.loc[1, "right"]) == (3, right)
+    assert counted.loc[1, "basis"] == "recomputed" and counted.loc[1, "verdict"] == "too_early"
+    page, text = (last / "report.html").read_text(encoding="utf-8"), translations("zh")
+    for key in ("track_record", "trades", "value.recomputed"):
+        assert text(f"06_weekly_report.{key}") in page
+    assert text("06_weekly_report.track_record_early", enough=8) in page
+    traded = pd.read_csv(last / "tables" / "trades.csv").set_index("symbol")
+    assert np.allclose(traded["from_weight"] + traded["change"], traded["to_weight"])
+    assert traded.loc["801050.SI", "status"] == "no_fund"
+
+    before = read_record(last)
+    house.plan(section=SECTION.replace("idxmax", "idxmin")).run(days[-1])
+    after = read_record(last)
+    assert after.calls == before.calls and len(after.later) == 1
+    assert after.later[0].targets != before.calls[0].targets
+    said = translations("en")("06_weekly_report.track_record_differs", systems="Sector rotation")
+    assert said in (last / "report.html").read_text(encoding="utf-8")

@@ -40,7 +40,7 @@ def positions(
     each : bool
         Each row is a call of its own, not only all of them together.
     values : mapping, optional
-        ``universe`` and ``hedging``, where values follow ``asset_values`` instead of closes.
+        ``universe`` and ``hedging``, where values follow ``total_return_index`` instead of closes.
     **trading
         ``held_on``, the session of ``held``, and ``due``, that of the next trade by the rule or
         None.

@@ -18,11 +18,15 @@ from lib.exhibits.published import published_week
 from lib.exhibits.tables import table_html
 from lib.market.errors import RunError
 from lib.market.universe import read_universe
+from lib.report.calls import handed_over
 from lib.report.changes import changes, previous_run
 from lib.report.commentary import Commentary, comment
 from lib.report.html import environment
+from lib.report.look_back import exhibits_of, look_back, write_table
 from lib.report.manifest import NAME, Manifest
+from lib.report.orders import SHOWN, orders, totals
 from lib.report.scorecard import counts, scorecard
+from lib.report.track_record import ENOUGH
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,38 @@ class Assembly:
         return self._render(
             "changes", previous=name, broken=broken, missing=labels, shown=shown, settings=settings
         )
+
+    def track_record(self) -> HTML:
+        """Put the run's calls on record and return what became of those of earlier runs, saved as
+        supplements 52 and 53.
+        """
+        if self.manifest is None:
+            return self._render("track_record", back=None, latest=None, shown=None)
+        back = look_back(self._results, self._results.parent, self.manifest, self.run.market)
+        back.write(self.run.out)
+        shown = [
+            self._saved(number, slug, table, formats, since=self.run.t.date(since))
+            for number, slug, table, formats, since in exhibits_of(back)
+        ]
+        return self._render("track_record", back=back, shown=shown, enough=ENOUGH)
+
+    def trades(self) -> HTML:
+        """Return the trades of the systems that hold weights, saved as ``tables/trades.csv`` and
+        supplement 54.
+        """
+        if self.folder is None:
+            return HTML("")
+        capital = self.run.plan.capital
+        calls = handed_over(self.folder)
+        table = orders(calls, self.run.market, capital)
+        write_table(self.run.out / "tables" / "trades.csv", table)
+        shown = None
+        if len(table):
+            formats = dict.fromkeys(("from_weight", "to_weight"), "share")
+            formats |= {"change": "percent", "amount": "count", "lots": "number"}
+            columns = [name for name in SHOWN if name in table]
+            shown = self._saved("s54", "trades", table[columns], formats)
+        return self._render("trades", shown=shown, totals=totals(table), capital=capital)
 
     def scorecard(self) -> HTML:
         """Return the comparison of the run with the published numbers of the week, saved as

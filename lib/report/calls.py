@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
-from lib.models.assets import Hedging
+from lib.models.total_return import Hedging
+from lib.report.changes import DATE
 from lib.report.manifest import Manifest
 
 FILE = "facts/calls.json"
@@ -40,7 +41,7 @@ class Holding(BaseModel):
 
 
 class Valuation(BaseModel):
-    """How a universe is valued, as ``lib.models.assets.asset_values`` does it."""
+    """How a universe is valued, as ``lib.models.total_return.total_return_index`` does it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -155,19 +156,25 @@ def read_record(folder: Path) -> Record | None:
     return record
 
 
-def made_calls(folder: Path, made: pd.Timestamp, data: str, code: str) -> list[Call]:
+def calls_on_record(out: Path, as_of: str) -> list[tuple[str, Path]]:
+    """Return session and file of the calls in a folder of runs up to a session, on which its track
+    record rests.
+    """
+    files = sorted(out.glob(f"*/{FILE}"))
+    runs = [(path.parents[1].name, path) for path in files]
+    return [(name, path) for name, path in runs if DATE.fullmatch(name) and name <= as_of]
+
+
+def handed_over(folder: Path, **stamp: str) -> list[Call]:
     """Return the calls that the sections of a run handed over with their facts.
 
     Parameters
     ----------
     folder : Path
         Of the run.
-    made : Timestamp
-        Now, in Shanghai time.
-    data, code : str
-        Fingerprints.
+    **stamp
+        ``made``, ``data`` and ``code`` of each call.
     """
-    stamp = {"made": f"{made:%Y-%m-%dT%H:%M:%S}", "data": data, "code": code}
     calls = []
     for path in sorted((folder / "facts").glob("[0-9]*.json")):
         facts = json.loads(path.read_text(encoding="utf-8"))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
+from lib.exhibits.translations import translations
 from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.market.pointintime import Market
-from lib.report.calls import FILE, Record, join_calls, made_calls, read_record
+from lib.report.calls import FILE, Record, handed_over, join_calls, read_record
+from lib.report.html import system_name
 from lib.report.manifest import Manifest, code_fingerprint
 from lib.report.track_record import ENOUGH, Earlier, earlier_records, outcomes, summary
 
@@ -24,6 +27,13 @@ DAMAGED = "facts/calls_damaged.json"
 def _now() -> pd.Timestamp:
     """Return the present time in Shanghai."""
     return pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    csv = table.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
+    atomic_write(path, csv)
 
 
 @dataclass(frozen=True)
@@ -59,11 +69,8 @@ class LookBack:
     def write(self, folder: Path) -> None:
         """Write the record, ``facts/track_record.json`` and its two tables to a run's folder."""
         self.record.write(folder)
-        tables = {"track_record": self.summary, "track_record_calls": self.outcomes}
-        (folder / "tables").mkdir(parents=True, exist_ok=True)
-        for name, table in tables.items():
-            csv = table.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
-            atomic_write(folder / "tables" / f"{name}.csv", csv)
+        write_table(folder / "tables" / "track_record.csv", self.summary)
+        write_table(folder / "tables" / "track_record_calls.csv", self.outcomes)
         content = {
             "as_of": self.record.as_of,
             "runs": [record.as_of for record in self.earlier.records],
@@ -106,7 +113,8 @@ def look_back(
         The present time in Shanghai.
     """
     kept, replaced = _on_record(out / manifest.as_of, folder, manifest)
-    calls = made_calls(folder, now(), market.fingerprint(), code_fingerprint())
+    made = f"{now():%Y-%m-%dT%H:%M:%S}"
+    calls = handed_over(folder, made=made, data=market.fingerprint(), code=code_fingerprint())
     record = join_calls(kept, calls, manifest)
     first = {call.system: call for call in record.calls}
     differs = [call.system for call in calls if not call.says_the_same(first[call.system])]
@@ -139,3 +147,22 @@ def _on_record(target: Path, folder: Path, manifest: Manifest) -> tuple[Record |
     if record is not None and not record.is_of(manifest):
         return None, "other_source"
     return record, ""
+
+
+def exhibits_of(back: LookBack) -> Iterator[tuple[str, str, pd.DataFrame, dict[str, str], str]]:
+    """Yield number, slug, table, formats and first date of the exhibits: the latest calls one by
+    one, and the counts since the first; nothing without an earlier call.
+    """
+    if back.outcomes.empty:
+        return
+    calls = back.latest
+    for column, language in (("name", "zh"), ("name_en", "en")):
+        whole = calls["system"].map(partial(system_name, t=translations(language)))
+        calls = calls.assign(**{column: calls[column].fillna(whole)})
+    columns = ["as_of", "system", "name", "name_en", "return", "benchmark", "excess", "outcome"]
+    gains = dict.fromkeys(("return", "benchmark", "excess"), "percent")
+    yield "s52", "calls_of_last_week", calls[columns], gains, calls["as_of"].min()
+    columns = ["system", "basis", "weeks", "judged", "right", "open", "hit_rate", "low", "high"]
+    formats = dict.fromkeys(("hit_rate", "low", "high"), "share") | {"mean_excess": "percent"}
+    counted = back.summary[[*columns, "mean_excess", "verdict"]]
+    yield "s53", "track_record", counted, formats, back.summary["first"].min()

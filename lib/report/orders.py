@@ -5,13 +5,18 @@ from __future__ import annotations
 import pandas as pd
 
 from lib.market.pointintime import Market
-from lib.portfolio.trades import trades
+from lib.portfolio.trades import trades, turnover
 from lib.report.calls import Call
 
 COLUMNS = [
     *("system", "symbol", "name", "name_en", "side", "from_weight", "to_weight", "change"),
     *("cost", "fund", "fund_name", "fund_name_en", "price", "status", "held_on", "due"),
 ]
+#: columns of the exhibit
+SHOWN = (
+    *("system", "name", "name_en", "side", "from_weight", "to_weight", "change", "amount", "lots"),
+    *("fund", "status"),
+)
 #: the average price of a session may be so far outside the low and high of the same scale
 SAME_SCALE = 0.02
 
@@ -89,3 +94,15 @@ def orders(calls: list[Call], market: Market, capital: float = 0.0) -> pd.DataFr
     if not tables:
         return pd.DataFrame(columns=[*COLUMNS, *extra])
     return pd.concat(tables, ignore_index=True)[[*COLUMNS, *extra]]
+
+
+def totals(table: pd.DataFrame) -> list[dict]:
+    """Return each system's ``turnover`` and ``cost``, fractions of the portfolio, with ``system``,
+    ``held_on`` and ``due``.
+    """
+    by = ["system", "held_on", "due"]
+    return [
+        dict(zip(by, key, strict=True))
+        | {"turnover": turnover(rows), "cost": float(rows["cost"].sum())}
+        for key, rows in table.groupby(by, sort=False, dropna=False)
+    ]

@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 from lib.market.errors import RunError, SuiteError
 from lib.market.pointintime import Market
 from lib.market.universe import read_universe
-from lib.models.assets import CARRIED_DAYS, asset_values
+from lib.models.total_return import CARRIED_DAYS, total_return_index
 from lib.report.calls import Call, Record, Valuation, read_record
 from lib.report.changes import DATE
 from lib.report.manifest import Manifest
@@ -45,6 +45,12 @@ class Earlier:
 
     records: list[Record]
     left_out: list[tuple[str, str]]
+
+    @property
+    def by_reason(self) -> dict[str, list[str]]:
+        """Folders that were left out, by reason."""
+        reasons = dict.fromkeys(reason for _, reason in self.left_out)
+        return {reason: [run for run, why in self.left_out if why == reason] for reason in reasons}
 
 
 def earlier_records(out: Path, manifest: Manifest) -> Earlier:
@@ -173,7 +179,7 @@ class _Prices:
         series = {_series(call).get(name, name) for call in plain for name in _symbols(call)}
         known = sorted(series & set(self.stored))
         self.values[None] = market.closes(known) if known else _nothing()
-        for rule in {call.values for call in calls if call.values}:
+        for rule in dict.fromkeys(call.values for call in calls if call.values):
             try:
                 self.values[rule] = self._assets(rule)
             except SuiteError as error:
@@ -200,7 +206,7 @@ class _Prices:
         assets = read_universe(rule.universe)
         assets = assets[assets.index.isin(self.stored)]
         closes = self.market.closes(assets.index)
-        return asset_values(closes, assets, rule.hedging)
+        return total_return_index(closes, assets, rule.hedging)
 
 
 def _nothing() -> pd.DataFrame:
