@@ -17,8 +17,8 @@ from lib.models import forecast_evaluation, gp
 from lib.models.cache import cached
 from lib.models.gp.composite import rotation_scores
 from lib.models.gp.inputs import factor_inputs, join_panels
-from lib.models.gp.settings import MIN_SYMBOLS, Settings
-from lib.models.gp.walkforward import walk_forward
+from lib.models.gp.settings import MIN_SYMBOLS, MiningSettings
+from lib.models.gp.walkforward import walk_forward_mining
 
 FIELDS = ("open", "high", "low", "close", "volume", "amount")
 
@@ -36,8 +36,7 @@ def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
     -------
     prices, valuations : Panel, (T, N)
         Of the N sectors that the data hold; None when these are fewer than 15: then another
-        universe has to be mined,
-        and a note has to say so.
+        universe has to be mined, and a note has to say so.
 
     Raises
     ------
@@ -88,10 +87,9 @@ def sector_view(
         ``first_mined``, ``seeds`` and the settings of the search.
     mining : (Panel, Panel), optional
         Prices and valuations of the sectors that formulas are mined on, such as ``sector_panels``
-        gives; by default
-        the scored ones.
+        gives; by default the scored ones.
     n_jobs, report
-        As for ``walk_forward``.
+        As for ``walk_forward_mining``.
     cache_dir : path, optional
         Libraries that the rotation's own notebook has mined there with the same settings are used,
         and the scores are cached.
@@ -100,13 +98,12 @@ def sector_view(
     -------
     DataFrame, (T, N)
         A session is scored by all libraries mined on or before it; NaN before the first and where
-        there is no view,
-        so all NaN for a mined history that ends before ``first_mined``.
+        there is no view, so all NaN for a mined history that ends before ``first_mined``.
 
     Raises
     ------
     ModelError
-        As ``walk_forward``.
+        As ``walk_forward_mining``.
     ParameterError
         A setting that the search does not know.
     """
@@ -130,10 +127,10 @@ def sector_view(
 def _scores(prices, valuations, search, mining, n_jobs, cache_dir, report) -> pd.DataFrame:
     mined = factor_inputs(join_panels(*mining))
     scored = mined if mining[0] is prices else factor_inputs(join_panels(prices, valuations))
-    settings = Settings(
+    settings = MiningSettings(
         **{name: value for name, value in search.items() if name not in ("first_mined", "seeds")}
     )
-    libraries = walk_forward(
+    libraries = walk_forward_mining(
         mined,
         settings,
         tuple(range(search["seeds"])),

@@ -100,8 +100,7 @@ def load_library(path: str | Path, *, unedited: bool = False) -> Library:
     """Read a library, mined or edited by hand.
 
     Formulas are checked for their layout here and parsed by ``programs.from_text`` when they are
-    used, never run as
-    code.
+    used, never run as code.
 
     Parameters
     ----------
