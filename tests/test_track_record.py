@@ -17,7 +17,7 @@ from lib.exhibits.translations import translations
 from lib.market.errors import RunError
 from lib.market.ingest import open_market
 from lib.report.calls import FILE, Call, Holding, Record, join_calls, read_record
-from lib.report.look_back import DAMAGED, RESULT, look_back
+from lib.report.look_back import DAMAGED, RESULT, look_back, sentences
 from lib.report.track_record import earlier_records, outcomes, summary
 
 SECTORS = ["801010.SI", "801050.SI"]
@@ -265,7 +265,7 @@ def test_looking_back_writes_record_counts_and_what_would_change(tmp_path, marke
     hand_over(folder, call(), call("absolute_return", {FUNDS[0]: 0.5}, each=False))
     manifest = manifest_of(days[-1], **SOURCE)
     back = look_back(folder, tmp_path, manifest, market, lambda: pd.Timestamp("2025-07-30"))
-    back.write(folder)
+    back.write(folder, sentences(back, translations("en")))
     assert (target / FILE).read_bytes() == before, "the record of the earlier run is not touched"
     assert back.differs == ["gp_rotation"]
     kept = read_record(folder)
@@ -292,7 +292,7 @@ def test_a_damaged_record_of_the_same_session_is_kept_beside_the_new_one(tmp_pat
     hand_over(folder, call())
     manifest = manifest_of("2025-06-13", **SOURCE)
     back = look_back(folder, tmp_path, manifest, market_on("2025-06-13"))
-    back.write(folder)
+    back.write(folder, sentences(back, translations("en")))
     assert back.replaced == "damaged" and (folder / DAMAGED).read_text() == "torn"
     assert read_record(folder).calls[0].system == "gp_rotation"
 
@@ -301,7 +301,7 @@ def test_a_run_without_facts_or_earlier_runs_has_an_empty_record(tmp_path, marke
     folder = write_run(tmp_path / "2025-06-13", {}, **SOURCE)
     manifest = manifest_of("2025-06-13", **SOURCE)
     back = look_back(folder, tmp_path, manifest, market_on("2025-06-13"))
-    back.write(folder)
+    back.write(folder, sentences(back, translations("en")))
     assert not back.record.calls and back.summary.empty and back.latest.empty
     assert pd.read_csv(folder / "tables" / "track_record.csv").empty
 
@@ -335,10 +335,17 @@ def test_positions_become_a_call(market_on):
 
 # ---------------------------------------------------------------- a backfill
 
-SECTION = """from lib.exhibits.notebook_run import open_run
+OPEN = """from pathlib import Path
+from lib.exhibits.notebook_run import Run
+from lib.exhibits.translations import translations
+from lib.market.ingest import open_market
+market = open_market(data, as_of)
+run = Run("06_weekly_report", market, language, Path(out), Path(out), translations(language))
+"""
+SECTION = """from dataclasses import replace
 from lib.exhibits.positions import positions
 import pandas as pd
-run = open_run("03_gp_rotation", as_of=as_of, data=data, out=out)
+run = replace(run, notebook="03_gp_rotation")
 symbols = ["801010.SI", "801050.SI"]
 closes = run.market.closes(symbols)
 best = closes.iloc[-1].div(closes.iloc[-6]).idxmax()
@@ -350,9 +357,7 @@ even = pd.Series(0.5, index=symbols)
 call = positions("gp_rotation", table, even, day, each=True, held_on=day, due=None)
 run.save_facts({"positions": [call]})"""
 ASSEMBLE = """from IPython.display import display
-from lib.exhibits.notebook_run import open_run
 from lib.report.assemble import collect
-run = open_run("06_weekly_report", as_of=as_of, data=data, out=out, language=language)
 report = collect(run)
 display(report.trades())
 display(report.track_record())"""
@@ -362,8 +367,8 @@ def test_a_backfill_of_four_weeks_makes_a_track_record_that_a_rerun_does_not_cha
     tmp_path, market_folder, monkeypatch
 ):
     monkeypatch.setattr("lib.market.ingest.STORES", tmp_path / "stores")
-    monkeypatch.setattr("test_run.REPORT", ASSEMBLE)
-    house = House(tmp_path, market_folder).plan(section=SECTION)
+    monkeypatch.setattr("test_run.REPORT", OPEN + ASSEMBLE)
+    house = House(tmp_path, market_folder).plan(section=OPEN + SECTION)
     days = week_ends(4)
     for day in (days[1], days[0], *days[2:]):  # the first run is made after a later one
         assert house.run(day, language="zh").status == "ok"
@@ -392,7 +397,7 @@ def test_a_backfill_of_four_weeks_makes_a_track_record_that_a_rerun_does_not_cha
     assert traded.loc["801050.SI", "status"] == "no_fund"
 
     before = read_record(last)
-    house.plan(section=SECTION.replace("idxmax", "idxmin")).run(days[-1])
+    house.plan(section=OPEN + SECTION.replace("idxmax", "idxmin")).run(days[-1])
     after = read_record(last)
     assert after.calls == before.calls and len(after.later) == 1
     assert after.later[0].targets != before.calls[0].targets

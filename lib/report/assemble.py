@@ -22,11 +22,10 @@ from lib.report.calls import handed_over
 from lib.report.changes import changes, previous_run
 from lib.report.commentary import Commentary, comment
 from lib.report.html import environment
-from lib.report.look_back import exhibits_of, look_back, write_table
+from lib.report.look_back import exhibits_of, look_back, sentences, write_table
 from lib.report.manifest import NAME, Manifest
 from lib.report.orders import SHOWN, orders, totals
 from lib.report.scorecard import counts, scorecard
-from lib.report.track_record import ENOUGH
 
 
 @dataclass(frozen=True)
@@ -124,14 +123,16 @@ class Assembly:
         supplements 52 and 53.
         """
         if self.manifest is None:
-            return self._render("track_record", back=None, latest=None, shown=None)
+            outside = self.run.t("06_weekly_report.track_record_outside")
+            return self._render("track_record", sentences=[outside], shown=[])
         back = look_back(self._results, self._results.parent, self.manifest, self.run.market)
-        back.write(self.run.out)
+        said = sentences(back, self.run.t)
+        back.write(self.run.out, said)
         shown = [
-            self._saved(number, slug, table, formats, since=self.run.t.date(since))
+            self._saved(number, slug, table, formats=formats, since=self.run.t.date(since))
             for number, slug, table, formats, since in exhibits_of(back)
         ]
-        return self._render("track_record", back=back, shown=shown, enough=ENOUGH)
+        return self._render("track_record", sentences=said, shown=shown)
 
     def trades(self) -> HTML:
         """Return the trades of the systems that hold weights, saved as ``tables/trades.csv`` and
@@ -145,11 +146,9 @@ class Assembly:
         write_table(self.run.out / "tables" / "trades.csv", table)
         shown = None
         if len(table):
-            formats = dict.fromkeys(("from_weight", "to_weight"), "share")
-            formats |= {"change": "percent", "amount": "count", "lots": "number"}
             columns = [name for name in SHOWN if name in table]
-            shown = self._saved("s54", "trades", table[columns], formats)
-        return self._render("trades", shown=shown, totals=totals(table), capital=capital)
+            shown = self._saved("s54", "trades", table[columns], formats={"change": "percent"})
+        return self._render("trades", shown=shown, totals=totals(table))
 
     def scorecard(self) -> HTML:
         """Return the comparison of the run with the published numbers of the week, saved as
@@ -243,10 +242,12 @@ class Assembly:
             ]
         return sorted({exhibit["notebook"] for exhibit in self.exhibits} - {self.run.notebook})
 
-    def _saved(self, number: str, slug: str, table: pd.DataFrame, **values) -> dict:
+    def _saved(
+        self, number: str, slug: str, table: pd.DataFrame, formats: dict | None = None, **values
+    ) -> dict:
         """Save an exhibit that the report makes itself and return its record with its table."""
         with capture_output():
-            self.run.exhibit(number, slug, table, values=values, show_table=True)
+            self.run.exhibit(number, slug, table, formats=formats, values=values, show_table=True)
         path = self.run.out / "exhibits" / f"fig{number}_{slug}.json"
         return self._filled(json.loads(path.read_text(encoding="utf-8")), self.run.out)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.exhibits.translations import translations
+from lib.exhibits.translations import Translations, translations
 from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.market.pointintime import Market
@@ -66,13 +66,16 @@ class LookBack:
     latest: pd.DataFrame
     faults: list[str]
 
-    def write(self, folder: Path) -> None:
-        """Write the record, ``facts/track_record.json`` and its two tables to a run's folder."""
+    def write(self, folder: Path, said: list[str]) -> None:
+        """Write the record, ``facts/track_record.json`` with the sentences on it, and its two
+        tables to a run's folder.
+        """
         self.record.write(folder)
         write_table(folder / "tables" / "track_record.csv", self.summary)
         write_table(folder / "tables" / "track_record_calls.csv", self.outcomes)
         content = {
             "as_of": self.record.as_of,
+            "sentences": said,
             "runs": [record.as_of for record in self.earlier.records],
             "left_out": [{"run": run, "reason": reason} for run, reason in self.earlier.left_out],
             "differs": self.differs,
@@ -160,9 +163,44 @@ def exhibits_of(back: LookBack) -> Iterator[tuple[str, str, pd.DataFrame, dict[s
         whole = calls["system"].map(partial(system_name, t=translations(language)))
         calls = calls.assign(**{column: calls[column].fillna(whole)})
     columns = ["as_of", "system", "name", "name_en", "return", "benchmark", "excess", "outcome"]
-    gains = dict.fromkeys(("return", "benchmark", "excess"), "percent")
-    yield "s52", "calls_of_last_week", calls[columns], gains, calls["as_of"].min()
+    yield (
+        "s52",
+        "calls_of_last_week",
+        calls[columns],
+        {"benchmark": "percent"},
+        calls["as_of"].min(),
+    )
     columns = ["system", "basis", "weeks", "judged", "right", "open", "hit_rate", "low", "high"]
-    formats = dict.fromkeys(("hit_rate", "low", "high"), "share") | {"mean_excess": "percent"}
+    formats = dict.fromkeys(("hit_rate", "low", "high"), "share")
     counted = back.summary[[*columns, "mean_excess", "verdict"]]
     yield "s53", "track_record", counted, formats, back.summary["first"].min()
+
+
+def sentences(back: LookBack, t: Translations) -> list[str]:
+    """Say on what the record rests, what it lacks, and whether it is too early to conclude."""
+
+    def text(key: str, **values) -> str:
+        return t(f"06_weekly_report.track_record_{key}", **values)
+
+    said = [text("intro" if back.earlier.records else "none", runs=len(back.earlier.records))]
+    if len(back.summary) and back.summary["judged"].max() < ENOUGH:
+        said.append(text("early", enough=ENOUGH))
+    first = back.summary[(back.summary["weeks"] == 1) & (back.summary["judged"] > 0)]
+    for row in first.itertuples():
+        rates = [t.percent(rate, 0, signed=False) for rate in (row.hit_rate, row.low, row.high)]
+        counts = dict(zip(("rate", "low", "high"), rates, strict=True))
+        counts |= {"right": row.right, "judged": row.judged, "excess": t.percent(row.mean_excess)}
+        words = {key: t(f"06_weekly_report.value.{key}") for key in (row.basis, row.verdict)}
+        counts |= {"basis": words[row.basis], "verdict": words[row.verdict]}
+        said.append(text("counted", system=system_name(row.system, t), **counts))
+    if back.differs:
+        names = ", ".join(system_name(system, t) for system in back.differs)
+        said.append(text("differs", systems=names))
+    if back.changed_earlier:
+        said.append(text("changed", runs=", ".join(back.changed_earlier)))
+    if back.replaced:
+        said.append(text(back.replaced))
+    for reason, runs in back.earlier.by_reason.items():
+        why = t(f"06_weekly_report.left_out_{reason}")
+        said.append(text("left_out", reason=why, runs=", ".join(runs)))
+    return said + [text("fault", fault=fault) for fault in back.faults]
