@@ -14,6 +14,14 @@ from lib.market.errors import ParameterError
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
+#: two digits, in quotes
+Number = Annotated[str, Field(pattern=r"[0-9]{2}")]
+Supplement = Annotated[str, Field(pattern=r"s[0-9]{2}")]
+#: what is compared with the previous run: names and scores of themes, the sectors held, weights by
+#: row or by column, class budgets
+Comparison = Literal["themes", "holdings", "weights", "weights_by_column", "budgets"]
+
+
 class Section(BaseModel):
     """One notebook of the report.
 
@@ -37,8 +45,8 @@ class Section(BaseModel):
     notebook: str
     needs: list[str] = []
     parameters_of: list[str] = []
-    exhibits: list[Annotated[str, Field(pattern=r"[0-9]{2}")]] = []
-    evidence: dict[str, list[Annotated[str, Field(pattern=r"s[0-9]{2}")]]] = {}
+    exhibits: list[Number] = []
+    evidence: dict[Number, list[Supplement]] = {}
 
 
 class Plan(BaseModel):
@@ -51,22 +59,32 @@ class Plan(BaseModel):
         The report notebook's stem.
     tables : dict of str to list of str
         Exhibits that the weekly shows as a table, with its columns; the others are figures.
+    trades, track_record : list of str
+        Supplements that are in the weekly, in the parts of these names.
+    compared : dict
+        What of an exhibit is compared with the previous run, by its number.
     appendix_code : bool
         Whether the appendices, one per notebook, show code.
     stale_sessions : int
         A series that ends more than this many sessions before the end of the week is stale.
     stale_series : str
         ``print`` names it under the exhibits that use it, ``refuse`` stops the section.
+    capital : float
+        CNY in each portfolio, from which the trades get amounts and lots; 0: percent only.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     sections: Annotated[list[Section], Field(min_length=1)]
     report: str
-    tables: dict[str, list[str]] = {}
+    tables: dict[Number | Supplement, list[str]] = {}
+    trades: list[Supplement] = []
+    track_record: list[Supplement] = []
+    compared: dict[Number, Comparison] = {}
     appendix_code: bool = True
     stale_sessions: Annotated[int, Field(ge=0)] = 5
     stale_series: Literal["print", "refuse"] = "print"
+    capital: Annotated[float, Field(ge=0, le=1e12, strict=False, allow_inf_nan=False)] = 0.0
 
     @property
     def notebooks(self) -> list[str]:
@@ -77,6 +95,11 @@ class Plan(BaseModel):
     def exhibits(self) -> list[str]:
         """The numbers of all exhibits in the order of the sections."""
         return [number for section in self.sections for number in section.exhibits]
+
+    @property
+    def in_weekly(self) -> set[str]:
+        """The numbers of the exhibits that are in the weekly; all others are in the evidence."""
+        return {*self.exhibits, *self.trades, *self.track_record}
 
     def qualified(self) -> dict[str, list[str]]:
         """Return the exhibits that each supplement qualifies."""
@@ -111,14 +134,19 @@ def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
             raise ParameterError(
                 f"duplicate {kind} {duplicates[0]}", file=path, remedy="delete one of them"
             )
-    placed = [*plan.tables, *(number for section in plan.sections for number in section.evidence)]
-    for number in placed:
-        if number not in plan.exhibits:
-            raise ParameterError(
-                f"no exhibit {number}",
-                file=path,
-                remedy="list it among the exhibits of its section",
-            )
+    named = {
+        "compared": plan.compared,
+        "tables": [number for number in plan.tables if not number.startswith("s")],
+        "evidence": [number for section in plan.sections for number in section.evidence],
+    }
+    for key, numbers in named.items():
+        for number in numbers:
+            if number not in plan.exhibits:
+                raise ParameterError(
+                    f"{key} names exhibit {number}, which no section makes",
+                    file=path,
+                    remedy="delete the line, or add the number to the exhibits of its section",
+                )
     for position, section in enumerate(plan.sections):
         earlier = names[:position]
         for name in section.parameters_of:

@@ -14,11 +14,14 @@ from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
 from lib.market.errors import RunError
 from lib.market.universe import read_universe
+from lib.report.calls import handed_over
 from lib.report.changes import changes, previous_run
 from lib.report.commentary import Commentary, comment
 from lib.report.dashboard import FACTS
-from lib.report.html import environment
+from lib.report.html import environment, system_name
+from lib.report.look_back import exhibits_of, look_back, sentences, write_table
 from lib.report.manifest import NAME, Manifest
+from lib.report.orders import SHOWN, orders, totals
 from lib.report.scorecard import counts, scorecard
 from lib.report.unusual import unusual
 
@@ -66,14 +69,14 @@ class Assembly:
         return self._render("preview", commentary=commentary, as_of=self.run.market.as_of)
 
     def rank(self) -> None:
-        """Save how unusual the week was, as supplement 52; it decides headline and key points."""
+        """Save how unusual the week was, as supplement 55; it decides headline and key points."""
         if self.folder is None:
             return
         table = unusual(self.folder, self.run.market)
         if len(table):
             values = {"weeks": int(table["weeks"].max()) if table["weeks"].notna().any() else 0}
             formats = {"value": "format", "typical": "format", "size": "score", "weeks": "count"}
-            self.run.exhibit("s52", "unusual", table, formats=formats, values=values)
+            self.run.exhibit("s55", "unusual", table, formats=formats, values=values)
 
     def changes(self, settings: WeeklyReport) -> None:
         """Save the changes since the previous run as supplement 51, and why there are none."""
@@ -86,7 +89,9 @@ class Assembly:
         if previous is None:
             self._note(t("06_weekly_report.changes_none"), notes)
             return
-        table, missing = changes(self._results, previous, t, settings, self._assets())
+        table, missing = changes(
+            self._results, previous, t, settings, self._assets(), self.run.plan.compared
+        )
         if missing:
             labels = [self.run.label(number) for number in missing]
             notes.append(t("06_weekly_report.changes_missing", exhibits=labels))
@@ -101,6 +106,51 @@ class Assembly:
         kinds = dict.fromkeys(("previous", "latest", "change"), "format")
         self.run.exhibit("s51", "changes", table, formats=kinds, values=values, notes=notes)
 
+    def track_record(self) -> None:
+        """Put the run's calls on record and save what became of those of earlier runs as
+        supplements 52 and 53.
+        """
+        if self.manifest is None:
+            self._note(self.run.t("06_weekly_report.track_record_outside"), [])
+            return
+        back = look_back(self._results, self._results.parent, self.manifest, self.run.market)
+        said = sentences(back, self.run.t)
+        back.write(self.run.out, said)
+        for number, slug, table, formats, since in exhibits_of(back):
+            values = {"since": self.run.t.date(since)}
+            self.run.exhibit(number, slug, table, formats=formats, values=values)
+        self._note(said[0], said[1:])
+
+    def trades(self) -> None:
+        """Save the trades of the systems that hold weights as ``tables/trades.csv`` and supplement
+        54.
+        """
+        if self.folder is None:
+            return
+        table = orders(handed_over(self.folder), self.run.market, self.run.plan.capital)
+        write_table(self.run.out / "tables" / "trades.csv", table)
+        if table.empty:
+            self._note(self.run.t("06_weekly_report.trades_none"), [])
+            return
+        columns = [name for name in SHOWN if name in table]
+        notes = [self._total(**total) for total in totals(table)]
+        self.run.exhibit(
+            "s54", "trades", table[columns], formats={"change": "percent"}, notes=notes
+        )
+
+    def _total(self, system: str, held_on, due, turnover: float, cost: float) -> str:
+        """Return the sentence on turnover and cost of one system's trades."""
+        t = self.run.t
+        known = due is not None and not pd.isna(due)
+        return t(
+            f"06_weekly_report.trades_total{'' if known else '_undated'}",
+            system=system_name(system, t),
+            held_on=t.date(held_on),
+            due=t.date(due) if known else "",
+            turnover=t.percent(turnover, 1, signed=False),
+            cost=t.percent(cost, 3, signed=False),
+        )
+
     def scorecard(self) -> None:
         """Save the comparison of the run with the published numbers of the week as supplement
         50.
@@ -110,7 +160,13 @@ class Assembly:
         if week is None:
             self._note(t("06_weekly_report.scorecard_none"), [])
             return
-        table = scorecard(week, self._results, t, synthetic=self.run.market.source.synthetic)
+        table = scorecard(
+            week,
+            self._results,
+            t,
+            numbers=self.run.plan.exhibits,
+            synthetic=self.run.market.source.synthetic,
+        )
         formats = dict.fromkeys(("published", "value", "difference", "tolerance"), "format")
         named = {verdict: t(f"06_weekly_report.value.{verdict}") for verdict in counts(table)}
         notes = [
@@ -124,7 +180,7 @@ class Assembly:
         )
 
     def quality(self) -> None:
-        """Save the findings of the data-quality checks, up to the run's date, as supplement 53."""
+        """Save the findings of the data-quality checks, up to the run's date, as supplement 56."""
         findings = self.run.market.quality()
         t = self.run.t
         if findings.empty:
@@ -142,7 +198,7 @@ class Assembly:
         counted = dict.fromkeys(("symbols", "rows"), "count")
         values = {"as_of": self.run.market.as_of}
         table = table[[*columns, "finding", "remedy"]]
-        self.run.exhibit("s53", "data_quality", table, formats=counted, values=values)
+        self.run.exhibit("s56", "data_quality", table, formats=counted, values=values)
 
     def dashboard(self) -> None:
         """Write what the dashboard needs besides the tables: the next decisions, the names of the

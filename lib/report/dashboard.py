@@ -23,7 +23,6 @@ MODELS = {
 }
 SEPARATORS = {"en": ", ", "zh": "、"}
 FACTS = "facts/dashboard.json"
-TRADES = "tables/trades.csv"
 #: changes that one line names
 NAMED = 6
 #: change of a weight that a line mentions
@@ -182,44 +181,8 @@ def _moves(
     return _line(model, [("", text)], t)
 
 
-def trades(folder: Path, t: Translations) -> dict | None:
-    """Return the table of trades; None when the run wrote none."""
-    path = folder / TRADES
-    if not path.exists():
-        return None
-    table = pd.read_csv(path, dtype={"symbol": str})
-    hidden = {"name"} if t.language == "en" and "name_en" in table else {"name_en"}
-    kept = [column for column in table if column not in hidden]
-    rows = [
-        [asdict(_trade(row[column], column, t)) for column in kept] for _, row in table.iterrows()
-    ]
-    columns = [
-        {"text": t(f"06_weekly_report.trade.{column}"), "number": _is_number(table[column])}
-        for column in kept
-    ]
-    return {"columns": columns, "rows": rows, "left": 0}
-
-
 def _listed(t: Translations, words: list[str]) -> str:
     return SEPARATORS[t.language].join(words)
-
-
-def _is_number(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column)
-
-
-def _trade(value, column: str, t: Translations) -> Cell:
-    """Return one cell of the trades: weights in percent, amounts as numbers, words translated."""
-    if pd.isna(value):
-        return Cell("–")
-    if column in ("from_weight", "to_weight"):
-        return Cell(t.percent(value, signed=False), _sort(value))
-    if column == "change":
-        return _signed(t.percent(value), value)
-    if isinstance(value, int | float):
-        return Cell(f"{value:,.0f}", _sort(value))
-    key = f"06_weekly_report.trade.value.{value}"
-    return Cell(t(key) if t.has(key) else str(value), str(value))
 
 
 def _facts(folder: Path) -> dict:

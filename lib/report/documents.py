@@ -13,7 +13,7 @@ from typing import Literal
 from lib.exhibits.plan import Plan
 from lib.exhibits.translations import Translations
 from lib.report.cells import table_cells
-from lib.report.dashboard import dashboard, model_changes, trades
+from lib.report.dashboard import dashboard, model_changes
 from lib.report.fonts import is_chinese
 from lib.report.house import House
 from lib.report.manifest import Manifest, SectionRecord
@@ -25,6 +25,8 @@ WORDS = (
     *("key_points", "changes", "evidence_says", "notes", "trades", "risks", "risks_none"),
     *("track_record", "evidence_intro", "parameters", "parameter", "setting"),
 )
+#: parts of a document besides its sections that have exhibits
+PARTS = ("trades", "track_record", "report")
 #: letters that fit in a column of the weekly
 COLUMN_LETTERS = 76
 #: file names without language and ending
@@ -101,8 +103,11 @@ def document(source: Source, kind: Kind) -> dict:
             "changes": model_changes(source.results, source.t),
             "sections": [parts.section(name) for name in _sections(source)],
             "risks": [parts.sentence(one) for one in said.get("risks", [])],
-            "trades": trades(source.folder, source.t),
-            "track_record": _read(source.results / TRACK_RECORD),
+            "trades": parts.part(source.plan.trades),
+            "track_record": parts.part(
+                source.plan.track_record,
+                (_read(source.results / TRACK_RECORD) or {}).get("sentences", []),
+            ),
         }
     else:
         body = {
@@ -113,6 +118,12 @@ def document(source: Source, kind: Kind) -> dict:
             "parameters": _parameters(source),
         }
     return front | body
+
+
+def exhibits_of(document: dict) -> list[dict]:
+    """Return all exhibits of a document, those that are missing among them."""
+    parts = [*document["sections"], *(document.get(key) for key in PARTS)]
+    return [item for part in parts if part for item in part["items"]]
 
 
 def _front(source: Source, kind: Kind, said: dict) -> dict:
@@ -203,9 +214,9 @@ class _Parts:
 
     def link(self, number: str) -> dict:
         """Return a link to an exhibit, which is in this document or in the other one."""
-        home: Kind = "evidence" if number.startswith("s") else "weekly"
+        home: Kind = "weekly" if self._in_weekly(number) else "evidence"
         page = "" if home == self.kind else self.source.file(home)
-        short = number.lstrip("0") if home == "weekly" else number.upper()
+        short = number.lstrip("0").upper()
         label = self.source.label(number)
         target = f"exhibit-{number}"
         return {"label": label, "short": short, "href": f"{page}#{target}", "target": target}
@@ -233,12 +244,24 @@ class _Parts:
             "evidence": self.sentence(evidence) if evidence else None,
         }
 
+    def _in_weekly(self, number: str) -> bool:
+        return not number.startswith("s") or number in self.source.plan.in_weekly
+
+    def part(self, numbers: list[str], sentences: list[str] | None = None) -> dict | None:
+        """Return a part of the weekly that shows supplements; None when the run made none and
+        there is nothing to say.
+        """
+        items = [self.exhibit(number) for number in numbers if number in self.records]
+        if not items and not sentences:
+            return None
+        return {"sentences": sentences or [], "items": items, "notes": _notes(items)}
+
     def supplements(self, name: str) -> dict:
         """Return a section of the evidence: the supplements of a notebook."""
         numbers = [
             number
             for number, each in self.records.items()
-            if each["notebook"] == name and number.startswith("s")
+            if each["notebook"] == name and not self._in_weekly(number)
         ]
         items = [self.exhibit(number) for number in numbers]
         title = _heading(self.source.t, name)
@@ -250,12 +273,12 @@ class _Parts:
         record = self.records[number]
         files = {Path(file).suffix: file for file in record["files"]}
         columns = source.plan.tables.get(number)
+        weekly = self._in_weekly(number)
         svg, csv = files.get(".svg"), files.get(".csv")
-        figure = svg if svg and not (columns and self.kind == "weekly") else None
+        figure = None if columns and weekly else svg
         table = None
         if csv:
-            chosen = columns if self.kind == "weekly" else None
-            table = table_cells(source.results / csv, record, t, chosen)
+            table = table_cells(source.results / csv, record, t, columns if weekly else None)
         finding = self.said.get("findings", {}).get(number)
         date = t.date(record["data_date"])
         appendix = f"appendices/{record['notebook']}.html"
@@ -272,9 +295,7 @@ class _Parts:
             "figure": figure,
             "wide": bool(record.get("wide")) if figure else _is_wide(table),
             "table": table,
-            "folded": bool(
-                figure and table and not (record["show_table"] and self.kind == "evidence")
-            ),
+            "folded": bool(figure and table) and (weekly or not record["show_table"]),
             "csv": csv or "",
             "appendix": f"{appendix}#{'exhibit-' + number}",
             "related": [self.link(other) for other in self._related(number)],

@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup, Tag
 from markupsafe import Markup
 
 from lib.exhibits.translations import Translations
+from lib.report.documents import exhibits_of
 from lib.report.fonts import font_face
 from lib.report.soup import attribute, one_line
 
@@ -43,6 +44,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     templates.globals["heading"] = heading
+    templates.filters["system_name"] = system_name
     return templates
 
 
@@ -52,6 +54,12 @@ def heading(t: Translations, notebook: str) -> str:
     """
     key = f"{notebook}.title"
     return t(key) if t.has(key) else notebook
+
+
+def system_name(system: str, t: Translations) -> str:
+    """Return the name of a system that makes calls: that of the translations, else its own."""
+    key = f"06_weekly_report.value.{system}"
+    return t(key) if t.has(key) else system
 
 
 def document_page(document: dict, folder: Path, t: Translations, logo: Path | None = None) -> str:
@@ -66,10 +74,10 @@ def document_page(document: dict, folder: Path, t: Translations, logo: Path | No
     t : Translations
     logo : Path, optional
     """
-    parts = [*document["sections"], document.get("report", {"items": []})]
-    items = [item for part in parts for item in part["items"]]
     figures = {
-        item["number"]: _figure(folder / item["figure"]) for item in items if item.get("figure")
+        item["number"]: _figure(folder / item["figure"])
+        for item in exhibits_of(document)
+        if item.get("figure")
     }
     script = (TEMPLATES / "document.js").read_text(encoding="utf-8")
     return render_page(

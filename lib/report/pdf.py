@@ -21,6 +21,7 @@ from matplotlib import get_data_path
 from lib.exhibits.translations import Translations
 from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
+from lib.report.documents import exhibits_of
 from lib.report.fonts import FONT_FOLDER
 from lib.report.soup import classes, one_line
 from lib.report.typeset import TypstSource, drawable, typeset
@@ -79,7 +80,7 @@ def document_pdf(document: dict, folder: Path) -> bytes:
     """
     with tempfile.TemporaryDirectory(prefix="report-pdf-") as temporary:
         root = Path(temporary)
-        for exhibit in _exhibits(document):
+        for exhibit in exhibits_of(document):
             if exhibit.get("figure"):
                 picture = root / exhibit["figure"]
                 picture.parent.mkdir(parents=True, exist_ok=True)
@@ -92,11 +93,6 @@ def document_pdf(document: dict, folder: Path) -> bytes:
                 f"the PDF cannot be typeset: {error}",
                 remedy="read the page, which has the same content",
             ) from error
-
-
-def _exhibits(document: dict) -> list[dict]:
-    parts = [*document["sections"], document.get("report", {"items": []})]
-    return [item for part in parts for item in part["items"]]
 
 
 def pdf_of(

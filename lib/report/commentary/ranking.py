@@ -10,7 +10,7 @@ from lib.report.commentary.quotations import Table, Tables
 from lib.report.commentary.statements import Statement, templates, write
 
 #: supplement with the ranking
-NUMBER = "s52"
+NUMBER = "s55"
 
 
 def ranked(
