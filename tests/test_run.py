@@ -130,7 +130,8 @@ def test_a_run_writes_report_notebooks_and_a_manifest_that_tells_all(house):
         ["notebooks/report.ipynb"],
     ]
     assert (house.folder / "tables" / "a.csv").read_text() == "2025-06-15"
-    assert "All there is" in (house.folder / "report.html").read_text()
+    page = (house.folder / "report.html").read_text()
+    assert "evidence.html" in page and written["fingerprint"] in page
     assert ".building" not in (house.folder / "notebooks" / "a.ipynb").read_text()
     assert "2025-06-13/report.html" in (house.out / "index.html").read_text()
     assert house.hidden() == []
