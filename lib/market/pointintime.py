@@ -178,6 +178,7 @@ class Market:
         Parameters
         ----------
         symbols : iterable of str, (N,)
+            Instruments with valuations.
         fields : sequence of str
             Of pe_ttm and pb.
         start : date, optional
