@@ -306,6 +306,7 @@ class Market:
         Parameters
         ----------
         symbols : iterable of str
+            Instruments with bars.
         first, last : date
             Both included; nothing after ``as_of`` is returned.
 
