@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pandas as pd
 
 from lib.market.adjust import LOST, REPAIRED, find_adjustment
 from lib.market.calendar import Sessions
@@ -82,6 +83,11 @@ def _refuse_other_kinds(log: FindingsLog, instruments: pd.DataFrame) -> None:
 
 
 def _check_dates(log: FindingsLog, sessions: Sessions, on_exchange: bool) -> None:
+    # the day after today's in Shanghai has begun nowhere
+    tomorrow = pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None).normalize()
+    tomorrow += pd.Timedelta(days=1)
+    future = (log.days() >= tomorrow).to_numpy()
+    log.quarantine(future, "in the future", "the row is dated after today", "correct the date")
     days = log.days()
     weekend = days.dt.day_of_week >= 5
     if on_exchange:
