@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pandas as pd
 
 from lib.market.adjust import LOST, REPAIRED, find_adjustment
 from lib.market.calendar import Sessions
