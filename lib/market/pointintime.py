@@ -299,6 +299,28 @@ class Market:
             [self.as_of.date()],
         )
 
+    def findings(self, symbols: Iterable[str], first, last) -> pd.DataFrame:
+        """Return the findings on the bars of some symbols.
+
+        Parameters
+        ----------
+        symbols : iterable of str
+        first, last : date
+            Both included; nothing after ``as_of`` is returned.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``symbol``, ``check``, ``date`` and ``detail``, by date.
+        """
+        until = min(pd.Timestamp(last), self.as_of)
+        return self.store.query(
+            """SELECT symbol, "check", last_date AS date, detail FROM findings
+            WHERE table_name = 'bars' AND last_date BETWEEN ? AND ?
+            AND symbol IN (SELECT unnest(?::VARCHAR[])) ORDER BY last_date, symbol""",
+            [pd.Timestamp(first).date(), until.date(), list(symbols)],
+        )
+
     def fingerprint(self, symbols: Iterable[str] | None = None) -> str:
         """Return a hash of all rows up to ``as_of``, or of the bars and valuations of some symbols.
 

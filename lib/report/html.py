@@ -45,6 +45,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     templates.globals["heading"] = heading
+    templates.filters["system_name"] = system_name
     return templates
 
 
@@ -54,6 +55,12 @@ def heading(t: Translations, notebook: str) -> str:
     """
     key = f"{notebook}.title"
     return t(key) if t.has(key) else notebook
+
+
+def system_name(system: str, t: Translations) -> str:
+    """Return the name of a system that makes calls: that of the translations, else its own."""
+    key = f"06_weekly_report.value.{system}"
+    return t(key) if t.has(key) else system
 
 
 def export_report(folder: Path, notebook: str, manifest: Manifest, t: Translations) -> Path:
