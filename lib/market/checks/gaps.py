@@ -30,6 +30,7 @@ def check_missing_sessions(log: FindingsLog, sessions: Sessions, groups: pd.Seri
     log : FindingsLog
         Bars sorted by symbol and date.
     sessions : Sessions
+        Sessions of the exchange.
     groups : Series of str
         Group of each symbol, indexed by symbol.
     """
@@ -71,6 +72,7 @@ def check_gaps(log: FindingsLog, kind: str, groups: pd.Series) -> None:
     log : FindingsLog
         Bars sorted by symbol and date.
     kind : str
+        Kind of the instruments.
     groups : Series of str
         Group of each symbol, indexed by symbol.
     """
