@@ -108,7 +108,8 @@ def outcomes(records: list[Record], market: Market) -> tuple[pd.DataFrame, list[
         traded, the session after it was made; ``end`` the last session of the ``weeks``-th week
         after. Returns are fractions; weights drift in between, cash earns nothing, and what has no
         price is left out of a basket as long as half of the weight has one. ``outcome``: ``right``
-        when the excess over the benchmark has the sign of ``direction``; ``level`` without an excess; ``open``;
+        when the excess over the benchmark has the sign of ``direction``; ``level`` without an
+        excess; ``open``;
         ``unpriced``.
     faults : list of str
         Why calls that do not rest on closes could not be valued.
