@@ -99,6 +99,7 @@ class Fact(_Strict):
 
     @model_validator(mode="after")
     def _value_fits_relation(self):
+        """Return the fact, or raise when its relation takes another kind of value."""
         kind = {"first": type(None), "last": type(None), "listed": type(None), "held": str}.get(
             self.relation, float
         )
@@ -229,6 +230,8 @@ def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.Da
         Last session of the week.
     exhibit : str, optional
         Its number, such as ``"12"``; all exhibits when left out.
+    folder : Path
+        Of the files, one per week.
 
     Returns
     -------
@@ -264,6 +267,7 @@ def with_published(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.D
     measured : DataFrame
         One row per metric, with a column ``strategy``.
     market : Market
+        Its last completed week is compared.
     exhibit : str
         The exhibit's number.
 

@@ -27,6 +27,7 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     market : Market
+        Gives closes and the last completed week.
     assets : DataFrame indexed by symbol
         A universe: ``name_zh``, ``name_en``, ``group``. Assets without data are left out.
 
@@ -112,6 +113,7 @@ def series_notes(run: Run, changes: pd.DataFrame, listed: pd.DataFrame) -> list[
     Parameters
     ----------
     run : Run
+        Gives the market and the texts.
     changes : DataFrame
         Of ``week_changes``.
     listed : DataFrame indexed by symbol
@@ -168,7 +170,7 @@ def latest_inflation(releases: pd.DataFrame, series: list[str]) -> pd.DataFrame:
     Parameters
     ----------
     releases : DataFrame
-        Point-in-time macro releases.
+        Point-in-time macro releases, one row per release.
     series : list of str
         In the order of the table; those never released are left out.
 

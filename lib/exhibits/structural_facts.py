@@ -101,6 +101,7 @@ def structural_facts(
     facts : DataFrame
         As ``read_facts`` returns them.
     allocations : mapping of variant to Allocation
+        Weights of each variant, (K, N).
     classes : Series, (N,)
         Class of each asset.
     equal_weight : DataFrame, (K, N)

@@ -35,6 +35,15 @@ def history_key(market: Market, start, end) -> str | None:
     closes, to the point.
 
     None where the market lacks the index, or its closes do not span the window.
+
+    Parameters
+    ----------
+    market : Market
+        The market that is identified.
+    start : date
+        First day of the window.
+    end : date
+        Last day of the window.
     """
     start, end = pd.Timestamp(start), pd.Timestamp(end)
     if IDENTIFYING_INDEX not in market.instruments().index or market.as_of < end:
@@ -52,6 +61,15 @@ def history_key(market: Market, start, end) -> str | None:
 def applicable_trials(market: Market, notebook: str, folder: Path = TRIALS) -> pd.DataFrame:
     """Return the trials that were made on this market's own history, as ``read_trials`` does; none
     on another one.
+
+    Parameters
+    ----------
+    market : Market
+        The market of the run.
+    notebook : str
+        Stem of the notebook whose trials are read.
+    folder : Path
+        Of the files of trials.
     """
     table = read_trials(notebook, folder)
     windows = table[["window_start", "window_end"]].drop_duplicates().itertuples(index=False)

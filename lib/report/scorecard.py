@@ -48,6 +48,7 @@ def scorecard(
     folder : Path
         Of the run.
     text : Translations
+        Texts in the report's language.
     numbers : iterable of str
         The exhibits in their order.
     synthetic : bool
@@ -66,9 +67,11 @@ def scorecard(
         ``why_en``, ``format``.
         NaN where there is no value.
     """
-    tables, rows = Tables(folder, text), []
+    tables = Tables(folder, text)
+    rows: list[dict] = []
     for number in numbers:
-        part, table = week.exhibits.get(number), tables(number)
+        part = week.exhibits.get(number)
+        table = tables(number)
         if part:
             more = tables(part.supplement) if part.supplement else None
             rows += [_judged(number, part, fact, (table, more), synthetic) for fact in part.facts]
@@ -106,7 +109,9 @@ def _judged(
         value = _value(more, fact)
     found = fact.relation in ("held", "listed")
     ranked = found or fact.relation in ("first", "last")
-    published = np.nan if found else fact.value if isinstance(fact.value, float) else 1.0
+    published = fact.value if isinstance(fact.value, float) else 1.0
+    if found:
+        published = np.nan
     tolerance = part.tolerance_of(fact)
     row = {
         "exhibit": number,

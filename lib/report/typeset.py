@@ -113,6 +113,7 @@ def typeset(main: Tag, folder: Path, t: Translations) -> TypstSource:
     folder : Path
         The pictures are written there.
     t : Translations
+        Texts in the report's language.
 
     Raises
     ------

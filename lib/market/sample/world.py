@@ -183,6 +183,7 @@ class World:
         Parameters
         ----------
         symbol, kind, name : str
+            Symbol, kind and Chinese name of the asset.
         """
         if symbol in self.log_prices or symbol in self.yields:
             return
