@@ -108,8 +108,7 @@ def cycle_panels(
 
 
 def edge_lines(full: pd.Series, real_time: pd.Series, words: tuple[str, str]) -> Figure:
-    """Draw a filtered series as it is seen with all data and as each month saw its own last
-    value.
+    """Draw a filtered series as it is seen with all data and as each month saw its own last value.
 
     Parameters
     ----------
@@ -132,8 +131,8 @@ def sharpe_strip(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Fig
     """Draw Sharpe ratios as dots, one line per label in the table's order.
 
     A label of one row gets a bar of one standard error, ``sharpe_error``, each way; several rows of
-    one label are a
-    distribution and get none. The first row is drawn as a dashed line across all others.
+    one label are a distribution and get none. The first row is drawn as a dashed line across all
+    others.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ HALF_UNITS = {
     "count": 0.5,
 }
 #: share of the printed number by which a result of other data may miss it and still count as
-# reproduced
+#: reproduced
 TOLERATED_SHARE = 0.1
 
 Text = Annotated[str, Field(min_length=1)]
@@ -66,15 +66,13 @@ class Fact(_Strict):
         A column to be taken off.
     value : float, str or None
         As printed: a fraction for returns and weights, a name for ``held``, nothing for ``first``,
-        ``last`` and
-        ``listed``.
+        ``last`` and ``listed``.
     alternatives : list of str
         Other rows that may hold the same thing, such as another fund of the same role; what is
         listed is added up.
     relation : str
         How it was said: ``equal``, ``about``, ``above``, ``below``; ``first`` and ``last`` in the
-        order of the
-        column; ``held`` among the columns' names; ``listed`` among the exhibit's rows.
+        order of the column; ``held`` among the columns' names; ``listed`` among the exhibit's rows.
     tolerance, reason, why, format : optional
         In place of the exhibit's.
     """
@@ -237,15 +235,13 @@ def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.Da
     -------
     DataFrame
         One row per published number: ``exhibit``, ``row`` and ``column`` (its place in the
-        exhibit's table),
-        ``minus``, ``name``, ``name_en``, ``value`` (fractions), ``relation``, ``format``. Empty
-        when nothing was
-        published for that date.
+        exhibit's table), ``minus``, ``name``, ``name_en``, ``value`` (fractions), ``relation``,
+        ``format``. Empty when nothing was published for that date.
 
     Examples
     --------
-    >>> published("2025-06-13", "12").query("column ==
-    'strategy'").set_index("row")["value"]["sharpe"]
+    >>> numbers = published("2025-06-13", "12")
+    >>> numbers[numbers["column"] == "strategy"].set_index("row")["value"]["sharpe"]
     1.69
     """
     week = published_week(as_of, folder)
@@ -275,9 +271,8 @@ def with_published(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.D
     -------
     DataFrame
         With ``published`` as the last column, NaN where a metric was not published; as it came when
-        nothing was
-        published for the market's last session, or when its data are synthetic and nothing can be
-        compared.
+        nothing was published for the market's last session, or when its data are synthetic and
+        nothing can be compared.
     """
     facts = published(market.week.last, exhibit)
     facts = facts[(facts["column"] == "strategy") & facts["minus"].isna()]

@@ -13,8 +13,7 @@ from lib.exhibits.translations import Translations
 from lib.report.commentary.quotations import KEYS, Table, Tables
 
 #: what can be said of a number: differs carries a reason; absent: this run has nothing to compare
-# it with;
-#: not_published: the run has an exhibit of which nothing was printed
+#: it with; not_published: the run has an exhibit of which nothing was printed
 VERDICTS = ("reproduced", "differs", "not_comparable", "absent", "not_published")
 COLUMNS = [
     "exhibit",
@@ -58,14 +57,10 @@ def scorecard(
     -------
     DataFrame
         One row per published number, and one per exhibit of which none was published: ``exhibit``,
-        ``name``,
-        ``name_en``, ``measure``, ``relation``, ``published`` and ``value`` (fractions; ranks from
-        the top, from the
-        bottom, among the holdings and among the rows for the relations first, last, held and
-        listed),
-        ``difference``, ``tolerance``, ``verdict`` (one of ``VERDICTS``), ``reason``, ``why``,
-        ``why_en``, ``format``.
-        NaN where there is no value.
+        ``name``, ``name_en``, ``measure``, ``relation``, ``published`` and ``value`` (fractions;
+        ranks from the top, from the bottom, among the holdings and among the rows for the relations
+        first, last, held and listed), ``difference``, ``tolerance``, ``verdict`` (one of
+        ``VERDICTS``), ``reason``, ``why``, ``why_en``, ``format``. NaN where there is no value.
     """
     tables = Tables(folder, text)
     rows: list[dict] = []

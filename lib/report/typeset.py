@@ -62,7 +62,7 @@ BLOCKS = (
     "h5",
 )
 #: pandoc writes the first item of a list on the line of its style, where Typst does not recognise
-# it
+#: it
 STYLED_LIST = re.compile(r"^(#set text\(.*\);) ([-+] )", re.MULTILINE)
 #: placeholder of a picture or a formula during pandoc's conversion
 PLACEHOLDER = re.compile(r"PIECE[0-9]+ECEIP")

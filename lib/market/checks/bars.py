@@ -82,7 +82,7 @@ def _refuse_other_kinds(log: FindingsLog, instruments: pd.DataFrame) -> None:
 
 
 def _check_dates(log: FindingsLog, sessions: Sessions, on_exchange: bool) -> None:
-    """Set aside rows dated after today, flag those on days without a session."""
+    """Quarantine rows after today and, of exchange data, outside sessions; warn of weekends."""
     # the day after today's in Shanghai has begun nowhere
     tomorrow = pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None).normalize()
     tomorrow += pd.Timedelta(days=1)

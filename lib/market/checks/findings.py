@@ -27,8 +27,8 @@ FINDING_COLUMNS = (
 class FindingsLog:
     """Collects findings on the rows of one batch and removes the rows that are not stored.
 
-    One finding describes one row, or one event on one date. Findings are not aggregated over
-    dates, because a run as of an earlier date must be able to leave out the later ones.
+    One finding describes one row, or one event on one date. Findings are not aggregated over dates,
+    because a run as of an earlier date must be able to leave out the later ones.
 
     Parameters
     ----------

@@ -21,9 +21,9 @@ USUAL_WINDOW = 5
 def check_missing_sessions(log: FindingsLog, sessions: Sessions, groups: pd.Series) -> None:
     """Warn of sessions on which a group has no rows, or rows for few of its symbols.
 
-    A session counts as missing when fewer than half as many symbols have rows as on the best of
-    the previous ``USUAL_WINDOW`` sessions. The finding is dated by the group's next session with
-    rows, which reveals the gap.
+    A session counts as missing when fewer than half as many symbols have rows as on the best of the
+    previous ``USUAL_WINDOW`` sessions. The finding is dated by the group's next session with rows,
+    which reveals the gap.
 
     Parameters
     ----------

@@ -15,8 +15,7 @@ from lib.exhibits.translations import Translations
 #: columns that name a row, the first that a table has
 KEYS = ("symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score")
 #: how a quotation is written; size, gap, points and step are for words that name the direction
-# themselves; gap is in
-#: percentage points
+#: themselves; gap is in percentage points
 WRITTEN: dict[str, Callable[[Translations, float], str]] = {
     "percent": lambda text, value: text.percent(value),
     "size": lambda text, value: text.percent(abs(value), signed=False),
@@ -50,9 +49,8 @@ class Quotation:
     ----------
     how : str
         ``cell``: as the cell says; ``difference``: the first cell less the second; ``sum``;
-        ``count``: how many cells
-        there are; ``heading``: the instrument that heads the cell's column; ``word``: the cell's
-        word in the language.
+        ``count``: how many cells there are; ``heading``: the instrument that heads the cell's
+        column; ``word``: the cell's word in the language.
     cells : tuple of Cell
     value : float or str
     format : str
