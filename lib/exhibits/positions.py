@@ -56,17 +56,31 @@ def positions(
     return fixed | {"rows": rows, "benchmark": shares, "values": priced_by, **trading}
 
 
+def next_session(sessions: Sessions, date: pd.Timestamp) -> pd.Timestamp | None:
+    """Return the first session after a date, None where the calendar does not reach so far."""
+    later = sessions.all[sessions.all > date]
+    return later[0] if len(later) else None
+
+
 def next_month_trade(
     sessions: Sessions, decided: pd.Timestamp, held_on: pd.Timestamp
 ) -> pd.Timestamp | None:
     """Return the session on which a portfolio that is decided at month ends trades next: the one
     after the last decision if that is not traded yet, else the one after the next month end; None
     where the calendar does not reach so far.
+
+    Parameters
+    ----------
+    sessions : Sessions
+        Sessions of the exchange.
+    decided : Timestamp
+        The last decision.
+    held_on : Timestamp
+        Last session of the week.
     """
     if decided < held_on:
         ends = sessions.month_ends(start=held_on)
         if not len(ends):
             return None
         decided = ends[0]
-    later = sessions.all[sessions.all > decided]
-    return later[0] if len(later) else None
+    return next_session(sessions, decided)

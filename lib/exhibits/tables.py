@@ -28,6 +28,8 @@ ROW_FORMATS = {
     "sharpe": "score",
     "calmar": "score",
     "annual_volatility": "share",
+    "information_ratio": "score",
+    "t_stat": "score",
 } | dict.fromkeys(("annual_return", "max_drawdown", "ytd_return", "week_return"), "percent")
 #: format of a column by its name, in every table that has it; exceptions are given with the exhibit
 COLUMN_FORMATS = {

@@ -17,11 +17,11 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from matplotlib.transforms import Bbox
 
 #: inches: of a column, of a figure that spans both, and from which width on a figure spans both
-COLUMN, BOTH, WIDE = 4.5, 8.8, 9.0
+COLUMN, BOTH, WIDE = 4.1, 8.4, 9.0
 #: inches per label of a category, and of the rest of a figure
 LABEL, REST = 0.19, 0.6
 #: height of a figure without categories, by its width
-RATIO = 0.62
+RATIO = 0.66
 PAD = 0.04
 #: points of a line that a pointer can read at most
 POINTS = 400
@@ -59,7 +59,7 @@ def save_vector(figure: Figure, path: Path) -> None:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     box = figure.get_tightbbox(canvas.get_renderer()).padded(PAD)
-    readings = [reading for axes in figure.axes if (reading := _reading(figure, axes, box))]
+    readings = list(filter(None, [_reading(figure, axes, box) for axes in figure.axes]))
     buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": path.stem}):
         figure.savefig(buffer, format="svg", bbox_inches=box, metadata={"Date": None})

@@ -21,6 +21,7 @@ from lib.report.dashboard import FACTS
 from lib.report.html import environment, system_name
 from lib.report.look_back import exhibits_of, look_back, sentences, write_table
 from lib.report.manifest import NAME, Manifest
+from lib.report.orders import FILE as TRADES
 from lib.report.orders import SHOWN, orders, totals
 from lib.report.scorecard import counts, scorecard
 from lib.report.unusual import unusual
@@ -128,7 +129,7 @@ class Assembly:
         if self.folder is None:
             return
         table = orders(handed_over(self.folder), self.run.market, self.run.plan.capital)
-        write_table(self.run.out / "tables" / "trades.csv", table)
+        write_table(self.run.out / TRADES, table)
         if table.empty:
             self._note(self.run.t("06_weekly_report.trades_none"), [])
             return

@@ -53,6 +53,7 @@ def table_cells(
     exhibit : dict
         Its record.
     t : Translations
+        Texts of the page's language.
     columns : list of str, optional
         The columns to show with colours and bars, all their rows; by default all columns and the
         last rows, plain.

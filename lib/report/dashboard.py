@@ -12,7 +12,7 @@ import pandas as pd
 
 from lib.exhibits.translations import Translations
 from lib.report.cells import ARROWS, Cell
-from lib.report.commentary.portfolios import changes, class_weights, latest_weights, ranks_of
+from lib.report.commentary.portfolios import changes, class_weights, latest_weights, rank_columns
 from lib.report.commentary.quotations import Table, Tables
 
 #: exhibits of performance, NAV and weights of each model portfolio, and when it decides
@@ -33,11 +33,8 @@ def dashboard(folder: Path, t: Translations) -> dict | None:
     """Return the table of the model portfolios; None when the run made none of them."""
     tables = Tables(folder, t)
     facts = _facts(folder)
-    rows = [
-        row
-        for model in MODELS
-        if (row := _row(tables, model, facts.get("next", {}), t)) is not None
-    ]
+    found = [_row(tables, model, facts.get("next", {}), t) for model in MODELS]
+    rows = [row for row in found if row is not None]
     heads = ("model", "week", "against", "ytd", "against", "drawdown", "position", "decision")
     numbers = ("week", "against", "ytd", "drawdown")
     columns = [
@@ -91,7 +88,7 @@ def _position(model: str, table: Table, facts: dict, t: Translations) -> str:
     if model == "rotation":
         last = table.frame.iloc[-1]
         suffix = "_en" if t.language == "en" and "rank1_en" in table.frame else ""
-        names = [last[f"{rank}{suffix}"] for rank in ranks_of(table)]
+        names = [last[f"{rank}{suffix}"] for rank in rank_columns(table.frame)]
         return _listed(t, [str(name) for name in names if pd.notna(name)])
     if model == "absolute":
         held = class_weights(table)
@@ -113,15 +110,18 @@ def model_changes(folder: Path, t: Translations) -> list[dict]:
     tables = Tables(folder, t)
     facts = _facts(folder)
     lines = [_theme_changes(folder, tables, t)]
-    if holdings := tables("10"):
+    holdings = tables("10")
+    if holdings is not None:
         lines.append(_sector_changes(holdings, t))
-    if weights := tables("13"):
+    weights = tables("13")
+    if weights is not None:
         column = "name_en" if t.language == "en" else "name"
         frame = weights.frame
         lines.append(
             _moves("absolute", frame[column], frame["previous_weight"], frame["weight"], t)
         )
-    if (weights := tables("16")) and len(weights.frame) > 1:
+    weights = tables("16")
+    if weights is not None and len(weights.frame) > 1:
         frame = weights.frame.drop(columns=weights.key).astype(float)
         names = pd.Series({each: facts.get("assets", {}).get(each, each) for each in frame})
         lines.append(_moves("global", names, frame.iloc[-2], frame.iloc[-1], t))
@@ -145,11 +145,11 @@ def _theme_changes(folder: Path, tables: Tables, t: Translations) -> dict | None
         return None
     column = "name_en" if t.language == "en" else "name"
     frame = table.frame[table.frame["exhibit"].astype(str).str.zfill(2) == "06"]
-    parts = [
-        (word, _listed(t, names[:NAMED]))
-        for word, what in (("in", "new"), ("out", "dropped"))
-        if (names := frame.loc[frame["what"] == what, column].tolist())
-    ]
+    parts = []
+    for word, what in (("in", "new"), ("out", "dropped")):
+        names = frame.loc[frame["what"] == what, column].tolist()
+        if names:
+            parts.append((word, _listed(t, names[:NAMED])))
     return _line("themes", parts or [("", t("06_weekly_report.change.none"))], t)
 
 

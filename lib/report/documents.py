@@ -111,9 +111,7 @@ def document(source: Source, kind: Kind) -> dict:
         }
     else:
         body = {
-            "sections": [
-                part for name in _sections(source) if (part := parts.supplements(name))["items"]
-            ],
+            "sections": list(filter(_has_items, map(parts.supplements, _sections(source)))),
             "report": parts.supplements(source.plan.report),
             "parameters": _parameters(source),
         }
@@ -341,6 +339,10 @@ class _Parts:
         code = f"\n\n{cell}\n{record.source}" if record.cell else ""
         status = t(f"06_weekly_report.section_{record.status}")
         return {"status": status, "detail": f"{record.error}{code}"}
+
+
+def _has_items(part: dict) -> bool:
+    return bool(part["items"])
 
 
 def _notes(items: list[dict]) -> list[str]:

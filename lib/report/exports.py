@@ -36,6 +36,7 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) ->
     manifest : Manifest
         ``exports`` and, on a failure, ``status`` are set.
     t : Translations
+        Texts in the report's language.
     """
     manifest.exports = [
         *export_pages(folder, plan, manifest),
@@ -55,7 +56,9 @@ def export_pages(
     folder : Path
         The run's folder; the results in a second language are in a folder inside it.
     plan : Plan
+        Which exhibit belongs where.
     manifest : Manifest
+        Of the run.
     params : Path
         Folder of ``house.yaml``.
 

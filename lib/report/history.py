@@ -12,8 +12,12 @@ from lib.report.changes import DATE
 from lib.report.commentary import headline_of
 from lib.report.html import render_page
 from lib.report.manifest import NAME, Manifest
+from lib.report.orders import FILE as TRADES
 
 INDEX = "index.html"
+#: files of a run that the index links
+PATTERNS = ("report*.html", "report*.pdf", "evidence*.html", "evidence*.pdf", TRADES)
+PATTERNS += ("appendices/*.html", NAME)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Entry:
     headline : str or None
         None when the run has no commentary.
     files : list of str
-        Those of ``report.html``, ``report.pdf`` and the manifest that exist.
+        Pages and PDFs of the weekly and its evidence, in each language, the trades, the appendices
+        and the manifest, those that exist.
     faults : list of str
         Missing or unreadable files.
     """
@@ -68,7 +73,11 @@ def _entry(folder: Path) -> Entry:
         faults.append(f"{error.message}: {Path(error.file).name}")
     except OSError as error:
         faults.append(f"{error.strerror}: {Path(error.filename or folder).name}")
-    files = [name for name in ("report.html", "report.pdf", NAME) if (folder / name).is_file()]
-    if "report.html" not in files:
+    files = [
+        path.relative_to(folder).as_posix()
+        for pattern in PATTERNS
+        for path in sorted(folder.glob(pattern))
+    ]
+    if not any(name.startswith("report.") and name.endswith(".html") for name in files):
         faults.append("report.html")
     return Entry(folder.name, manifest, headline, files, faults)

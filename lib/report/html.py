@@ -72,7 +72,9 @@ def document_page(document: dict, folder: Path, t: Translations, logo: Path | No
     folder : Path
         Where its figures are.
     t : Translations
+        Texts of its language.
     logo : Path, optional
+        SVG or PNG.
     """
     figures = {
         item["number"]: _figure(folder / item["figure"])
@@ -162,6 +164,7 @@ def make_self_contained(soup: BeautifulSoup, t: Translations) -> None:
 
 
 def _remove_references(tag: Tag) -> None:
+    """Remove from a tag what refers to other files or runs code."""
     if tag.name == "a" and not attribute(tag, "href").startswith("#"):
         del tag["href"]
     if tag.name == "style":

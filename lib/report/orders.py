@@ -8,6 +8,7 @@ from lib.market.pointintime import Market
 from lib.portfolio.trades import trades, turnover
 from lib.report.calls import Call
 
+FILE = "tables/trades.csv"
 COLUMNS = [
     *("system", "symbol", "name", "name_en", "side", "from_weight", "to_weight", "change"),
     *("cost", "fund", "fund_name", "fund_name_en", "price", "status", "held_on", "due"),
@@ -31,6 +32,7 @@ def fund_prices(market: Market, funds: list[str]) -> pd.Series:
     Parameters
     ----------
     market : Market
+        Gives the last closes.
     funds : list of str
         Symbols; those without a bar on the last session get NaN.
 
@@ -59,6 +61,7 @@ def orders(calls: list[Call], market: Market, capital: float = 0.0) -> pd.DataFr
     calls : list of Call
         Of this run; those without ``held_on`` trade nothing.
     market : Market
+        Gives names and last closes.
     capital : float
         CNY in each system; 0: no amounts and lots.
 

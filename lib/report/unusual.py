@@ -33,6 +33,7 @@ def unusual(folder: Path, market: Market) -> pd.DataFrame:
     folder : Path
         Of the run's ``tables``.
     market : Market
+        As of the run's date.
 
     Returns
     -------

@@ -34,7 +34,8 @@ def findings(
     found: dict[str, Statement] = {}
     for number, rule in sorted(rules.items()):
         table = tables(number)
-        if table is not None and (statement := rule(table)) is not None:
+        statement = None if table is None else rule(table)
+        if statement is not None:
             found[number] = statement
     return found
 

@@ -22,7 +22,9 @@ def ranked(
     Parameters
     ----------
     tables : Tables
+        Of the run.
     settings : WeeklyReport
+        From which size on a score is said to fall.
     prefix : str
         Precedes a headline.
     """

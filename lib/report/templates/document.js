@@ -54,6 +54,9 @@ for (const chart of document.querySelectorAll("figure.chart[data-readings]")) {
   });
   chart.addEventListener("pointerleave", () => { tip.hidden = mark.hidden = true; });
 }
+// on a phone the table of a wide figure takes its place
+if (matchMedia("(max-width: 40rem)").matches)
+  for (const folded of document.querySelectorAll(".weekly .exhibit.wide details.figures")) folded.open = true;
 // search: hides the exhibits and sentences without the words
 const field = document.querySelector("#search");
 if (field) {
