@@ -51,6 +51,7 @@ def period_heat_map(
             linewidths=0.6,
         )
         axes.set(title=title, xlabel="", ylabel="")
+        axes.grid(visible=False)
         axes.tick_params(axis="both", length=0)
         axes.tick_params(axis="y", rotation=0)
         axes.tick_params(axis="x", rotation=0)
