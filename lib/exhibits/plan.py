@@ -59,7 +59,7 @@ class Plan(BaseModel):
         The report notebook's stem.
     tables : dict of str to list of str
         Exhibits that the weekly shows as a table, with its columns; the others are figures.
-    trades, track_record : list of str
+    calendar, trades, track_record : list of str
         Supplements that are in the weekly, in the parts of these names.
     compared : dict
         What of an exhibit is compared with the previous run, by its number.
@@ -78,6 +78,7 @@ class Plan(BaseModel):
     sections: Annotated[list[Section], Field(min_length=1)]
     report: str
     tables: dict[Number | Supplement, list[str]] = {}
+    calendar: list[Supplement] = []
     trades: list[Supplement] = []
     track_record: list[Supplement] = []
     compared: dict[Number, Comparison] = {}
@@ -99,7 +100,7 @@ class Plan(BaseModel):
     @property
     def in_weekly(self) -> set[str]:
         """The numbers of the exhibits that are in the weekly; all others are in the evidence."""
-        return {*self.exhibits, *self.trades, *self.track_record}
+        return {*self.exhibits, *self.calendar, *self.trades, *self.track_record}
 
     def qualified(self) -> dict[str, list[str]]:
         """Return the exhibits that each supplement qualifies."""

@@ -49,7 +49,7 @@ COLUMN_FORMATS = {
             " training_ic validation_ic"
         ),
         "change": "change surprise trend",
-        "count": "amount decisions_asking decisions_on_proxy factors sessions trials",
+        "count": "amount days decisions_asking decisions_on_proxy factors sessions trials",
         "number": "close lots previous_close",
     }.items()
     for column in columns.split()
@@ -137,7 +137,17 @@ class ShownTable:
 
 
 def shown_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> ShownTable:
-    """Return a table with formatted cells and translated headings."""
+    """Return a table with formatted cells and translated headings.
+
+    Parameters
+    ----------
+    table : DataFrame, (N, K)
+        As in its CSV.
+    exhibit : dict
+        Its record.
+    t : Translations
+        Texts of the reader's language.
+    """
     notebook = exhibit["notebook"]
     formats = exhibit.get("formats", {})
     labels = exhibit.get("words", {})

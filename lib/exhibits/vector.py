@@ -76,8 +76,9 @@ def _height(figure: Figure) -> float:
 
 
 def _categorical(axes: Axes) -> bool:
-    texts = [label.get_text() for label in axes.get_yticklabels()]
-    return any(any(character.isalpha() for character in text) for text in texts)
+    """Return whether the vertical axis has names."""
+    texts = "".join(label.get_text() for label in axes.get_yticklabels())
+    return any(character.isalpha() for character in texts)
 
 
 def _narrow(figure: Figure) -> None:

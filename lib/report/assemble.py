@@ -9,14 +9,18 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import HTML, Markdown, display
 
+from lib.exhibits.charts_periods import period_heat_map
 from lib.exhibits.notebook_run import OUTPUTS, Run
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
+from lib.exhibits.style import sign_colours
 from lib.market.errors import RunError
 from lib.market.universe import read_universe
+from lib.report.calendar_returns import LINES, calendar_returns, drawdowns, heat_maps, navs
 from lib.report.calls import handed_over
 from lib.report.changes import changes, previous_run
 from lib.report.commentary import Commentary, comment
+from lib.report.commentary.quotations import Tables
 from lib.report.dashboard import FACTS
 from lib.report.html import environment, system_name
 from lib.report.look_back import exhibits_of, look_back, sentences, write_table
@@ -70,14 +74,14 @@ class Assembly:
         return self._render("preview", commentary=commentary, as_of=self.run.market.as_of)
 
     def rank(self) -> None:
-        """Save how unusual the week was, as supplement 55; it decides headline and key points."""
+        """Save how unusual the week was, as supplement 57; it decides headline and key points."""
         if self.folder is None:
             return
         table = unusual(self.folder, self.run.market)
         if len(table):
             values = {"weeks": int(table["weeks"].max()) if table["weeks"].notna().any() else 0}
             formats = {"value": "format", "typical": "format", "size": "score", "weeks": "count"}
-            self.run.exhibit("s55", "unusual", table, formats=formats, values=values)
+            self.run.exhibit("s57", "unusual", table, formats=formats, values=values)
 
     def changes(self, settings: WeeklyReport) -> None:
         """Save the changes since the previous run as supplement 51, and why there are none."""
@@ -152,6 +156,28 @@ class Assembly:
             cost=t.percent(cost, 3, signed=False),
         )
 
+    def calendar(self) -> None:
+        """Save the returns of the portfolios by year and month and their longest drawdowns as
+        supplements 55 and 56.
+        """
+        courses = navs(Tables(self.folder, self.run.t)) if self.folder else {}
+        if not courses:
+            return
+        t = self.run.t
+        table = calendar_returns(courses)
+        lines = {line: t(f"06_weekly_report.value.{line}") for line in ("strategy", "excess")}
+        labels = {
+            (system, line): f"{system_name(system, t)} · {text}"
+            for system in courses
+            for line, text in lines.items()
+        }
+        titles = [t(f"06_weekly_report.calendar_{part}") for part in ("years", "months")]
+        colours = sign_colours(self.run.language)
+        figure = period_heat_map(heat_maps(table, labels), titles, colours)
+        formats = dict.fromkeys(LINES, "percent")
+        self.run.exhibit("s55", "calendar_returns", table, figure, formats=formats)
+        self.run.exhibit("s56", "drawdowns", drawdowns(courses), formats={"depth": "percent"})
+
     def scorecard(self) -> None:
         """Save the comparison of the run with the published numbers of the week as supplement
         50.
@@ -181,7 +207,7 @@ class Assembly:
         )
 
     def quality(self) -> None:
-        """Save the findings of the data-quality checks, up to the run's date, as supplement 56."""
+        """Save the findings of the data-quality checks, up to the run's date, as supplement 58."""
         findings = self.run.market.quality()
         t = self.run.t
         if findings.empty:
@@ -189,17 +215,14 @@ class Assembly:
             return
         order = {"refuse": 0, "quarantine": 1, "repair": 2, "warn": 3}
         findings = findings.sort_values("level", key=lambda level: level.map(order), kind="stable")
-        table = findings.rename(columns={"row_count": "rows"}).assign(
-            finding=[
-                " ".join(str(part) for part in pair if part and not pd.isna(part))
-                for pair in zip(findings["example"], findings["detail"], strict=True)
-            ]
-        )
+        words = findings[["example", "detail"]].fillna("").astype(str)
+        finding = words.agg(" ".join, axis=1).str.strip()
+        table = findings.rename(columns={"row_count": "rows"}).assign(finding=finding)
         columns = ["level", "check", "file", "symbols", "rows", "first_date", "last_date"]
         counted = dict.fromkeys(("symbols", "rows"), "count")
         values = {"as_of": self.run.market.as_of}
         table = table[[*columns, "finding", "remedy"]]
-        self.run.exhibit("s56", "data_quality", table, formats=counted, values=values)
+        self.run.exhibit("s58", "data_quality", table, formats=counted, values=values)
 
     def dashboard(self) -> None:
         """Write what the dashboard needs besides the tables: the next decisions, the names of the

@@ -68,7 +68,10 @@ def _value(table: Table, row: str, column: str) -> float:
 
 
 def _signed(text: str, value: float) -> Cell:
-    tone = "" if pd.isna(value) or text.strip("+-0.%") == "" else ("up" if value > 0 else "down")
+    """Return a number in the colour of its sign, none when it rounds to zero."""
+    tone = "up" if value > 0 else "down"
+    if pd.isna(value) or not text.strip("+-0.%"):
+        tone = ""
     return Cell(text, _sort(value), tone)
 
 
@@ -154,13 +157,14 @@ def _theme_changes(folder: Path, tables: Tables, t: Translations) -> dict | None
 
 
 def _sector_changes(table: Table, t: Translations) -> dict:
+    """Return the sectors that the rotation buys and sells."""
     new, gone = changes(table)
     suffix = "_en" if t.language == "en" and "rank1_en" in table.frame else ""
-    parts = [
-        (word, _listed(t, [str(table.frame[f"{rank}{suffix}"].iloc[week]) for rank in ranks]))
-        for word, week, ranks in (("in", -1, new), ("out", -2, gone))
-        if ranks
-    ]
+    parts = []
+    for word, week, ranks in (("in", -1, new), ("out", -2, gone)):
+        if ranks:
+            row = table.frame.iloc[week]
+            parts.append((word, _listed(t, [str(row[f"{rank}{suffix}"]) for rank in ranks])))
     return _line("rotation", parts or [("", t("06_weekly_report.change.none"))], t)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
+
 from lib.exhibits.plan import Plan
 from lib.exhibits.translations import Translations
 from lib.report.cells import table_cells
@@ -22,11 +24,11 @@ Kind = Literal["weekly", "evidence"]
 KINDS: tuple[Kind, ...] = ("weekly", "evidence")
 #: texts of the documents that a PDF needs
 WORDS = (
-    *("key_points", "changes", "evidence_says", "notes", "trades", "risks", "risks_none"),
-    *("track_record", "evidence_intro", "parameters", "parameter", "setting"),
+    *("key_points", "changes", "evidence_says", "notes", "calendar", "trades", "risks"),
+    *("risks_none", "track_record", "evidence_intro", "parameters", "parameter", "setting"),
 )
 #: parts of a document besides its sections that have exhibits
-PARTS = ("trades", "track_record", "report")
+PARTS = ("calendar", "trades", "track_record", "report")
 #: letters that fit in a column of the weekly
 COLUMN_LETTERS = 76
 #: file names without language and ending
@@ -103,6 +105,7 @@ def document(source: Source, kind: Kind) -> dict:
             "changes": model_changes(source.results, source.t),
             "sections": [parts.section(name) for name in _sections(source)],
             "risks": [parts.sentence(one) for one in said.get("risks", [])],
+            "calendar": parts.part(source.plan.calendar),
             "trades": parts.part(source.plan.trades),
             "track_record": parts.part(
                 source.plan.track_record,
@@ -168,32 +171,33 @@ def _words(t: Translations, house: House) -> dict[str, str]:
     return words | {"made": t("06_weekly_report.made", house=house.name.of(t.language))}
 
 
+def _banner(kind: str, strong: str, text: str, detail: str = "") -> dict:
+    return {"kind": kind, "strong": strong, "text": text, "detail": detail}
+
+
 def _banners(m: Manifest, t: Translations, report: str) -> Iterable[dict]:
     """Yield what a reader has to know first: synthetic or stale data, sections that failed."""
 
-    def banner(kind: str, strong: str, text: str, detail: str = "") -> dict:
-        return {"kind": kind, "strong": strong, "text": text, "detail": detail}
-
     if m.synthetic:
-        yield banner(
+        yield _banner(
             "synthetic", t("06_weekly_report.synthetic"), t("06_weekly_report.synthetic_note")
         )
     if m.stale_sessions:
         dates = dict(as_of=t.date(m.as_of), requested=t.date(m.requested_as_of))
-        yield banner("stale", "", t("common.stale", sessions=m.stale_sessions, **dates))
+        yield _banner("stale", "", t("common.stale", sessions=m.stale_sessions, **dates))
     if m.week_without_session:
         last, requested = t.date(m.week["last"]), t.date(m.requested_as_of)
-        yield banner("", "", t("common.week_without_session", requested=requested, last=last))
+        yield _banner("", "", t("common.week_without_session", requested=requested, last=last))
     for record in m.sections:
         if record.done:
             continue
         if record.name == report:
             where = f"\n\n[{record.cell}] {record.source}" if record.cell else ""
             failed = t("06_weekly_report.report_failed")
-            yield banner("failed", failed, "", f"{record.error}{where}")
+            yield _banner("failed", failed, "", f"{record.error}{where}")
         else:
             status = t(f"06_weekly_report.status_{record.status}")
-            yield banner("failed", _heading(t, record.name), status)
+            yield _banner("failed", _heading(t, record.name), status)
 
 
 @dataclass(frozen=True)
@@ -354,11 +358,9 @@ def _is_wide(table: dict | None) -> bool:
     """Return whether a table needs both columns of a page, by the letters of its widest cells."""
     if table is None:
         return False
-    widths = [
-        max([0, *(_letters(row[place]["text"]) for row in table["rows"])]) + 2
-        for place in range(len(table["columns"]))
-    ]
-    return sum(widths) > COLUMN_LETTERS
+    cells = pd.DataFrame(table["rows"])
+    widths = cells.map(lambda cell: _letters(cell["text"])).max() + 2
+    return bool(widths.sum() > COLUMN_LETTERS)
 
 
 def _letters(text: str) -> int:
@@ -376,7 +378,7 @@ def _parameters(source: Source) -> list[dict]:
         {
             "title": _heading(t, name),
             "notebook": name,
-            "rows": [(key, _written(value)) for key, value in values.items()],
+            "rows": list(zip(values, map(_written, values.values()), strict=True)),
         }
         for name, values in source.manifest.parameters.items()
         if values

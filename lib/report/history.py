@@ -16,8 +16,10 @@ from lib.report.orders import FILE as TRADES
 
 INDEX = "index.html"
 #: files of a run that the index links
-PATTERNS = ("report*.html", "report*.pdf", "evidence*.html", "evidence*.pdf", TRADES)
-PATTERNS += ("appendices/*.html", NAME)
+PATTERNS = (
+    *("report*.html", "report*.pdf", "evidence*.html", "evidence*.pdf"),
+    *(TRADES, "appendices/*.html", NAME),
+)
 
 
 @dataclass(frozen=True)

@@ -110,13 +110,17 @@ def _logo(path: Path | None) -> Markup:
     return Markup('<img class="logo" alt="" src="data:image/{};base64,{}">').format(kind, data)
 
 
+def _entry(item: dict) -> dict:
+    return {"id": item["id"], "text": f"{item['label']} {item.get('title', '')}"}
+
+
 def _contents(document: dict, t: Translations) -> list[dict]:
     """Return the table of contents: ``id``, ``text`` and ``parts`` of each section."""
     words = document["words"]
     before, after = [], []
     if document["kind"] == "weekly":
         before = ["key_points", *(one for one in ("dashboard", "changes") if document[one])]
-        after = ["trades"] if document["trades"] else []
+        after = [one for one in ("calendar", "trades") if document[one]]
         after += ["risks", *(["track_record"] if document["track_record"] else [])]
     elif document["parameters"]:
         after = ["parameters"]
@@ -125,10 +129,7 @@ def _contents(document: dict, t: Translations) -> list[dict]:
         {
             "id": section["id"],
             "text": section["title"],
-            "parts": [
-                {"id": item["id"], "text": f"{item['label']} {item.get('title', '')}"}
-                for item in section["items"]
-            ],
+            "parts": list(map(_entry, section["items"])),
         }
         for section in sections
         if section["items"] or section.get("sentences") or section.get("failure")

@@ -8,7 +8,17 @@ from lib.report.commentary.statements import Statement, write
 
 
 def evidence(tables: Tables, settings: WeeklyReport, sections: list[str]) -> dict[str, Statement]:
-    """Return the sentences that the supplements of a run allow, by section."""
+    """Return the sentences that the supplements of a run allow, by section.
+
+    Parameters
+    ----------
+    tables : Tables
+        Of the run.
+    settings : WeeklyReport
+        ``confidence``: the probability from which an excess return is not luck.
+    sections : list of str
+        The notebooks.
+    """
     rules = {"02": _themes, "03": _rotation, "04": _absolute, "05": _allocation}
     said = {name: rules[name[:2]](tables, settings) for name in sections if name[:2] in rules}
     return {name: one for name, one in said.items() if one is not None}

@@ -16,7 +16,17 @@ Rule = Callable[[Table], Statement | None]
 def findings(
     tables: Tables, settings: WeeklyReport, names: Mapping[str, str]
 ) -> dict[str, Statement]:
-    """Return the titles of the exhibits that there are, by number."""
+    """Return the titles of the exhibits that there are, by number.
+
+    Parameters
+    ----------
+    tables : Tables
+        Of the run.
+    settings : WeeklyReport
+        From which size on a score is said to fall.
+    names : mapping of str to str
+        Names of the instruments that head the columns of exhibit 16.
+    """
     rules: dict[str, Rule] = {
         "01": partial(_extremes, column="change"),
         "02": _inflation,
@@ -99,6 +109,7 @@ def _sharpe(table: Table) -> Statement | None:
 
 
 def _sectors(table: Table) -> Statement:
+    """Name the sectors that are new and those that are gone."""
     new, gone = portfolios.changes(table)
     language = table.text.language
     if not new and not gone:

@@ -10,7 +10,7 @@ from lib.report.commentary.quotations import Table, Tables
 from lib.report.commentary.statements import Statement, templates, write
 
 #: supplement with the ranking
-NUMBER = "s55"
+NUMBER = "s57"
 
 
 def ranked(
