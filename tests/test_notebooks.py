@@ -32,7 +32,6 @@ LABELLING = {
     "02_ai_themes": 0.14,
     "03_gp_rotation": 0.16,
     "04_absolute_return_etf": 0.25,
-    "05_global_allocation": 0.28,
 }
 RUN_DEFAULTS = {"as_of": "latest", "data": "sample", "out": "", "language": "en"}
 
