@@ -29,6 +29,15 @@ def event_findings(allocation: Allocation) -> dict[str, Finding]:
 def largest_weights(allocation: Allocation, classes: pd.Series, rules: AllocationRules) -> Finding:
     """Return the largest weights of an ``asset`` and of a class (``group``) at any decision, with
     the caps on them.
+
+    Parameters
+    ----------
+    allocation : Allocation
+        With weights (K, N).
+    classes : Series, (N,)
+        Class of each asset.
+    rules : AllocationRules
+        With the caps.
     """
     by_class = allocation.weights.T.groupby(classes).sum().T
     return {
