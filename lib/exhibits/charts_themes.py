@@ -22,7 +22,7 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
         ``previous_score``, ``latest_score``, ``change``, ``gain_peak``; the first row on top.
         Scores without a change are not comparable and not joined.
     labels : sequence of str, (N,)
-        Name of each row.
+        Name of each theme.
     words : dict
         ``now``, ``before``, ``score``, ``gain``.
     """
@@ -71,14 +71,17 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
 
 
 def rates_with_intervals(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Figure:
-    """Draw a rate and its interval per row; a line marks one half.
+    """Draw a rate and its interval per row: ``hit_rate``, ``low``, ``high``; a line marks one
+    half.
 
     Parameters
     ----------
-    table : DataFrame, (N, ...)
-        ``hit_rate``, ``low``, ``high``, fractions; NaN bounds draw no interval.
+    table : DataFrame, (N, 3)
+        ``hit_rate`` and the ends of its interval, ``low`` and ``high``: fractions.
     labels : sequence of str, (N,)
+        Name of each row.
     xlabel : str
+        Of the axis of rates.
     """
     rates = table[["hit_rate", "low", "high"]].rename(columns={"hit_rate": "value"})
     figure = strip_with_intervals(rates, labels, xlabel, mark=0.5)
@@ -94,7 +97,9 @@ def shares(values: pd.Series, labels: Sequence[str], xlabel: str) -> Figure:
     values : Series, (N,)
         Fractions.
     labels : sequence of str, (N,)
+        Name of each row.
     xlabel : str
+        Of the axis of shares.
     """
     size = (7.2, 0.26 * len(values) + 0.9)
     bars = values.to_frame().set_axis(labels)

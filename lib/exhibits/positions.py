@@ -62,6 +62,15 @@ def next_month_trade(
     """Return the session on which a portfolio that is decided at month ends trades next: the one
     after the last decision if that is not traded yet, else the one after the next month end; None
     where the calendar does not reach so far.
+
+    Parameters
+    ----------
+    sessions : Sessions
+        Sessions of the exchange.
+    decided : Timestamp
+        The last decision.
+    held_on : Timestamp
+        Last session of the week.
     """
     if decided < held_on:
         ends = sessions.month_ends(start=held_on)

@@ -21,12 +21,12 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     """Return each asset's change over the last completed week.
 
     Each asset keeps its own dates: its last close on or before the week's last session against its
-    last close on or
-    before the last session of the week before.
+    last close on or before the last session of the week before.
 
     Parameters
     ----------
     market : Market
+        Gives closes and the last completed week.
     assets : DataFrame indexed by symbol
         A universe: ``name_zh``, ``name_en``, ``group``. Assets without data are left out.
 
@@ -34,11 +34,11 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Columns ``symbol``, ``name`` (Chinese), ``name_en``, ``group``, ``previous_date``, ``date``,
-        ``previous_close``,
-        ``close``, ``change`` (fraction; basis points for yields) and ``unit``; in the universe's
-        order. NaN where a close is missing or there is none in the week (a stale series is not an
-        unchanged one), and where a move in the week is beyond what the instrument can do: that
-        change is in ``withheld``. ``unusual`` and ``unchanged`` (bool) ask for a second look.
+        ``previous_close``, ``close``, ``change`` (fraction; basis points for yields) and ``unit``;
+        in the universe's order. NaN where a close is missing or there is none in the week (a stale
+        series is not an unchanged one), and where a move in the week is beyond what the instrument
+        can do: that change is in ``withheld``. ``unusual`` and ``unchanged`` (bool) ask for a
+        second look.
 
     Raises
     ------
@@ -112,6 +112,7 @@ def series_notes(run: Run, changes: pd.DataFrame, listed: pd.DataFrame) -> list[
     Parameters
     ----------
     run : Run
+        Gives the market and the texts.
     changes : DataFrame
         Of ``week_changes``.
     listed : DataFrame indexed by symbol
@@ -168,7 +169,7 @@ def latest_inflation(releases: pd.DataFrame, series: list[str]) -> pd.DataFrame:
     Parameters
     ----------
     releases : DataFrame
-        Point-in-time macro releases.
+        Point-in-time macro releases, one row per release.
     series : list of str
         In the order of the table; those never released are left out.
 
@@ -176,8 +177,7 @@ def latest_inflation(releases: pd.DataFrame, series: list[str]) -> pd.DataFrame:
     -------
     DataFrame
         Columns ``series``, ``actual``, ``consensus``, ``previous`` (percent), ``surprise`` (actual
-        minus consensus,
-        percentage points), ``period`` and ``release_date``.
+        minus consensus, percentage points), ``period`` and ``release_date``.
     """
     newest = (
         releases.sort_values(["period", "release_date"])

@@ -178,6 +178,7 @@ class Market:
         Parameters
         ----------
         symbols : iterable of str, (N,)
+            Instruments with valuations.
         fields : sequence of str
             Of pe_ttm and pb.
         start : date, optional
@@ -305,6 +306,7 @@ class Market:
         Parameters
         ----------
         symbols : iterable of str
+            Instruments with bars.
         first, last : date
             Both included; nothing after ``as_of`` is returned.
 

@@ -77,7 +77,9 @@ def export_report(folder: Path, notebook: str, manifest: Manifest, t: Translatio
     notebook : str
         Stem of the report notebook.
     manifest : Manifest
+        Of the run.
     t : Translations
+        Texts in the report's language.
     """
     executed = folder / "notebooks" / f"{notebook}.ipynb"
     body = outputs_of(nbformat.read(executed, as_version=4)) if executed.exists() else ""
@@ -117,7 +119,9 @@ def page(
     body : str
         HTML fragment.
     manifest : Manifest
+        Of the run.
     t : Translations
+        Texts in the report's language.
     report : SectionRecord, optional
         Record of the report notebook, for the banner on its failure.
     title : str, optional
@@ -158,6 +162,7 @@ def make_self_contained(soup: BeautifulSoup, t: Translations) -> None:
 
 
 def _remove_references(tag: Tag) -> None:
+    """Remove from a tag what refers to other files or runs code."""
     if tag.name == "a" and not attribute(tag, "href").startswith("#"):
         del tag["href"]
     if tag.name == "style":

@@ -111,7 +111,9 @@ def look_back(
         The folder of runs. The record of an earlier run of the same session in it stays as it is:
         what this run would have said instead is noted with it.
     manifest : Manifest
+        Of the run.
     market : Market
+        Judges the calls by prices up to its ``as_of``.
     now : callable
         The present time in Shanghai.
     """

@@ -31,6 +31,7 @@ def fund_prices(market: Market, funds: list[str]) -> pd.Series:
     Parameters
     ----------
     market : Market
+        Gives the last closes.
     funds : list of str
         Symbols; those without a bar on the last session get NaN.
 
@@ -59,6 +60,7 @@ def orders(calls: list[Call], market: Market, capital: float = 0.0) -> pd.DataFr
     calls : list of Call
         Of this run; those without ``held_on`` trade nothing.
     market : Market
+        Gives names and last closes.
     capital : float
         CNY in each system; 0: no amounts and lots.
 

@@ -49,8 +49,10 @@ class Earlier:
     @property
     def by_reason(self) -> dict[str, list[str]]:
         """Folders that were left out, by reason."""
-        reasons = dict.fromkeys(reason for _, reason in self.left_out)
-        return {reason: [run for run, why in self.left_out if why == reason] for reason in reasons}
+        runs: dict[str, list[str]] = {}
+        for run, reason in self.left_out:
+            runs.setdefault(reason, []).append(run)
+        return runs
 
 
 def earlier_records(out: Path, manifest: Manifest) -> Earlier:
@@ -189,6 +191,15 @@ class _Prices:
     def returns(self, call: Call, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:
         """Return each symbol's return from the close of start to that of end, NaN where one is
         missing.
+
+        Parameters
+        ----------
+        call : Call
+            The call whose symbols are valued.
+        start : Timestamp
+            Session of the first close.
+        end : Timestamp
+            Session of the last close; NaT gives NaN for all.
         """
         symbols = _symbols(call)
         if pd.isna(end):

@@ -72,6 +72,7 @@ def weekly_run(
     Parameters
     ----------
     settings : Settings
+        Of the command line.
     notebooks, params : Path
         Folders of the notebooks and of their parameters.
 

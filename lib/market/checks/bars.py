@@ -82,6 +82,12 @@ def _refuse_other_kinds(log: FindingsLog, instruments: pd.DataFrame) -> None:
 
 
 def _check_dates(log: FindingsLog, sessions: Sessions, on_exchange: bool) -> None:
+    """Quarantine rows after today and, of exchange data, outside sessions; warn of weekends."""
+    # the day after today's in Shanghai has begun nowhere
+    tomorrow = pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None).normalize()
+    tomorrow += pd.Timedelta(days=1)
+    future = (log.days() >= tomorrow).to_numpy()
+    log.quarantine(future, "in the future", "the row is dated after today", "correct the date")
     days = log.days()
     weekend = days.dt.day_of_week >= 5
     if on_exchange:

@@ -11,8 +11,8 @@ from lib.market.checks.findings import FindingsLog
 LOOKBACK_ROWS = 60
 #: a change larger than this many medians of the preceding absolute changes is a jump
 JUMP_MEDIANS = 20.0
-#: smallest change that counts as a jump: log return, or percentage points for yields. The values
-#: of the exchange's kinds are just above the widest daily price limit (20%)
+#: smallest change that counts as a jump: log return, or percentage points for yields. The values of
+#: the exchange's kinds are just above the widest daily price limit (20%)
 MIN_JUMP = {
     "stock": 0.22,
     "etf": 0.22,
