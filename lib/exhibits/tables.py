@@ -26,6 +26,8 @@ ROW_FORMATS = {
     "basis points": "points",
     "sharpe": "score",
     "calmar": "score",
+    "information_ratio": "score",
+    "t_stat": "score",
 } | dict.fromkeys(
     ("annual_return", "annual_volatility", "max_drawdown", "ytd_return", "week_return"), "percent"
 )
@@ -47,7 +49,7 @@ COLUMN_FORMATS = {
             " training_ic validation_ic"
         ),
         "change": "change surprise trend",
-        "count": "amount decisions_asking decisions_on_proxy factors sessions trials",
+        "count": "amount days decisions_asking decisions_on_proxy factors sessions trials",
         "number": "close lots previous_close",
     }.items()
     for column in columns.split()
