@@ -103,4 +103,4 @@ def test_the_page_is_written_aside_and_replaces_the_earlier_one(out):
 
 def test_an_empty_folder_has_a_page_too(tmp_path):
     _, (only,) = rows(write_index(tmp_path, translations("en")))
-    assert "no run" in only.get_text()
+    assert "No run" in only.get_text()
