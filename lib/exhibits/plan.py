@@ -23,6 +23,8 @@ class Section(BaseModel):
         Its stem, such as ``01_market_recap``.
     needs : list of str
         Earlier notebooks whose results it reads; when one of them failed, it is skipped.
+    after : list of str
+        Earlier notebooks whose cached models it uses; it waits for them, whether they fail or not.
     exhibits : list of str
         Numbers of its exhibits; a report names each one that is missing.
     """
@@ -31,6 +33,7 @@ class Section(BaseModel):
 
     notebook: str
     needs: list[str] = []
+    after: list[str] = []
     exhibits: list[Annotated[str, Field(pattern=r"[0-9]{2}")]] = []
 
 
@@ -94,7 +97,7 @@ def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
             )
     for position, section in enumerate(plan.sections):
         earlier = names[:position]
-        for need in section.needs:
+        for need in (*section.needs, *section.after):
             if need not in earlier:
                 fault = f"{section.notebook} needs {need}, which does not run before it"
                 remedy = f"name one of {', '.join(earlier) or 'no notebook'}, or change the order"

@@ -55,6 +55,8 @@ class SectionRecord(BaseModel):
         The code cell that failed, from 1, including the injected parameters.
     source : str or None
         First lines of that cell.
+    kernel : str
+        ``forked``, or ``fresh`` and why; empty when it did not run.
     fingerprint : str
         Hash of its inputs: data, parameters, notebook, code and the sections it needs.
     exhibits : list of str
@@ -71,6 +73,7 @@ class SectionRecord(BaseModel):
     error: str | None = None
     cell: int | None = None
     source: str | None = None
+    kernel: str = ""
     fingerprint: str
     exhibits: list[str] = []
     files: list[str] = []
