@@ -1,6 +1,6 @@
 """Run the benchmarks and write ``outputs/benchmarks.json``: ``python -m benchmarks [part ...]``.
 
-Every module ``bench_<part>.py`` beside this one has a function ``measure()`` that returns its
+Every module ``bench_<part>.py`` next to this one has a function ``measure()`` that returns its
 figures, each a dict of
 name (``<part>.<what>``), value, unit, against (what the ratio compares with, or None) and ratio (or
 None).
@@ -30,9 +30,7 @@ def main() -> None:
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if unknown := sorted(set(chosen.parts) - set(parts)):
-        parser.error(
-            f"there is no benchmark of {', '.join(unknown)}; choose from {', '.join(parts)}"
-        )
+        parser.error(f"unknown benchmark: {', '.join(unknown)}; choose from {', '.join(parts)}")
     if chosen.child:
         module = importlib.import_module(f"benchmarks.bench_{chosen.parts[0]}")
         chosen.out.write_text(json.dumps(module.measure(), ensure_ascii=False), encoding="utf-8")

@@ -9,14 +9,14 @@ import time
 import numpy as np
 import pandas as pd
 
-from benchmarks.measuring import beside_targets, warm_notebook
+from benchmarks.measuring import warm_notebook, with_targets
 from lib.market.ingest import open_market
 from lib.market.universe import read_universe
-from lib.models.assets import bond_value
 from lib.models.dividend_timing import dividend_timing
-from lib.portfolio.absolute import Rules, decide
+from lib.models.total_return import bond_total_return
+from lib.portfolio.absolute_return import AbsoluteReturnRules, absolute_return_portfolio
 from lib.portfolio.backtest import backtest
-from lib.portfolio.standins import with_standins
+from lib.portfolio.proxies import splice_proxies
 
 AS_OF = "2025-06-13"
 #: the week's notebook, on the sample
@@ -24,7 +24,7 @@ NOTEBOOK = "04_absolute_return_etf"
 
 
 def whole_backtest() -> float:
-    """Seconds from closes to the net asset value, sector scores given: stand-ins, timing,
+    """Seconds from closes to the net asset value, sector scores given: proxies, timing,
     decisions, trades.
     """
     market = open_market("sample", AS_OF)
@@ -39,22 +39,24 @@ def whole_backtest() -> float:
     ends = market.sessions.month_ends(until=market.as_of)
     begin = time.perf_counter()
     proxies = {
-        symbol: bond_value(lines[row.proxy].dropna(), float(row.maturity))
+        symbol: bond_total_return(lines[row.proxy].dropna(), float(row.maturity))
         if row.maturity
         else lines[row.proxy]
         for symbol, row in named.iterrows()
     }
-    values = with_standins(closes, proxies).values
+    values = splice_proxies(closes, proxies).values
     ratio = np.log(values["515080.SH"] / values["510300.SH"])
     timing = dividend_timing({"relative_momentum": ratio}, values.index)
-    portfolio = decide(values, funds, view, timing.hold, ends[ends >= "2016-04-29"], Rules())
+    portfolio = absolute_return_portfolio(
+        values, funds, view, timing.hold, ends[ends >= "2016-04-29"], AbsoluteReturnRules()
+    )
     backtest(values, portfolio.weights, cost=0.0005)
     return time.perf_counter() - begin
 
 
 def measure() -> list[dict]:
     """Return the rows of ``outputs/benchmarks.json``."""
-    return beside_targets(
+    return with_targets(
         [
             ("absolute.backtest_2016", whole_backtest(), "s", 10.0),
             ("absolute.notebook_warm", warm_notebook(NOTEBOOK, as_of=AS_OF), "s", 8.0),

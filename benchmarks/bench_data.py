@@ -1,10 +1,10 @@
 """The live store's own cost of a week: every universe, with hosts that answer at once.
 
-The provider libraries run as they do for a user; only their transport is replaced, by stand-ins
+The provider libraries run as they do for a user; only their transport is replaced, by simulated
 that answer with rows
 of the sample market. The time these take to make their answers is taken off. Pauses between
 requests and the way to the
-hosts are no part of the figure: they depend on the network and on ``params/providers.yaml``.
+hosts are not part of the figure: they depend on the network and on ``params/providers.yaml``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def measure() -> list[dict]:
 
     open_market("sample", f"{NEXT:%Y-%m-%d}")
     hosts, _ = hosts_of(Store(STORES / "sample.duckdb"), NEXT)
-    # the sample has two lists a year, the CSI one a month, which the week before has brought
+    # the sample has two lists per year, the CSI one a month, which the week before has brought
     lists = hosts.constituents
     lists = lists[lists["as_of"] == lists.groupby("index_symbol")["as_of"].transform("max")]
     hosts.constituents = lists.assign(as_of=MONTH_END)
@@ -77,7 +77,7 @@ def _update(home: Path, day: pd.Timestamp):
 
 @contextmanager
 def _spent(fake):
-    """Sum up the seconds that the stand-ins take to make their answers."""
+    """Sum up the seconds that the simulated hosts take to make their answers."""
     import fake_providers
 
     spent = [0.0]

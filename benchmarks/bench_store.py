@@ -1,6 +1,6 @@
 """Speed and memory of the store: filling it, filling it again, reading panels out of it.
 
-The real folder is measured where it lies beside the checkout, else only the sample. ``against`` is
+The real folder is measured where it is next to the checkout, else only the sample. ``against`` is
 the bound that the
 suite sets itself, or the obvious way to do the same.
 """

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from benchmarks.measuring import beside_targets, warm_notebook
+from benchmarks.measuring import warm_notebook, with_targets
 from lib.market.panel import Panel
 from lib.models.themes.features import features
 from lib.models.themes.learners import Boosted
@@ -68,7 +68,7 @@ def parts() -> tuple[float, float, float, float]:
 def measure() -> list[dict]:
     """Return the rows of ``outputs/benchmarks.json``."""
     built, fitted, walked, memory = parts()
-    return beside_targets(
+    return with_targets(
         [
             ("themes.features_787x2431", built, "s", 20.0),
             ("themes.features_memory", memory, "GiB", 4.0),

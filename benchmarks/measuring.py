@@ -1,4 +1,4 @@
-"""What the benchmarks share: figures beside their targets, and the warm run of a notebook."""
+"""What the benchmarks share: figures with their targets, and the warm run of a notebook."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lib.weekly.execution import execute
 from lib.weekly.run import NOTEBOOKS
 
 
-def beside_targets(rows: Iterable[tuple[str, float, str, float]]) -> list[dict]:
+def with_targets(rows: Iterable[tuple[str, float, str, float]]) -> list[dict]:
     """Return rows of ``outputs/benchmarks.json`` from name, value, unit and target."""
     return [
         {

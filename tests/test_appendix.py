@@ -250,7 +250,7 @@ def test_the_command_exports_one_notebook(tmp_path, capsys):
         assert str(tmp_path / "interactive" / "appendices" / f"mine.{kind}") in said.out
         assert (tmp_path / "interactive" / "appendices" / f"mine.{kind}").stat().st_size > 1000
     assert main([str(tmp_path / "none.ipynb"), "--out", str(tmp_path)]) == 2
-    assert "there is no such notebook" in capsys.readouterr().err
+    assert "the notebook does not exist" in capsys.readouterr().err
 
 
 def test_a_run_exports_each_notebook_and_tells_of_one_that_fails(tmp_path):

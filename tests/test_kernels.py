@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from lib.market.errors import ModelError, RunError
+from lib.models.gp.library import load_library
 from lib.weekly import forking, forkserver
 from lib.weekly.execution import execute
 from lib.weekly.forking import Running, call, fork_server, kernel_environment
@@ -71,7 +72,7 @@ def test_a_forked_kernel_has_nothing_of_the_one_before_and_all_that_a_fresh_one_
     assert second["variables"] == []
     assert second["leader"]
     assert "LEFT_BEHIND" not in second["environment"]
-    assert kernel_environment().items() <= second["environment"].items()
+    assert forking.ENVIRONMENT.items() <= second["environment"].items()
     monkeypatch.setenv(forking.KERNELS, "fresh")
     fresh = json.loads(printed(tmp_path, STATE, on_fallback=fallbacks.append))
     assert fallbacks == ["WEEKLY_KERNELS=fresh"]
@@ -104,26 +105,17 @@ def test_a_variable_that_is_read_at_the_start_gets_a_server_of_its_own(monkeypat
     assert after.process.returncode == 0
 
 
-def test_the_modules_of_the_notebooks_are_imported_and_no_thread_runs_in_the_server():
-    def ready():
-        return {"lib.report.exports", "lib.models.gp.walkforward"} <= set(modules())
-
-    def modules():
-        return call(loaded_modules, running=Running())
-
-    deadline = time.monotonic() + 120
-    while not ready() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    loaded = modules()
-    assert {"ipykernel.kernelapp", "lightgbm", "cvxpy", "numba"} <= set(loaded)
+def test_the_modules_of_the_notebooks_are_imported_and_no_thread_runs_in_the_server(tmp_path):
+    ask = "import json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    loaded = set()
+    deadline = time.monotonic() + 60
+    while "lib.report.exports" not in loaded and time.monotonic() < deadline:
+        loaded = set(json.loads(printed(tmp_path, ask)))  # the server imports meanwhile
+    assert {"lib.models.gp.walkforward", "lightgbm", "cvxpy", "numba", "great_tables"} <= loaded
     # they ask when they are imported which notebook they are in
-    assert not {"tqdm.auto", "matplotlib_inline.backend_inline"} & set(loaded)
+    assert not {"tqdm.auto", "matplotlib_inline.backend_inline"} & loaded
     own = psutil.Process(fork_server().process.pid)
     assert own.num_threads() <= 1 + len(forkserver.FORK_SAFE_THREADS)
-
-
-def loaded_modules():
-    return sorted(sys.modules)
 
 
 def test_a_thread_in_the_server_makes_kernels_fresh_interpreters():
@@ -140,8 +132,9 @@ def test_a_thread_in_the_server_makes_kernels_fresh_interpreters():
 def test_a_server_that_is_gone_is_replaced_and_one_that_dies_meanwhile_is_recorded(
     tmp_path, monkeypatch
 ):
-    fork_server().process.kill()
-    fork_server().process.wait()
+    server = fork_server()
+    server.process.kill()
+    server.process.wait()
     assert printed(tmp_path, "print(1)", on_fallback=pytest.fail) == "1\n"
     dead = forking.ForkServer(kernel_environment())
     dead.process.kill()
@@ -170,9 +163,9 @@ def test_the_kernels_of_a_server_that_is_killed_are_dead(tmp_path, monkeypatch):
     assert time.monotonic() - start < 30
 
 
-def test_a_kernel_can_be_interrupted_and_goes_on():
+def test_an_encrypted_kernel_can_be_interrupted_and_goes_on():
     async def interrupted():
-        manager = OwnKernelManager()
+        manager = OwnKernelManager(transport_encryption="required")
         await manager.start_kernel()
         client = manager.client()
         client.start_channels()
@@ -187,22 +180,20 @@ def test_a_kernel_can_be_interrupted_and_goes_on():
         await manager.shutdown_kernel(now=True)
         return reply["content"]["ename"], after["content"]["status"], encrypted
 
-    assert asyncio.run(interrupted())[:2] == ("KeyboardInterrupt", "ok")
+    assert asyncio.run(interrupted()) == ("KeyboardInterrupt", "ok", True)
 
 
-def test_calls_return_results_and_errors():
+def test_calls_return_results_and_errors(tmp_path):
     running = Running()
     assert call(divmod, 7, 2, running=running) == (3, 1)
-    with pytest.raises(ModelError, match="no such factor"):
-        call(raise_model_error, running=running)
+    with pytest.raises(ModelError, match="no such library"):
+        call(load_library, tmp_path / "nowhere.json", running=running)
+    with pytest.raises(FileNotFoundError):
+        call(os.listdir, tmp_path / "nowhere", running=running)
     with pytest.raises(RunError, match="ZeroDivisionError"):
         call(divmod, 7, 0, running=running)
     with pytest.raises(RunError, match="status -9"):
         call(os.kill, 0, signal.SIGKILL, running=running)
-
-
-def raise_model_error():
-    raise ModelError("no such factor", remedy="mine it")
 
 
 def test_stopping_a_run_kills_its_processes_and_whatever_starts_later():

@@ -201,12 +201,46 @@ def test_resume_reruns_what_failed_or_changed_and_nothing_else(house):
         for path, content in house.content().items()
         if path.parent.name in ("tables", "notebooks")
     }
+    appendix = (house.folder / "appendices" / "a.html").stat().st_mtime_ns
     assert set(statuses(house.run(resume=True)).values()) == {"reused"}
+    assert (house.folder / "appendices" / "a.html").stat().st_mtime_ns == appendix
     assert {path: house.content()[path] for path in before} == before
     notebook(house.notebooks, "b", good("b"))
     assert statuses(house.run(resume=True)) == {"a": "reused", "b": "ok", "c": "ok", "report": "ok"}
     (house.folder / "tables" / "a.csv").unlink()
     assert statuses(house.run(resume=True))["a"] == "ok"
+
+
+def test_sections_run_side_by_side_and_the_report_keeps_their_order(house):
+    wait = (
+        "import time\nfrom pathlib import Path\n"
+        "Path(as_of + '.{own}').resolve().touch()\n"
+        "deadline = time.monotonic() + 60\n"
+        "while not Path(as_of + '.{other}').exists() and time.monotonic() < deadline:\n"
+        "    time.sleep(0.05)\n"
+        "assert Path(as_of + '.{other}').exists()\n"
+    )
+    house.plan(
+        {"c": ["b"]},
+        a=wait.format(own="a", other="b") + good("a"),
+        b=wait.format(own="b", other="a") + good("b"),
+        c=f"assert Path(out, 'tables', 'b.csv').exists()\n{good('c')}".join(
+            ["from pathlib import Path\n", ""]
+        ),
+    )
+    manifest = house.run()
+    assert [(each.name, each.status, each.kernel) for each in manifest.sections] == [
+        (name, "ok", "forked") for name in ("a", "b", "c", "report")
+    ]
+    assert [each.files for each in manifest.sections[:3]] == [
+        [f"notebooks/{name}.ipynb", f"tables/{name}.csv"] for name in "abc"
+    ]
+    assert [each.file for each in manifest.exports] == [
+        "report.html",
+        "report.pdf",
+        *(f"appendices/{name}.pdf" for name in "abc"),
+    ]
+    assert not list(house.folder.glob(".*"))
 
 
 def test_resume_makes_the_report_again_when_there_is_an_earlier_session_to_compare_with(house):

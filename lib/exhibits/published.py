@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.exhibits.parameters import PARAMS, checked, read_yaml
+from lib.exhibits.plan import Number, read_plan
 from lib.exhibits.tables import ROW_FORMATS
 from lib.market.errors import ParameterError
 from lib.market.pointintime import Market
@@ -175,7 +176,7 @@ class Week(_Strict):
     as_of: Annotated[str, Field(pattern=r"\d{4}-\d{2}-\d{2}")]
     published: Annotated[str, Field(pattern=r"\d{4}-\d{2}-\d{2}")]
     report: Words
-    exhibits: dict[Annotated[str, Field(pattern=r"(0[1-9]|1[0-7])")], Exhibit]
+    exhibits: dict[Number, Exhibit]
     elsewhere: list[Elsewhere] = []
 
 
@@ -208,11 +209,19 @@ def published_week(as_of, folder: Path = FOLDER) -> Week | None:
             file=path,
             remedy="rename the file, or correct as_of",
         )
+    known = read_plan().exhibits
+    unknown = [number for number in week.exhibits if number not in known]
+    if unknown:
+        raise ParameterError(
+            f"there is no exhibit {unknown[0]}",
+            file=path,
+            remedy=f"params/weekly.yaml lists the exhibits: {', '.join(known)}",
+        )
     return week
 
 
 def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.DataFrame:
-    """Return the published numbers of a week, to be shown beside one's own.
+    """Return the published numbers of a week, to be shown with one's own.
 
     Parameters
     ----------
@@ -224,7 +233,7 @@ def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.Da
     Returns
     -------
     DataFrame
-        One row per published number: ``exhibit``, ``row`` and ``column`` (where it stands in the
+        One row per published number: ``exhibit``, ``row`` and ``column`` (its place in the
         exhibit's table),
         ``minus``, ``name``, ``name_en``, ``value`` (fractions), ``relation``, ``format``. Empty
         when nothing was

@@ -66,7 +66,7 @@ def _read(path: Path) -> pd.DataFrame:
     missing = [column for column in COLUMNS if column not in table]
     if missing:
         raise ParameterError(
-            f"there is no column {missing[0]}", file=path, remedy=f"columns: {', '.join(COLUMNS)}"
+            f"column {missing[0]} is missing", file=path, remedy=f"columns: {', '.join(COLUMNS)}"
         )
     for column, known in (("measure", MEASURES), ("relation", RELATIONS)):
         unknown = table.loc[~table[column].isin(known), column]

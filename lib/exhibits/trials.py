@@ -1,7 +1,7 @@
 """Trials: the settings that were tried before a notebook's defaults were fixed, one CSV per
 notebook.
 
-Every trial is a chance to be lucky, so whoever judges a result counts them. The file is the only
+Every trial is a chance to be lucky, so an evaluation counts them. The file is the only
 place that says how
 many there were; a notebook reads, counts and shows it. Trials belong to the market history they
 were made on: on
@@ -24,7 +24,7 @@ TRIALS = PARAMS / "trials"
 # judged on, the data it
 #: was judged on and the key of their history, and whether it became the default (yes or no)
 TEXT_COLUMNS = ("setting", "setting_zh", "window_start", "window_end", "data", "history", "chosen")
-#: those and how many trials a row stands for
+#: those and how many trials a row counts
 REQUIRED_COLUMNS = (*TEXT_COLUMNS, "trials")
 #: its month-end closes identify a history of the Chinese market, whichever vendor they come from
 IDENTIFYING_INDEX = "000300.SH"
@@ -79,7 +79,7 @@ def read_trials(notebook: str, folder: Path = TRIALS) -> pd.DataFrame:
         ``setting`` and ``setting_zh``, ``window_start`` and ``window_end`` (Timestamps), ``data``
         (where the trial
         was run), ``history`` (see ``history_key``), ``chosen`` (bool), ``trials`` (how many the row
-        stands for), and
+        counts), and
         the notebook's own measures as numbers (NaN where a cell is empty).
 
     Raises

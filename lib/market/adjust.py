@@ -290,7 +290,7 @@ def _first_scale(ratio):
 
 @numba.njit(cache=True)
 def _agree(average, t):
-    """Tell whether the averages of the two rows before t are near that of t."""
+    """Return whether the averages of the two rows before t are near that of t."""
     return (
         abs(np.log(average[t - 2] / average[t])) < 0.15
         and abs(np.log(average[t - 1] / average[t])) < 0.15
@@ -358,7 +358,7 @@ def _measure_offset(scale, last, previous_offset, typical, width, raw, t):
         measured = recent  # a dividend was paid
     smallest = MATERIAL * (typical[t] + measured)
     if count < 10:
-        # the average lies within the bar, wherever the bar is
+        # the average is within the bar, wherever the bar is
         smallest = max(2 * smallest, width[t])
     if not measured > smallest:
         return 0.0

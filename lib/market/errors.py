@@ -60,7 +60,7 @@ class ParameterError(SuiteError):
 
 
 class ModelError(SuiteError):
-    """A model cannot be fitted or read with the inputs at hand."""
+    """A model cannot be fitted or read with the given inputs."""
 
 
 class RunError(SuiteError):

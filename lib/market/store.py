@@ -106,7 +106,9 @@ class Store:
         """Open the store for reading."""
         if not self.exists():
             raise StoreError(
-                "there is no store yet", file=self.path, remedy="ingest a source first: make report"
+                "the store does not exist yet",
+                file=self.path,
+                remedy="ingest a source first: make report",
             )
         connection = self._connect(self.path, read_only=True)
         try:

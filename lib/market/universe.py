@@ -39,7 +39,7 @@ def read_universe(name: str, folder: Path = UNIVERSE_FOLDER) -> pd.DataFrame:
         names = sorted(file.stem for file in Path(folder).glob("*.csv"))
         near = difflib.get_close_matches(name, names, n=1)
         remedy = f"did you mean {near[0]}?" if near else f"existing lists: {', '.join(names)}"
-        raise DataError(f"there is no universe called {name}", file=path, remedy=remedy)
+        raise DataError(f"unknown universe {name}", file=path, remedy=remedy)
     table = pd.read_csv(path, dtype=str, keep_default_na=False, comment="#", encoding="utf-8-sig")
     missing = [column for column in UNIVERSE_COLUMNS if column not in table.columns]
     if missing:

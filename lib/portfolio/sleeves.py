@@ -163,4 +163,4 @@ def commodity_weights(
     covariance = shrunk_covariance(returns[trend.index], periods=periods)
     solved = risk_budget_weights(covariance.matrix, trend_budgets(trend, steepness))
     repaired = [("covariance_repaired", "")] if covariance.repaired else []
-    return solved.weights, [*repaired, *((step, "") for step in solved.steps)]
+    return solved.weights, [*repaired, *((step, "") for step in solved.fallbacks)]

@@ -120,7 +120,7 @@ def _body(
         return cells_html(notebook, code=code, folder=str(folder)), odd
 
 
-def told(issue: CellIssue, t: Translations) -> str:
+def describe_issue(issue: CellIssue, t: Translations) -> str:
     """Return what a reader has to know about a cell, on one line."""
     cell = t("export.odd_cell", cell=issue.cell, what=issue.what)
     return f"{cell} {t('export.odd_remedy', remedy=issue.remedy)}"
@@ -156,7 +156,7 @@ def appendix_page(
         origin=origin,
         code=code,
         contents=contents,
-        issues=[told(issue, t) for issue in issues],
+        issues=[describe_issue(issue, t) for issue in issues],
         prose_language=t("export.prose_language") if t.language != PROSE_LANGUAGE else "",
         unrun=t("export.unrun", cells=unrun, all=len(cells)) if unrun else "",
         highlight=Markup(HtmlFormatter(style="default").get_style_defs(".highlight")),
@@ -170,7 +170,7 @@ def read(executed: Path) -> NotebookNode:
         notebook = nbformat.read(executed, as_version=4)
     except FileNotFoundError as error:
         raise RunError(
-            "there is no such notebook", file=executed, remedy="give its number or its path"
+            "the notebook does not exist", file=executed, remedy="give its number or its path"
         ) from error
     except Exception as error:  # nbformat raises whatever its JSON and schema readers raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -188,7 +188,7 @@ def read(executed: Path) -> NotebookNode:
 
 
 def was_run(notebook: NotebookNode) -> bool:
-    """Tell whether a notebook has been run."""
+    """Return whether a notebook has been run."""
     return any(
         cell.cell_type == "code" and (cell.outputs or cell.execution_count)
         for cell in notebook.cells
@@ -217,7 +217,7 @@ def _assigned(source: str) -> dict[str, object]:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             try:
                 values[statement.targets[0].id] = ast.literal_eval(statement.value)
-            except ValueError:  # a value that is computed; no literal to tell
+            except ValueError:  # a value that is computed; not a literal
                 continue
     return values
 
@@ -240,7 +240,7 @@ def _from_notebook(parameters: dict[str, object], executed: Path, t: Translation
 
 
 def _describe(soup: BeautifulSoup, t: Translations) -> None:
-    """Give pictures without a description one that at least tells them apart."""
+    """Give figures without a description a numbered one."""
     for number, image in enumerate(soup.find_all("img"), start=1):
         if not image.get("alt"):
             image["alt"] = t("export.picture", number=number)

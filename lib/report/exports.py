@@ -10,7 +10,7 @@ from pathlib import Path
 from lib.exhibits.plan import Plan
 from lib.exhibits.translations import Translations
 from lib.market.errors import SuiteError
-from lib.report.appendix import FOLDER, export_appendix, told
+from lib.report.appendix import FOLDER, describe_issue, export_appendix
 from lib.report.html import export_report
 from lib.report.manifest import ExportRecord, Manifest
 from lib.report.pdf import export_pdf
@@ -76,7 +76,7 @@ def _appendix(
     executed: Path, target: Path, code: bool, manifest: Manifest, t: Translations
 ) -> list[str]:
     appendix = export_appendix(executed, target, code=code, manifest=manifest)
-    return [told(issue, t) for issue in appendix.issues]
+    return [describe_issue(issue, t) for issue in appendix.issues]
 
 
 def _attempt(file: str, make: Callable[[], list[str]]) -> ExportRecord:

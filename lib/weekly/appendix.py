@@ -10,7 +10,7 @@ import nbformat
 
 from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import RunError, SuiteError
-from lib.report.appendix import FOLDER, export_appendix, told, was_run
+from lib.report.appendix import FOLDER, describe_issue, export_appendix, was_run
 from lib.report.manifest import NAME, Manifest
 from lib.weekly.cli import EXIT_FAILED, EXIT_REFUSED
 from lib.weekly.run import NOTEBOOKS
@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_FAILED
     t = translations(options.language or "en")
     for issue in appendix.issues:
-        print(told(issue, t), file=sys.stderr)
+        print(describe_issue(issue, t), file=sys.stderr)
     print(f"appendix: {appendix.html}\nappendix: {appendix.pdf}")
     return 0
 

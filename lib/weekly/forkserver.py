@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -32,12 +32,10 @@ KERNEL_MODULES = ("ipykernel.kernelapp",)
 FURTHER_MODULES = ("lightgbm", "cvxpy", "statsmodels.api", "lib.report.exports")
 #: threads whose library starts them anew in a forked process
 FORK_SAFE_THREADS = ("jemalloc_bg_thd",)
-#: the connection of a process, its function, arguments, environment and working directory
-Request = tuple[Connection, Callable, tuple, dict[str, str], str]
 
 
 def notebook_modules(folder: Path = NOTEBOOKS) -> list[str]:
-    """Return the modules that the notebooks of a folder import, in the order of the notebooks."""
+    """Return what the notebooks of a folder import, in their order: modules, and names of them."""
     modules: dict[str, None] = {}
     for path in sorted(folder.glob("*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
@@ -54,6 +52,8 @@ def _imports(source: str) -> Iterator[str]:
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
                 yield node.module
+                # a name of the module, unless it is a module itself, which then is imported
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def unsafe_threads() -> list[str]:
@@ -83,8 +83,8 @@ class Server:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the run
 
-    def serve(self, timeout: float | None = None) -> Request | None:
-        """Serve until the timeout, or for ever; return the request in a forked process."""
+    def serve(self, timeout: float | None = None) -> Connection | None:
+        """Serve until the timeout, or for ever; return the connection of a forked process in it."""
         while True:
             ready, _, _ = select.select([self.control, self.wakeup], [], [], timeout)
             if not ready:
@@ -93,9 +93,9 @@ class Server:
                 self.wakeup.recv(4096)
                 self._report_ends()
             if self.control in ready:
-                request = self._fork()
-                if request is not None:
-                    return request
+                connection = self._fork()
+                if connection is not None:
+                    return connection
 
     def _report_ends(self) -> None:
         for pid in list(self.children):
@@ -104,13 +104,12 @@ class Server:
                 with self.children.pop(pid) as connection, contextlib.suppress(OSError):
                     connection.send(("ended", os.waitstatus_to_exitcode(status)))
 
-    def _fork(self) -> Request | None:
-        """Fork a process for the next request; return the request in that process."""
+    def _fork(self) -> Connection | None:
+        """Fork a process for the next request; return its connection in that process."""
         message, descriptors, _, _ = socket.recv_fds(self.control, 1, 1)
         if not message:
             self._end()
         connection = Connection(descriptors[0])
-        request = connection.recv()
         unsafe = unsafe_threads()
         if unsafe:
             with connection:
@@ -128,8 +127,7 @@ class Server:
             inherited.close()
         for other in self.children.values():
             other.close()
-        connection.send(("started", os.getpid()))
-        return (connection, *request)
+        return connection
 
     def _end(self) -> None:
         """Kill all processes and exit: the run is over or was killed."""
@@ -143,18 +141,18 @@ def main() -> None:
     """Import the modules while serving requests; call what a request asks for when forked."""
     server = Server(socket.socket(fileno=int(sys.argv[1])))
     del sys.path[0]  # the suite's folder, which a fresh kernel has not got on its path either
-    request = None
+    connection = None
     for module in [*KERNEL_MODULES, *notebook_modules(), *FURTHER_MODULES]:
-        request = server.serve(timeout=0.0)
-        if request is not None:
+        connection = server.serve(timeout=0.0)
+        if connection is not None:
             break
         with contextlib.suppress(ImportError):  # whichever notebook needs it says so
             importlib.import_module(module)
-    if request is None:
+    if connection is None:
         gc.freeze()  # so that collections in the forked processes leave shared memory alone
-        request = server.serve()
-    assert request is not None
-    _call(*request)
+        connection = server.serve()
+    assert connection is not None
+    _call(connection)
 
 
 def run_kernel(arguments: list[str]) -> None:
@@ -166,21 +164,15 @@ def run_kernel(arguments: list[str]) -> None:
     IPKernelApp.launch_instance([*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
 
 
-def _call(
-    connection: Connection,
-    function: Callable,
-    arguments: tuple,
-    environment: dict[str, str],
-    folder: str,
-) -> None:
-    """Call a function in a forked process, send back its result or error, and exit."""
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed()  # the server's own state would be that of every process
+def _call(connection: Connection) -> None:
+    """Call the function of a request in a forked process, answer, and exit.
+
+    The request has the function, its arguments, the environment variables and the folder.
+    """
+    connection.send(("started", os.getpid()))
     try:
+        function, arguments, environment, folder = connection.recv()
+        _start(environment, folder)
         connection.send(("returned", function(*arguments)))
     except (SuiteError, OSError) as error:
         connection.send(("raised", error))
@@ -189,6 +181,16 @@ def _call(
     connection.close()
     atexit._run_exitfuncs()
     os._exit(0)
+
+
+def _start(environment: dict[str, str], folder: str) -> None:
+    """Make this process what a fresh interpreter is: its variables, folder, random numbers."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()  # the server's own state would be that of every process
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lib.exhibits.notebook_run import ALLOW_STALE
+from lib.exhibits.notebook_run import ALLOW_STALE, PARAMS_FOLDER
 from lib.exhibits.parameters import PARAMS, Parameters, RunParameters
 from lib.exhibits.plan import NOTEBOOKS, Plan, Section, read_parameters, read_plan
 from lib.exhibits.published import FOLDER as PUBLISHED
@@ -130,6 +130,7 @@ def weekly_run(
                 common,
                 market,
                 notebooks,
+                Path(params).resolve(),
                 folder,
                 out / name,
                 earlier,
@@ -163,6 +164,7 @@ class _Run:
     common: RunParameters
     market: Market
     notebooks: Path
+    params: Path
     folder: Path
     target: Path
     earlier: Manifest | None
@@ -309,7 +311,10 @@ class _Run:
             | {"out": str(folder)}
             | self.parameters[section.notebook].model_dump(),
             on_cell=partial(self.bar.step, section.notebook),
-            environment={ALLOW_STALE: "1"} if self.allow_stale else {},
+            environment={
+                ALLOW_STALE: "1" if self.allow_stale else "0",
+                PARAMS_FOLDER: str(self.params),
+            },
             running=self.running,
             on_fallback=fresh.append,
         )
@@ -347,7 +352,7 @@ class _Run:
             self.data,
             self.code,
             self.notebooks / f"{notebook}.ipynb",
-            self.parameters[notebook].model_dump(),
+            [self.parameters[name].model_dump() for name in (notebook, *section.parameters_of)],
             self.common.model_dump(exclude={"out"}),
             (self.plan.stale_sessions, self.plan.stale_series, self.plan.appendix_code),
             section.exhibits,

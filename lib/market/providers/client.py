@@ -34,7 +34,7 @@ SECRETS = (TOKEN,)
 RETRIED_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 #: statuses by which the host has blocked us; it is not asked again in the run
 BLOCKED_STATUSES = (401, 403)
-#: failed requests, and number of hosts, that show that there is no network if none has responded
+#: failed requests, and number of hosts, that show a missing network if none has responded
 OFFLINE_REQUESTS = 5
 OFFLINE_HOSTS = 3
 
@@ -180,7 +180,7 @@ class Client:
         Raises
         ------
         ProviderError
-            There is no network, or a proxy blocks all requests.
+            The network is down, or a proxy blocks all requests.
         """
         failures = +self._failures
         offline = failures.total() >= OFFLINE_REQUESTS and len(failures) >= OFFLINE_HOSTS

@@ -260,7 +260,7 @@ def _check_names(endpoints: Iterable[str], path: Path) -> None:
     for endpoint in endpoints:
         if endpoint not in ENDPOINTS:
             raise ParameterError(
-                f"there is no provider function {endpoint}",
+                f"unknown provider function {endpoint}",
                 file=path,
                 remedy=f"choose from {', '.join(ENDPOINTS)}",
             )

@@ -14,7 +14,7 @@ from lib.exhibits.translations import Translations
 
 #: columns that name a row, the first that a table has
 KEYS = ("symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score")
-#: how a quotation is written; size, gap, points and step are for words that tell the direction
+#: how a quotation is written; size, gap, points and step are for words that name the direction
 # themselves; gap is in
 #: percentage points
 WRITTEN: dict[str, Callable[[Translations, float], str]] = {
@@ -35,7 +35,7 @@ WRITTEN: dict[str, Callable[[Translations, float], str]] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """Where a value stands: file within the run's folder, name of the row, column."""
+    """Position of a value: file within the run's folder, name of the row, column."""
 
     file: str
     row: str
@@ -58,7 +58,7 @@ class Quotation:
     format : str
         A key of ``WRITTEN``.
     text : str
-        As it stands in the sentence.
+        As written in the sentence.
     """
 
     how: str
@@ -91,7 +91,7 @@ class Table:
         self.frame = table.set_index(table[self.key].astype(str).rename("row"))
 
     def cell(self, row: str, column: str) -> Cell:
-        """Return where a value stands."""
+        """Return the position of a value."""
         return Cell(self.file, row, column)
 
     def value(self, row: str, column: str):

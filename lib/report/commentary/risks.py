@@ -1,4 +1,4 @@
-"""The risk paragraph: losses, costs, concentration, and how little of a result can be told from
+"""The risk paragraph: losses, costs, concentration, and how little of a result differs from
 luck.
 """
 
@@ -49,7 +49,7 @@ def _hot_themes(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
 
 
 def _supported(table: Table) -> bool:
-    """Return whether supplement 14 tells falling from rising scores by more than chance."""
+    """Return whether supplement 14 separates falling from rising scores by more than chance."""
     known = "difference" in table.frame.dropna().index
     return bool(known and table.value("difference", "low") > 0)
 

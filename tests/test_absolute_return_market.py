@@ -8,10 +8,10 @@ import pytest
 
 from lib.market.pointintime import Market
 from lib.market.universe import read_universe
-from lib.models.assets import bond_value
 from lib.models.dividend_timing import dividend_timing
-from lib.portfolio.absolute import Rules, decide
-from lib.portfolio.standins import with_standins
+from lib.models.total_return import bond_total_return
+from lib.portfolio.absolute_return import AbsoluteReturnRules, absolute_return_portfolio
+from lib.portfolio.proxies import splice_proxies
 
 
 def weights(market, start="2023-12-29"):
@@ -20,19 +20,21 @@ def weights(market, start="2023-12-29"):
     named = funds[funds["proxy"] != ""]
     lines = market.closes(named["proxy"].unique(), start="2022-01-04")
     proxies = {
-        symbol: bond_value(lines[row.proxy].dropna(), float(row.maturity))
+        symbol: bond_total_return(lines[row.proxy].dropna(), float(row.maturity))
         if row.maturity
         else lines[row.proxy]
         for symbol, row in named.iterrows()
     }
-    values = with_standins(closes, proxies).values
+    values = splice_proxies(closes, proxies).values
     ratio = np.log(values["515080.SH"] / values["510300.SH"])
     timing = dividend_timing({"relative_momentum": ratio}, values.index)
     sectors = funds.loc[funds["role"] == "sector", "tracks"]
     # any point-in-time view will do: last month's change
     view = values[sectors.index].pct_change(20, fill_method=None).set_axis(sectors, axis=1)
     ends = market.sessions.month_ends(until=market.as_of)
-    return decide(values, funds, view, timing.hold, ends[ends >= start], Rules())
+    return absolute_return_portfolio(
+        values, funds, view, timing.hold, ends[ends >= start], AbsoluteReturnRules()
+    )
 
 
 def check(market, earlier="2025-01-15"):

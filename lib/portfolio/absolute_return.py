@@ -12,8 +12,8 @@ from typing import Literal
 import pandas as pd
 
 from lib.market.errors import ModelError
-from lib.market.fingerprint import fingerprint
 from lib.models import trend as trending
+from lib.models.cache import cached
 from lib.models.trend import trend_budgets, trend_strength
 from lib.portfolio import budgets as budgeting
 from lib.portfolio import covariance as estimation
@@ -22,15 +22,14 @@ from lib.portfolio import volatility as control
 from lib.portfolio.budgets import RiskBudget, risk_budget_weights
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
 from lib.portfolio.covariance import shrunk_covariance
-from lib.portfolio.keeping import kept
 from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
-from lib.portfolio.volatility import Controlled, raise_along_ray
+from lib.portfolio.volatility import ControlledWeights, raise_along_ray
 
 CLASSES = ("equity", "bond", "commodity")
 
 
 @dataclass(frozen=True)
-class Rules:
+class AbsoluteReturnRules:
     """How trends become weights.
 
     Attributes
@@ -61,7 +60,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Portfolio:
+class AbsoluteReturnPortfolio:
     """Target weights at each decision and what they rest on.
 
     Attributes
@@ -85,21 +84,21 @@ class Portfolio:
     steps: pd.DataFrame
 
 
-def decide(
+def absolute_return_portfolio(
     values: pd.DataFrame,
     funds: pd.DataFrame,
     view: pd.DataFrame,
     hold_dividend: pd.Series,
     decisions: pd.DatetimeIndex,
-    rules: Rules,
+    rules: AbsoluteReturnRules,
     cache_dir: Path | None = None,
-) -> Portfolio:
+) -> AbsoluteReturnPortfolio:
     """Return the weights decided at some sessions' closes; nothing looks past its decision.
 
     Parameters
     ----------
     values : DataFrame, (T, N')
-        Values of the funds on sessions, from ``with_standins``; NaN where one did not trade or was
+        Values of the funds on sessions, from ``splice_proxies``; NaN where one did not trade or was
         not listed and has
         no proxy. More columns do no harm.
     funds : DataFrame, indexed by symbol
@@ -109,9 +108,9 @@ def decide(
     hold_dividend : Series of bool, (T,)
     decisions : DatetimeIndex, (K,)
         Sessions of ``values``.
-    rules : Rules
+    rules : AbsoluteReturnRules
     cache_dir : Path, optional
-        Keeps portfolios under the fingerprint of data, rules and code.
+        Where portfolios are cached.
 
     Raises
     ------
@@ -125,22 +124,25 @@ def decide(
             "the decisions are no sessions of the data", date=date, remedy="start later"
         )
     values = values[funds.index]
-    if cache_dir is None:
-        return _decide(values, funds, view, hold_dividend, decisions, rules)
     code = (sys.modules[__name__], budgeting, estimation, splitting, control, trending)
-    key = fingerprint(values, funds, view, hold_dividend, decisions, repr(rules), *code)
-    made = partial(_decide, values, funds, view, hold_dividend, decisions, rules)
-    return kept(Portfolio, Path(cache_dir) / "absolute" / key, made)
+    folder = None if cache_dir is None else Path(cache_dir) / "absolute"
+    inputs = (values, funds, view, hold_dividend, decisions)
+    make = partial(_decide, *inputs, rules)
+    return cached(AbsoluteReturnPortfolio, folder, make, (*inputs, repr(rules)), code)
 
 
-def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Portfolio:
+def _decide(
+    values, funds, view, hold_dividend, decisions, rules: AbsoluteReturnRules
+) -> AbsoluteReturnPortfolio:
     trends = trend_strength(values, rules.trend_windows)
     # a fund is valued at its last close on days it did not trade
     held = values.ffill()
     returns = held.pct_change(fill_method=None)
     suspended, young = _flags(values, held, trends, funds, rules)
     usable = held.notna() & ~suspended & ~young
-    made: dict[str, dict] = {part.name: {} for part in fields(Portfolio) if part.name != "steps"}
+    made: dict[str, dict] = {
+        part.name: {} for part in fields(AbsoluteReturnPortfolio) if part.name != "steps"
+    }
     steps = []
     for date in decisions:
         scores = view.loc[date].dropna() if date in view.index else pd.Series(dtype=float)
@@ -164,7 +166,7 @@ def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Port
         frame = frame.reindex(columns=values.columns if name == "weights" else list(CLASSES))
         # a class without a fund has no budget and no capital; its trend is not known
         frames[name] = frame if name == "trend" else frame.fillna(0.0)
-    return Portfolio(
+    return AbsoluteReturnPortfolio(
         volatility=volatility,
         steps=pd.DataFrame(steps, columns=["date", "step", "detail"]),
         **frames,
@@ -172,7 +174,7 @@ def _decide(values, funds, view, hold_dividend, decisions, rules: Rules) -> Port
 
 
 def _flags(
-    values, held, trends, funds: pd.DataFrame, rules: Rules
+    values, held, trends, funds: pd.DataFrame, rules: AbsoluteReturnRules
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return where a fund does not trade, and where it has too little history, (T, N) each."""
     suspended = held.notna() & values.isna()
@@ -183,7 +185,12 @@ def _flags(
 
 
 def _decision(
-    returns, trend, usable: pd.DataFrame, scores: pd.Series, hold_dividend: bool, rules: Rules
+    returns,
+    trend,
+    usable: pd.DataFrame,
+    scores: pd.Series,
+    hold_dividend: bool,
+    rules: AbsoluteReturnRules,
 ):
     members = {name: usable[usable["group"] == name] for name in CLASSES}
     sleeves: dict[str, pd.Series] = {}
@@ -216,7 +223,7 @@ def _decision(
     return _classes(past, sleeves, usable, trend, rules, told)
 
 
-def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
+def _classes(past, sleeves, usable, trend, rules: AbsoluteReturnRules, told: list):
     core = usable.index[usable["role"] != "sector"]
     strength = trend[core].groupby(usable.loc[core, "group"]).mean().reindex(past.columns)
     # without a fund that has a trend a class is neither rising nor falling
@@ -226,7 +233,7 @@ def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
     solved = risk_budget_weights(
         covariance.matrix, budgets, target_volatility=rules.target_volatility
     )
-    final: RiskBudget | Controlled = solved
+    final: RiskBudget | ControlledWeights = solved
     if rules.volatility_rule == "ray":
         final = raise_along_ray(solved, covariance.matrix, rules.target_volatility)
     made = {
@@ -237,4 +244,4 @@ def _classes(past, sleeves, usable, trend, rules: Rules, told: list):
         "trend": strength,
         "volatility": final.volatility,
     }
-    return made, [*told, *((step, "") for step in final.steps)]
+    return made, [*told, *((step, "") for step in final.fallbacks)]

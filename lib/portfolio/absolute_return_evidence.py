@@ -4,21 +4,18 @@ from.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from lib.portfolio.absolute import Rules
+from lib.portfolio.absolute_return import AbsoluteReturnRules
 from lib.portfolio.backtest import Backtest
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
-from lib.portfolio.metrics import performance
 
 #: a smaller share of the capital in cash is rounding
 SMALLEST_CASH = 1e-6
 
 
-def simple_portfolios(
+def benchmark_weights(
     values: pd.DataFrame, funds: pd.DataFrame, decisions: pd.DatetimeIndex, bond_share: float
 ) -> dict[str, pd.DataFrame]:
     """Return target weights (K, N) of bonds alone and of bonds with everything else in equal
@@ -52,7 +49,7 @@ def could_hold(
     view: pd.DataFrame,
     hold_dividend: pd.Series,
     decisions: pd.DatetimeIndex,
-    rules: Rules,
+    rules: AbsoluteReturnRules,
 ) -> pd.DataFrame:
     """Tell at which decisions the rules could hold each fund, whether or not it had the history for
     it.
@@ -68,7 +65,7 @@ def could_hold(
     view : DataFrame, (T, S)
     hold_dividend : Series of bool, (T,)
     decisions : DatetimeIndex, (K,)
-    rules : Rules
+    rules : AbsoluteReturnRules
 
     Returns
     -------
@@ -87,7 +84,7 @@ def could_hold(
     return asked
 
 
-def contributions(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
+def attribution(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     r"""Split return and risk of a backtest by part.
 
     With :math:`c_{t,i}` the profit of fund i on session t over the value before, :math:`r_t =
@@ -157,37 +154,3 @@ def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(
         {"expected": expected, "realised": realised, "realised_year": year[expected.index]}
     )
-
-
-def cost_curve(
-    strategy: Backtest, base: float, levels: Sequence[float]
-) -> tuple[pd.DataFrame, float]:
-    r"""Return the annualised excess over ``base`` at each uniform cost, and the cost at which it is
-    gone.
-
-    Cost is taken in proportion, so the gross course and its turnover :math:`\tau` say it all:
-    :math:`\text{net}_t = \text{gross}_t \prod_{s \le t} (1 - c\,\tau_s)`.
-
-    Parameters
-    ----------
-    strategy : Backtest
-    base : float
-        Annualised return of the benchmark.
-    levels : sequence of float
-        Rising, fractions of the traded value.
-
-    Returns
-    -------
-    table : DataFrame
-        ``cost``, ``excess``.
-    break_even : float
-        NaN where the excess is not positive at the first level or still positive at the last.
-    """
-    traded = strategy.turnover.reindex(strategy.gross.index, fill_value=0.0)
-    net = pd.DataFrame(
-        {level: strategy.gross * (1.0 - level * traded).cumprod() for level in levels}
-    )
-    excess = performance(net).loc["annual_return"].to_numpy() - base
-    falling = excess[0] > 0 > excess[-1]
-    break_even = float(np.interp(0.0, excess[::-1], np.array(levels)[::-1])) if falling else np.nan
-    return pd.DataFrame({"cost": levels, "excess": excess}), break_even

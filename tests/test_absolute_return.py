@@ -15,19 +15,18 @@ from lib.market.errors import ModelError
 from lib.market.universe import read_universe
 from lib.models.dividend_timing import dividend_timing
 from lib.models.trend import trend_budgets
-from lib.portfolio.absolute import CLASSES, Rules, decide
-from lib.portfolio.absolute_evidence import (
-    contributions,
-    cost_curve,
+from lib.portfolio.absolute_return import CLASSES, AbsoluteReturnRules, absolute_return_portfolio
+from lib.portfolio.absolute_return_evidence import (
+    attribution,
+    benchmark_weights,
     could_hold,
     realised_volatility,
-    simple_portfolios,
 )
 from lib.portfolio.backtest import backtest
 from lib.portfolio.budgets import risk_budget_weights
-from lib.portfolio.metrics import performance
+from lib.portfolio.metrics import cost_curve, performance
+from lib.portfolio.proxies import splice_proxies
 from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots, join_views
-from lib.portfolio.standins import with_standins
 from lib.portfolio.volatility import raise_along_ray
 
 FUNDS = pd.DataFrame(
@@ -43,7 +42,7 @@ FUNDS = pd.DataFrame(
     columns=["symbol", "group", "role", "tracks"],
 ).set_index("symbol")
 YEARLY = {"equity": 0.2, "bond": 0.02, "commodity": 0.15}
-RULES = Rules(trend_windows=(20, 60), covariance_window=60)
+RULES = AbsoluteReturnRules(trend_windows=(20, 60), covariance_window=60)
 DAYS = pd.bdate_range("2020-01-01", periods=420)
 DECISIONS = DAYS[[200, 221, 243, 264, 285, 306, 327, 348, 369, 390]]
 
@@ -57,11 +56,13 @@ def closes(seed=3, drift=0.0):
 
 def path(prices, proxies=None, view=None, funds=FUNDS, rules=RULES, decisions=DECISIONS):
     """Everything from closes to weights."""
-    history = with_standins(prices, proxies or {})
+    history = splice_proxies(prices, proxies or {})
     ratio = np.log(history.values["div"] / history.values["broad"])
     timing = dividend_timing({"relative_momentum": ratio}, prices.index, window=20)
     view = scores() if view is None else view
-    return decide(history.values, funds, view, timing.hold, decisions, rules), history
+    return absolute_return_portfolio(
+        history.values, funds, view, timing.hold, decisions, rules
+    ), history
 
 
 def scores(seed=5):
@@ -73,13 +74,13 @@ def steps_of(portfolio, step):
     return portfolio.steps[portfolio.steps["step"] == step]
 
 
-# stand-ins
+# proxies
 
 
-def test_a_standin_carries_the_history_and_the_fund_continues_from_its_level():
+def test_a_proxy_carries_the_history_and_the_fund_continues_from_its_level():
     own = pd.Series([np.nan] * 3 + [10.0, 11.0, 12.1], DAYS[:6])
     proxy = pd.Series([1.0, 2.0, 4.0, 8.0, 100.0, 100.0], DAYS[:6])
-    made = with_standins(own.to_frame("a"), {"a": proxy})
+    made = splice_proxies(own.to_frame("a"), {"a": proxy})
     assert made.values["a"].tolist() == pytest.approx([1, 2, 4, 8, 8.8, 9.68])
     assert made.own_from["a"] == DAYS[3]
 
@@ -96,18 +97,18 @@ def test_a_listing_rewrites_nothing_that_was_known_before():
     pd.testing.assert_frame_equal(before, after)
 
 
-def test_a_standin_may_have_a_standin_of_its_own():
+def test_a_proxy_may_have_a_proxy_of_its_own():
     fund = pd.Series([np.nan] * 4 + [10.0, 11.0], DAYS[:6])
     sector = pd.Series([np.nan] * 2 + [100.0, 110.0, 121.0, 1.0], DAYS[:6])
     older = pd.Series([1.0, 2.0, 3.0, 9.0, 9.0, 9.0], DAYS[:6])
-    chained = with_standins(sector.to_frame("sector"), {"sector": older}).values["sector"]
-    made = with_standins(fund.to_frame("fund"), {"fund": chained})
+    chained = splice_proxies(sector.to_frame("sector"), {"sector": older}).values["sector"]
+    made = splice_proxies(fund.to_frame("fund"), {"fund": chained})
     assert made.values["fund"].tolist() == pytest.approx([1, 2, 3, 3.3, 3.63, 3.993])
 
 
-def test_a_standin_that_starts_too_late_is_not_used():
+def test_a_proxy_that_starts_too_late_is_not_used():
     own = pd.Series([np.nan, 10.0, 11.0], DAYS[:3])
-    made = with_standins(own.to_frame("a"), {"a": pd.Series([5.0], DAYS[2:3])})
+    made = splice_proxies(own.to_frame("a"), {"a": pd.Series([5.0], DAYS[2:3])})
     pd.testing.assert_series_equal(made.values["a"], own, check_names=False)
 
 
@@ -129,14 +130,14 @@ def test_an_unadjusted_split_is_levelled_out_and_named(move):
 
 def test_a_limit_move_is_no_split():
     own = pd.Series([1.0, 1.2, 0.96], DAYS[:3])
-    assert with_standins(own.to_frame("a"), {}).jumps.empty
+    assert splice_proxies(own.to_frame("a"), {}).jumps.empty
 
 
 def test_a_price_that_is_not_positive_is_refused_with_place_and_remedy():
     prices = closes()
     prices.loc[DAYS[7], "oil"] = 0.0
     with pytest.raises(ModelError, match="not positive") as caught:
-        with_standins(prices, {})
+        splice_proxies(prices, {})
     assert "oil" in str(caught.value) and f"{DAYS[7]:%Y-%m-%d}" in str(caught.value)
 
 
@@ -226,7 +227,7 @@ def test_the_target_is_met_or_its_miss_is_named_and_nothing_is_borrowed(trend, t
     assert made.volatility == pytest.approx(np.sqrt(made.weights @ sigma @ made.weights))
     assert made.contributions.sum() == pytest.approx(1)
     missed = made.volatility < target * (1 - 1e-5)
-    assert missed == ("no_bonds_left" in made.steps)
+    assert missed == ("no_bonds_left" in made.fallbacks)
     # along the ray the other classes keep their proportions, and none is lowered
     assert made.weights["equity"] * budget.weights["commodity"] == pytest.approx(
         made.weights["commodity"] * budget.weights["equity"], rel=1e-6
@@ -239,9 +240,9 @@ def test_the_target_is_met_or_its_miss_is_named_and_nothing_is_borrowed(trend, t
 
 def test_a_target_beyond_reach_without_leverage_is_named():
     _, made, _ = controlled([0.5, 0.1, 0.5], 0.5)
-    assert "no_bonds_left" in made.steps and made.weights["bond"] == pytest.approx(0)
+    assert "no_bonds_left" in made.fallbacks and made.weights["bond"] == pytest.approx(0)
     _, made, _ = controlled([-0.5, 0.1, -0.1], 0.05)
-    assert made.steps == ("raised_to_target",), "falling classes are raised like the others"
+    assert made.fallbacks == ("raised_to_target",), "falling classes are raised like the others"
     with pytest.raises(ModelError, match="target"):
         raise_along_ray(*(controlled([0, 0, 0], 0.05)[k] for k in (0, 2)), -1.0)
 
@@ -250,7 +251,7 @@ def test_a_portfolio_of_bonds_alone_cannot_be_raised():
     sigma = pd.DataFrame([[0.0004]], ["bond"], ["bond"])
     budget = risk_budget_weights(sigma, pd.Series([1.0], ["bond"]), target_volatility=0.05)
     made = raise_along_ray(budget, sigma, 0.05)
-    assert made.steps[-1] == "no_bonds_left" and made.weights["bond"] == pytest.approx(1.0)
+    assert made.fallbacks[-1] == "no_bonds_left" and made.weights["bond"] == pytest.approx(1.0)
 
 
 # the whole path
@@ -368,8 +369,8 @@ def test_a_class_without_a_fund_gets_nothing_and_is_named():
 def test_sector_funds_alone_hold_nothing_without_a_view():
     prices = closes()
     prices[["broad", "div"]] = np.nan
-    values, hold = with_standins(prices, {}).values, pd.Series(False, DAYS)
-    portfolio = decide(values, FUNDS, scores().iloc[:0], hold, DECISIONS, RULES)
+    values, hold = splice_proxies(prices, {}).values, pd.Series(False, DAYS)
+    portfolio = absolute_return_portfolio(values, FUNDS, scores().iloc[:0], hold, DECISIONS, RULES)
     assert (portfolio.classes["equity"] == 0).all()
     assert steps_of(portfolio, "class_empty")["detail"].unique().tolist() == ["equity"]
 
@@ -408,12 +409,16 @@ def test_the_cap_alone_never_raises_the_volatility():
 
 def test_kept_portfolios_are_the_same_and_depend_on_everything(tmp_path, monkeypatch):
     values, view, hold = closes(), scores(), pd.Series(True, DAYS)
-    made = decide(values, FUNDS, view, hold, DECISIONS, RULES, tmp_path)
-    decide(values, FUNDS, view, ~hold, DECISIONS, RULES, tmp_path)
-    decide(values, FUNDS, view, hold, DECISIONS, replace(RULES, steepness=2.0), tmp_path)
+    made = absolute_return_portfolio(values, FUNDS, view, hold, DECISIONS, RULES, tmp_path)
+    absolute_return_portfolio(values, FUNDS, view, ~hold, DECISIONS, RULES, tmp_path)
+    absolute_return_portfolio(
+        values, FUNDS, view, hold, DECISIONS, replace(RULES, steepness=2.0), tmp_path
+    )
     assert len(list((tmp_path / "absolute").iterdir())) == 3
-    monkeypatch.setattr("lib.portfolio.absolute._decide", lambda *_: pytest.fail("made again"))
-    again = decide(values, FUNDS, view, hold, DECISIONS, RULES, tmp_path)
+    monkeypatch.setattr(
+        "lib.portfolio.absolute_return._decide", lambda *_: pytest.fail("made again")
+    )
+    again = absolute_return_portfolio(values, FUNDS, view, hold, DECISIONS, RULES, tmp_path)
     pd.testing.assert_frame_equal(made.weights, again.weights, check_freq=False)
     pd.testing.assert_series_equal(made.volatility, again.volatility, check_freq=False)
     pd.testing.assert_frame_equal(made.steps, again.steps)
@@ -425,7 +430,7 @@ def test_kept_portfolios_are_the_same_and_depend_on_everything(tmp_path, monkeyp
 def test_contributions_add_up():
     portfolio, history = path(closes(drift=2.0))
     run = backtest(history.values, portfolio.weights)
-    split = contributions(run, FUNDS["role"])
+    split = attribution(run, FUNDS["role"])
     daily = run.gross.pct_change()
     assert split["annual_return"].sum() == pytest.approx(daily.mean() * 243)
     assert split["risk_share"].sum() == pytest.approx(1)
@@ -436,7 +441,7 @@ def test_cash_and_its_interest_are_a_part():
     portfolio, history = path(closes(drift=2.0), rules=replace(RULES, target_volatility=0.015))
     rate = pd.Series(0.03, DAYS)
     run = backtest(history.values, portfolio.weights, cash_rate=rate)
-    split = contributions(run, FUNDS["role"])
+    split = attribution(run, FUNDS["role"])
     daily = run.gross.pct_change()
     assert split["annual_return"].sum() == pytest.approx(daily.mean() * 243)
     assert split["average_weight"].sum() == pytest.approx(1)
@@ -445,7 +450,7 @@ def test_cash_and_its_interest_are_a_part():
         0.03 * cash["average_weight"] * 365.25 / 365 * 243 / 261, rel=0.05
     )
     fully_invested = pd.DataFrame({"long": 0.5, "short": 0.5}, DECISIONS[:1])
-    assert "cash" not in contributions(backtest(closes(), fully_invested), FUNDS["role"]).index
+    assert "cash" not in attribution(backtest(closes(), fully_invested), FUNDS["role"]).index
 
 
 def test_only_decisions_that_could_ask_for_a_fund_count():
@@ -461,7 +466,7 @@ def test_only_decisions_that_could_ask_for_a_fund_count():
     assert asked["div"].tolist() == [k in (2, 5) for k in range(10)]
     # six scored sectors fill seven slots only where dividends take two of them
     assert asked["broad"].tolist() == [k != 5 for k in range(10)]
-    weights = decide(closes(), FUNDS, view, hold, DECISIONS, rules).weights
+    weights = absolute_return_portfolio(closes(), FUNDS, view, hold, DECISIONS, rules).weights
     assert not (weights.gt(1e-9) & ~asked[weights.columns]).any(axis=None), (
         "nothing is held that was not asked for"
     )
@@ -507,7 +512,7 @@ def test_simple_portfolios_hold_what_has_a_price():
     prices = closes()
     prices.loc[: DAYS[210], "gold"] = np.nan
     prices.loc[DECISIONS[-1], "long"] = np.nan
-    made = simple_portfolios(prices, FUNDS, DECISIONS, 0.8)
+    made = benchmark_weights(prices, FUNDS, DECISIONS, 0.8)
     assert made["bonds"][["long", "short"]].iloc[:-1].eq(0.5).all(axis=None)
     assert made["bonds"][["long", "short"]].iloc[-1].tolist() == [0.0, 1.0]
     mixed = made["bonds_and_equal"]
@@ -573,7 +578,7 @@ def test_the_list_has_one_fund_per_sector_and_every_role():
     assert set(funds["group"]) == set(CLASSES)
 
 
-def test_the_sample_knows_every_fund_and_standin(sample_market):
+def test_the_sample_knows_every_fund_and_proxy(sample_market):
     funds = read_universe("absolute_return")
     wanted = set(funds.index) | set(funds["proxy"]) - {""}
     assert wanted <= set(sample_market.instruments().index)

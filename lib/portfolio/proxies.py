@@ -1,4 +1,4 @@
-"""Stand-ins: a named proxy carries a fund's history before the fund exists, and marks it."""
+"""Proxies: a named proxy carries a fund's history before the fund exists, and marks it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST_MOVE = 0.25
 
 @dataclass(frozen=True)
 class History:
-    """Values of holding each fund, or before it existed its stand-in.
+    """Values of holding each fund, or before it existed its proxy.
 
     Attributes
     ----------
@@ -34,10 +34,10 @@ class History:
     jumps: pd.DataFrame
 
 
-def with_standins(closes: pd.DataFrame, proxies: Mapping[str, pd.Series]) -> History:
-    r"""Join each fund to its stand-in, so that no past value is rewritten when the fund is listed.
+def splice_proxies(closes: pd.DataFrame, proxies: Mapping[str, pd.Series]) -> History:
+    r"""Join each fund to its proxy, so that no past value is rewritten when the fund is listed.
 
-    With the fund's first close on session :math:`s`, its closes :math:`P` and the stand-in's values
+    With the fund's first close on session :math:`s`, its closes :math:`P` and the proxy's values
     :math:`Q`,
 
     .. math:: V_t = \begin{cases} Q_t & t \le s \\ Q_s \, P_t / P_s & t > s. \end{cases}
@@ -52,7 +52,7 @@ def with_standins(closes: pd.DataFrame, proxies: Mapping[str, pd.Series]) -> His
     closes : DataFrame, (T, N)
         Total-return closes of the funds on sessions; NaN where they did not trade.
     proxies : mapping of symbol to Series
-        Values of the stand-ins on their own dates, read at their last value on or before a session.
+        Values of the proxies on their own dates, read at their last value on or before a session.
 
     Returns
     -------
