@@ -16,7 +16,6 @@ import psutil
 import pytest
 
 from lib.market.errors import ModelError, RunError
-from lib.models.gp.library import load_library
 from lib.weekly import forking, forkserver
 from lib.weekly.execution import execute
 from lib.weekly.forking import Running, call, fork_server, kernel_environment
@@ -185,15 +184,15 @@ def test_an_encrypted_kernel_can_be_interrupted_and_goes_on():
 
 def test_calls_return_results_and_errors(tmp_path):
     running = Running()
-    assert call(divmod, 7, 2, running=running) == (3, 1)
+    assert call("builtins:divmod", 7, 2, running=running) == (3, 1)
     with pytest.raises(ModelError, match="no such library"):
-        call(load_library, tmp_path / "nowhere.json", running=running)
+        call("lib.models.gp.library:load_library", tmp_path / "nowhere.json", running=running)
     with pytest.raises(FileNotFoundError):
-        call(os.listdir, tmp_path / "nowhere", running=running)
+        call("os:listdir", tmp_path / "nowhere", running=running)
     with pytest.raises(RunError, match="ZeroDivisionError"):
-        call(divmod, 7, 0, running=running)
+        call("builtins:divmod", 7, 0, running=running)
     with pytest.raises(RunError, match="status -9"):
-        call(os.kill, 0, signal.SIGKILL, running=running)
+        call("os:kill", 0, signal.SIGKILL, running=running)
 
 
 def test_stopping_a_run_kills_its_processes_and_whatever_starts_later():

@@ -328,8 +328,7 @@ def started(house, code):
         from lib.weekly.cli import main
         ingest.STORES = Path({os.fspath(Path(kernels_store()))!r})
         full = run.weekly_run
-        import lib.weekly.cli as cli
-        cli.weekly_run = lambda settings: full(
+        run.weekly_run = lambda settings: full(
             settings, notebooks=Path({str(house.notebooks)!r}), params=Path({str(house.params)!r})
         )
         sys.exit(main(["--as-of", "2025-06-13", "--data", {str(house.data)!r}, "--out", {str(house.out)!r}]))
@@ -410,7 +409,7 @@ def test_the_command_prints_errors_without_a_traceback(capsys, tmp_path):
 
 def test_the_command_fails_when_a_section_failed(house, capsys, monkeypatch):
     house.plan(a="1 / 0")
-    monkeypatch.setattr("lib.weekly.cli.weekly_run", lambda settings: house.run())
+    monkeypatch.setattr("lib.weekly.run.weekly_run", lambda settings: house.run())
     assert main(["--as-of", "2025-06-13"]) == 1
     assert "without a" in capsys.readouterr().err
 

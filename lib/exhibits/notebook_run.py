@@ -17,7 +17,7 @@ from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
 from lib.exhibits.parameters import PARAMS, Parameters, RunParameters, checked, load, model_of
-from lib.exhibits.plan import Plan, read_plan
+from lib.exhibits.plan import ALLOW_STALE, PARAMS_FOLDER, Plan, read_plan
 from lib.exhibits.progress import Progress
 from lib.exhibits.style import add_source_line, apply_style, save
 from lib.exhibits.tables import column_formats, table_html
@@ -32,10 +32,6 @@ OUTPUTS = Path(__file__).resolve().parents[2] / "outputs"
 FOLDED = 40
 #: stale series that a note names
 STALE_NAMES = 6
-#: environment variable that the weekly run sets when its user allows stale data
-ALLOW_STALE = "WEEKLY_ALLOW_STALE"
-#: environment variable with the folder of parameters that the weekly run uses
-PARAMS_FOLDER = "WEEKLY_PARAMS"
 #: texts of an exhibit that are not labels in its chart
 EXHIBIT_TEXTS = {"title", "caption", "alt"}
 SettingsType = TypeVar("SettingsType")

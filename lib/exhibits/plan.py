@@ -11,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from lib.exhibits.parameters import PARAMS, Parameters, checked, load, read_yaml
 from lib.market.errors import ParameterError
 
+#: environment variable that the weekly run sets when its user allows stale data
+ALLOW_STALE = "WEEKLY_ALLOW_STALE"
+#: environment variable with the folder of parameters that the weekly run uses
+PARAMS_FOLDER = "WEEKLY_PARAMS"
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from lib.exhibits.plan import Plan
 from lib.exhibits.translations import Translations
 from lib.market.errors import SuiteError
-from lib.report.appendix import FOLDER, describe_issue, export_appendix
+from lib.report.appendix import describe_issue, export_appendix
 from lib.report.html import export_report
-from lib.report.manifest import ExportRecord, Manifest
+from lib.report.manifest import APPENDICES, ExportRecord, Manifest
 from lib.report.pdf import export_pdf
 
 
@@ -35,14 +35,7 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) ->
     records = export_pages(folder, plan, manifest, t)
     sections = [section.name for section in manifest.sections if section.name != plan.report]
     appendices = [export_section(folder, name, plan, manifest, t) for name in sections]
-    record_exports(manifest, [*records, *filter(None, appendices)])
-
-
-def record_exports(manifest: Manifest, records: list[ExportRecord]) -> None:
-    """Set a manifest's exports, and its status to failed when one of them failed."""
-    manifest.exports = records
-    if not all(record.done for record in records):
-        manifest.status = "failed"
+    manifest.set_exports([*records, *filter(None, appendices)])
 
 
 def export_pages(
@@ -63,8 +56,8 @@ def export_section(
     executed = folder / "notebooks" / f"{name}.ipynb"
     if not executed.exists():
         return None
-    make = partial(_appendix, executed, folder / FOLDER, plan.appendix_code, manifest, t)
-    return _attempt(f"{FOLDER}/{name}.pdf", make)
+    make = partial(_appendix, executed, folder / APPENDICES, plan.appendix_code, manifest, t)
+    return _attempt(f"{APPENDICES}/{name}.pdf", make)
 
 
 def _report_pdf(page: Path, manifest: Manifest, t: Translations) -> list[str]:

@@ -16,6 +16,8 @@ from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 
 NAME = "manifest.json"
+#: folder of the appendices
+APPENDICES = "appendices"
 LIB = Path(__file__).resolve().parents[1]
 #: files whose content can change a result
 CODE_SUFFIXES = (".py", ".csv", ".yaml", ".j2", ".css", ".typ", ".mplstyle", ".json")
@@ -159,6 +161,12 @@ class Manifest(BaseModel):
     def section(self, name: str) -> SectionRecord | None:
         """Return a section's record, None when the section is not in the manifest."""
         return next((record for record in self.sections if record.name == name), None)
+
+    def set_exports(self, records: list[ExportRecord]) -> None:
+        """Set the exports, and the status to failed when one of them failed."""
+        self.exports = records
+        if not all(record.done for record in records):
+            self.status = "failed"
 
     def write(self, folder: Path) -> None:
         """Write the manifest in one step."""

@@ -10,8 +10,8 @@ import nbformat
 
 from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import RunError, SuiteError
-from lib.report.appendix import FOLDER, describe_issue, export_appendix, was_run
-from lib.report.manifest import NAME, Manifest
+from lib.report.appendix import describe_issue, export_appendix, was_run
+from lib.report.manifest import APPENDICES, NAME, Manifest
 from lib.weekly.cli import EXIT_FAILED, EXIT_REFUSED
 from lib.weekly.run import NOTEBOOKS
 
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         executed, run = find_executed(options.notebook, options.out)
         manifest = Manifest.read(run) if run else None
-        target = (run or options.out / "interactive") / FOLDER
+        target = (run or options.out / "interactive") / APPENDICES
         print(f"from {executed}")
         code = options.code == "1"
         appendix = export_appendix(

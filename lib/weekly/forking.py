@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.market.errors import RunError
+from lib.weekly.forkserver import call_named
 
 ROOT = Path(__file__).resolve().parents[2]
 #: environment variables of a kernel unless the user has set them: the same order of sets and
@@ -205,17 +206,18 @@ def _kill_group(process: Any) -> None:
             process.kill()
 
 
-def call(function: Callable, *arguments: Any, running: Running) -> Any:
+def call(function: str, *arguments: Any, running: Running) -> Any:
     """Call a function in a forked process, or here when none can be forked; return its result.
 
+    The function is named, as ``module:name``, and imported in the process that calls it.
     Errors are those of ``ForkedProcess.result``.
     """
     try:
         started = fork_server().fork(
-            function, *arguments, environment=kernel_environment(), folder=Path.cwd()
+            call_named, function, *arguments, environment=kernel_environment(), folder=Path.cwd()
         )
     except RunError:
-        return function(*arguments)
+        return call_named(function, *arguments)
     running.add(started)
     return started.result()
 

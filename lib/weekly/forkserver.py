@@ -22,6 +22,7 @@ import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from lib.market.errors import SuiteError
 
@@ -162,6 +163,12 @@ def run_kernel(arguments: list[str]) -> None:
     sys.argv = ["ipykernel_launcher", *arguments]
     # a kernel exits when the process that forked it is gone
     IPKernelApp.launch_instance([*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
+
+
+def call_named(function: str, *arguments: Any) -> Any:
+    """Import and call a function that is named as ``module:name``."""
+    module, name = function.split(":")
+    return getattr(importlib.import_module(module), name)(*arguments)
 
 
 def _call(connection: Connection) -> None:

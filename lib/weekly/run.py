@@ -12,19 +12,24 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lib.exhibits.notebook_run import ALLOW_STALE, PARAMS_FOLDER
 from lib.exhibits.parameters import PARAMS, Parameters, RunParameters
-from lib.exhibits.plan import NOTEBOOKS, Plan, Section, read_parameters, read_plan
-from lib.exhibits.published import FOLDER as PUBLISHED
+from lib.exhibits.plan import (
+    ALLOW_STALE,
+    NOTEBOOKS,
+    PARAMS_FOLDER,
+    Plan,
+    Section,
+    read_parameters,
+    read_plan,
+)
 from lib.exhibits.translations import Language, translations
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 from lib.market.ingest import NAMED_SOURCES, open_market
-from lib.market.pointintime import Market
+from lib.market.pointintime import Market, read_date
 from lib.report.changes import previous_run
-from lib.report.exports import FOLDER, export_pages, export_section, record_exports
-from lib.report.history import write_index
 from lib.report.manifest import (
+    APPENDICES,
     NAME,
     ExportRecord,
     Manifest,
@@ -107,6 +112,8 @@ def weekly_run(
     """
     plan = read_plan(notebooks, params)
     parameters = read_parameters(plan, params)
+    if settings.as_of != "latest":
+        read_date(settings.as_of)  # before the store is filled
     data = settings.data if settings.data in NAMED_SOURCES else str(Path(settings.data).resolve())
     market = open_market(
         data,
@@ -138,7 +145,8 @@ def weekly_run(
             )
             workers = settings.workers or min(2, os.cpu_count() or 1)
             manifest = run.execute_all(code_fingerprint(params), workers)
-        write_index(out, translations(settings.language))
+        index = "lib.report.history:write_index"
+        call(index, out, translations(settings.language), running=run.running)
         return manifest
     except OSError as error:
         raise write_error(error, out) from error
@@ -187,7 +195,7 @@ class _Run:
             "ok" if all(record.done for record in self.manifest.sections) else "failed"
         )
         names = [self.plan.report, *(section.notebook for section in self.plan.sections)]
-        record_exports(self.manifest, [each for name in names for each in self.exports[name]])
+        self.manifest.set_exports([each for name in names for each in self.exports[name]])
         self.manifest.write(self.folder)
         return self.manifest
 
@@ -236,7 +244,7 @@ class _Run:
 
     def _export_section(self, name: str) -> None:
         """Export a section's appendix, or copy that of the earlier run when it is the same."""
-        files = [f"{FOLDER}/{name}{ending}" for ending in (".html", ".pdf")]
+        files = [f"{APPENDICES}/{name}{ending}" for ending in (".html", ".pdf")]
         old = [each for each in (self.earlier.exports if self.earlier else []) if each.done]
         old = [each for each in old if each.file in files]
         same = self.records[name].status == "reused" and old
@@ -245,7 +253,7 @@ class _Run:
             self.exports[name] = old
             return
         record = call(
-            export_section,
+            "lib.report.exports:export_section",
             self.folder,
             name,
             self.plan,
@@ -257,7 +265,7 @@ class _Run:
 
     def _export_report(self) -> None:
         self.exports[self.plan.report] = call(
-            export_pages,
+            "lib.report.exports:export_pages",
             self.folder,
             self.plan,
             self.manifest,
@@ -322,7 +330,7 @@ class _Run:
         record.seconds = round(time.perf_counter() - start, 3)
         record.kernel = f"fresh: {fresh[0]}" if fresh else "forked"
         written = files_of(folder) - before  # appendices may be written meanwhile
-        record.files = sorted(file for file in written if not file.startswith(f"{FOLDER}/"))
+        record.files = sorted(file for file in written if not file.startswith(f"{APPENDICES}/"))
         absent = [] if failure else _absent(section, folder)
         if absent:
             failure = Failure(f"the notebook ended without exhibit {', '.join(absent)}", None, None)
@@ -345,7 +353,9 @@ class _Run:
             previous, _ = previous_run(self.target.parent, self.manifest)
             if previous:
                 upstream.append(Manifest.read(previous).fingerprint)
-            upstream += sorted(PUBLISHED.glob(f"{self.market.week.last:%Y-%m-%d}.yaml"))
+            upstream += sorted(
+                (PARAMS / "published").glob(f"{self.market.week.last:%Y-%m-%d}.yaml")
+            )
         else:
             upstream = [record.fingerprint for record in self._needed(section)]
         return fingerprint(
