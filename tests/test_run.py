@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -382,7 +383,7 @@ def test_a_killed_run_leaves_the_earlier_report_and_the_next_cleans_up(house):
 
 def test_a_run_killed_between_the_two_renames_is_mended(tmp_path):
     dead = 2**22 + 1  # beyond the largest process number
-    moved = tmp_path / f".replaced-2025-06-13-{dead}"
+    moved = tmp_path / f".replaced-2025-06-13-{dead}@{socket.gethostname()}"
     moved.mkdir()
     (moved / "report.html").write_text("earlier")
     recover(tmp_path)
@@ -391,11 +392,19 @@ def test_a_run_killed_between_the_two_renames_is_mended(tmp_path):
 
 
 def test_a_folder_that_another_process_is_building_is_left_alone(tmp_path):
-    theirs = tmp_path / f".building-2025-06-13-{os.getppid()}"
-    theirs.mkdir()
-    with atomic_folder(tmp_path, "2025-06-13") as folder:
+    theirs = [
+        tmp_path / f".building-2025-06-13-{os.getppid()}@{socket.gethostname()}",
+        tmp_path / f".building-2025-06-13-{2**22 + 1}@another-machine",
+    ]
+    for folder in theirs:
+        folder.mkdir()
+    with (
+        atomic_folder(tmp_path, "2025-06-06") as other,
+        atomic_folder(tmp_path, "2025-06-13") as folder,
+    ):
         (folder / "new").touch()
-    assert theirs.exists()
+        assert other.exists()
+    assert all(folder.exists() for folder in theirs)
     assert (tmp_path / "2025-06-13" / "new").exists()
 
 

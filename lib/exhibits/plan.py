@@ -13,6 +13,8 @@ from lib.market.errors import ParameterError
 
 #: environment variable that the weekly run sets when its user allows stale data
 ALLOW_STALE = "WEEKLY_ALLOW_STALE"
+#: environment variable of the notebooks of a run, which has brought the store up to date for all
+AS_STORED = "WEEKLY_AS_STORED"
 #: environment variable with the folder of parameters that the weekly run uses
 PARAMS_FOLDER = "WEEKLY_PARAMS"
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"

@@ -15,13 +15,16 @@ from lib.weekly.execution import count_code_cells
 class CellBar:
     """A bar over the cells of all notebooks, with the notebooks that run; used by threads."""
 
-    def __init__(self, folder: Path, notebooks: Sequence[str]):
+    def __init__(self, folder: Path, notebooks: Sequence[str], quiet: bool = False):
         # papermill adds the cell with the injected parameters
         self._cells = {name: count_code_cells(folder / f"{name}.ipynb") + 1 for name in notebooks}
         self._steps: Counter[str] = Counter()
         self._running: list[str] = []
         self._lock = threading.Lock()
-        self._bar = tqdm(total=sum(self._cells.values()), unit="cell", disable=None, leave=False)
+        self._quiet = quiet
+        self._bar = tqdm(
+            total=sum(self._cells.values()), unit="cell", disable=quiet or None, leave=False
+        )
 
     def __enter__(self) -> CellBar:
         return self
@@ -45,4 +48,5 @@ class CellBar:
                 self._running.remove(notebook)
                 self._bar.set_description(", ".join(self._running))
             self._bar.update(self._cells[notebook] - self._steps[notebook])
-            self._bar.write(line)
+            if not self._quiet:
+                self._bar.write(line)

@@ -53,8 +53,9 @@ class ForkedProcess:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, pid: int, connection: Connection):
+    def __init__(self, pid: int, connection: Connection, server: ForkServer):
         self.pid = pid
+        self._server = server  # which would end, and all its processes with it
         self.returncode: int | None = None
         self._connection = connection
         self._answer: tuple[str, Any] | None = None
@@ -167,7 +168,7 @@ class ForkServer:
             raise _refusal(f"the fork server is gone ({error or type(error).__name__})") from error
         if kind != "started":
             raise _refusal(str(value))
-        return ForkedProcess(value, ours)
+        return ForkedProcess(value, ours, self)
 
     def close(self) -> None:
         """End the server and all processes that it forked."""
@@ -176,24 +177,29 @@ class ForkServer:
 
 
 class Running:
-    """The processes of a run, so that one call ends them all."""
+    """The processes of a run, so that one call ends them all.
+
+    Attributes
+    ----------
+    stopped : bool
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._processes: set[Any] = set()
-        self._stopped = False
+        self.stopped = False
 
     def add(self, process: Any) -> None:
         """Add a process, a leader of its group; it is killed when the run has been stopped."""
         with self._lock:
             self._processes = {each for each in self._processes if each.poll() is None} | {process}
-            if self._stopped:
+            if self.stopped:
                 _kill_group(process)
 
     def stop(self) -> None:
         """Kill all processes and those that they have started."""
         with self._lock:
-            self._stopped = True
+            self.stopped = True
             for process in self._processes:
                 _kill_group(process)
 
@@ -250,6 +256,6 @@ def fork_server() -> ForkServer:
     with _servers_lock:
         server = _servers.get(key)
         if server is None or server.process.poll() is not None:
-            _servers.clear()  # kernels that still run keep theirs
+            _servers.clear()  # processes that still run keep theirs
             server = _servers[key] = ForkServer(environment)
         return server

@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from lib.exhibits.parameters import PARAMS, Parameters, RunParameters
 from lib.exhibits.plan import (
     ALLOW_STALE,
+    AS_STORED,
     NOTEBOOKS,
     PARAMS_FOLDER,
     Plan,
@@ -69,6 +71,10 @@ class Settings:
         Accept data that change stored rows.
     workers : int
         Notebooks and exports at a time; 0 for two, or one on a machine with one core.
+    as_stored : bool
+        Open the store as it is: it has just been brought up to date.
+    quiet : bool
+        Print nothing and show no bar.
     """
 
     as_of: str = "latest"
@@ -79,10 +85,16 @@ class Settings:
     allow_stale: bool = False
     accept_revisions: bool = False
     workers: int = 0
+    as_stored: bool = False
+    quiet: bool = False
 
 
 def weekly_run(
-    settings: Settings, *, notebooks: Path = NOTEBOOKS, params: Path = PARAMS
+    settings: Settings,
+    *,
+    notebooks: Path = NOTEBOOKS,
+    params: Path = PARAMS,
+    running: Running | None = None,
 ) -> Manifest:
     """Make the weekly report in ``out/<session>``.
 
@@ -97,6 +109,8 @@ def weekly_run(
     settings : Settings
     notebooks, params : Path
         Folders of the notebooks and of their parameters.
+    running : Running, optional
+        For another thread, which can stop the run: it then ends with a RunError.
 
     Returns
     -------
@@ -120,7 +134,8 @@ def weekly_run(
         settings.as_of,
         allow_stale=settings.allow_stale,
         accept_revisions=settings.accept_revisions,
-        progress=lambda file: tqdm.write(f"reading {file}"),
+        as_stored=settings.as_stored,
+        progress=lambda file: None if settings.quiet else tqdm.write(f"reading {file}"),
     )
     out = settings.out.resolve()
     name = f"{market.as_of:%Y-%m-%d}"
@@ -128,7 +143,7 @@ def weekly_run(
     common = RunParameters(
         as_of=requested, data=data, out=str(out / name), language=settings.language
     )
-    earlier = _earlier(out / name) if settings.resume else None
+    earlier = _earlier(out / name, settings.quiet) if settings.resume else None
     try:
         with atomic_folder(out, name) as folder:
             run = _Run(
@@ -142,22 +157,30 @@ def weekly_run(
                 out / name,
                 earlier,
                 settings.allow_stale,
+                running or Running(),
             )
             workers = settings.workers or min(2, os.cpu_count() or 1)
-            manifest = run.execute_all(code_fingerprint(params), workers)
-        index = "lib.report.history:write_index"
-        call(index, out, translations(settings.language), running=run.running)
+            bar = CellBar(notebooks, plan.notebooks, settings.quiet)
+            manifest = run.execute_all(code_fingerprint(params), workers, bar)
+        if not settings.quiet:
+            index_runs(out, settings.language)
         return manifest
     except OSError as error:
         raise write_error(error, out) from error
 
 
-def _earlier(folder: Path) -> Manifest | None:
+def index_runs(out: Path, language: Language) -> None:
+    """Write the index of all runs in a folder."""
+    call("lib.report.history:write_index", out, translations(language), running=Running())
+
+
+def _earlier(folder: Path, quiet: bool) -> Manifest | None:
     """Return the manifest of the run to resume, None when it is missing or cannot be read."""
     try:
         return Manifest.read(folder)
     except RunError as error:
-        tqdm.write(f"nothing to resume, every section runs: {error.message} ({error.file})")
+        if not quiet:
+            tqdm.write(f"nothing to resume, every section runs: {error.message} ({error.file})")
         return None
 
 
@@ -177,11 +200,11 @@ class _Run:
     target: Path
     earlier: Manifest | None
     allow_stale: bool
-    running: Running = field(default_factory=Running)
+    running: Running
     records: dict[str, SectionRecord] = field(default_factory=dict)
     exports: dict[str, list[ExportRecord]] = field(default_factory=dict)
 
-    def execute_all(self, code: str, workers: int) -> Manifest:
+    def execute_all(self, code: str, workers: int, bar: CellBar) -> Manifest:
         """Run all sections and export the report, ``workers`` of them at a time; ``code`` is the
         fingerprint of the suite's code.
         """
@@ -189,8 +212,13 @@ class _Run:
         self.data = self.market.fingerprint()
         self.manifest = self._new_manifest()
         (self.folder / "notebooks").mkdir()
-        with CellBar(self.notebooks, self.plan.notebooks) as self.bar:
+        self.bar = bar
+        with bar:
             run_jobs(self._jobs(), workers, self.running.stop)
+        if self.running.stopped:
+            raise RunError(
+                "the run was stopped", remedy="run again; an earlier report is unchanged"
+            )
         self.manifest.status = (
             "ok" if all(record.done for record in self.manifest.sections) else "failed"
         )
@@ -243,35 +271,33 @@ class _Run:
         self.bar.finish(record.name, _summary(record))
 
     def _export_section(self, name: str) -> None:
-        """Export a section's appendix, or copy that of the earlier run when it is the same."""
+        """Export a section's appendix."""
         files = [f"{APPENDICES}/{name}{ending}" for ending in (".html", ".pdf")]
-        old = [each for each in (self.earlier.exports if self.earlier else []) if each.done]
-        old = [each for each in old if each.file in files]
-        same = self.records[name].status == "reused" and old
-        if same and all((self.target / file).is_file() for file in files):
-            _copy_files(files, self.target, self.folder)
-            self.exports[name] = old
-            return
-        record = call(
-            "lib.report.exports:export_section",
-            self.folder,
-            name,
-            self.plan,
-            self.manifest,
-            translations(self.common.language),
-            running=self.running,
-        )
-        self.exports[name] = [record] if record else []
+        if not self._copied(name, files):
+            record = self._call("lib.report.exports:export_section", self.folder, name)
+            self.exports[name] = [record] if record else []
 
     def _export_report(self) -> None:
-        self.exports[self.plan.report] = call(
-            "lib.report.exports:export_pages",
-            self.folder,
-            self.plan,
-            self.manifest,
-            translations(self.common.language),
-            running=self.running,
-        )
+        """Export the report as HTML and PDF."""
+        name = self.plan.report
+        if not self._copied(name, ["report.html", "report.pdf"]):
+            self.exports[name] = self._call("lib.report.exports:export_pages", self.folder)
+
+    def _copied(self, name: str, files: list[str]) -> bool:
+        """Copy the exports of a reused notebook from the earlier run; return whether they exist."""
+        old = [
+            each for each in (self.earlier.exports if self.earlier else []) if each.file in files
+        ]
+        kept = self.records[name].status == "reused" and old and all(each.done for each in old)
+        if not kept or not all((self.target / file).is_file() for file in files):
+            return False
+        _copy_files(files, self.target, self.folder)
+        self.exports[name] = old
+        return True
+
+    def _call(self, function: str, *arguments: Any) -> Any:
+        texts = translations(self.common.language)
+        return call(function, *arguments, self.plan, self.manifest, texts, running=self.running)
 
     def _new_manifest(self) -> Manifest:
         """Return the manifest of the run before any section."""
@@ -321,6 +347,7 @@ class _Run:
             on_cell=partial(self.bar.step, section.notebook),
             environment={
                 ALLOW_STALE: "1" if self.allow_stale else "0",
+                AS_STORED: "1",
                 PARAMS_FOLDER: str(self.params),
             },
             running=self.running,
