@@ -26,6 +26,8 @@ ROW_FORMATS = {
     "basis points": "points",
     "sharpe": "score",
     "calmar": "score",
+    "information_ratio": "score",
+    "t_stat": "score",
 } | dict.fromkeys(
     ("annual_return", "annual_volatility", "max_drawdown", "ytd_return", "week_return"), "percent"
 )
@@ -35,20 +37,20 @@ COLUMN_FORMATS = {
     for kind, columns in {
         "percent": (
             "annual_return drawdown excess gain_cumulative gain_peak max_drawdown net_return"
-            " week_return ytd_return"
+            " mean_excess return week_return ytd_return"
         ),
         "share": (
-            "admission annual_volatility average_weight break_even budget coverage cost"
+            "admission annual_volatility average_weight break_even budget coverage cost from_weight"
             " previous_weight return_share risk_contribution risk_share share turnover volatility"
-            " votes_against votes_for weight"
+            " to_weight votes_against votes_for weight"
         ),
         "score": (
             "actual calmar consensus latest_score previous previous_score sharpe sharpe_error"
             " training_ic validation_ic"
         ),
         "change": "change surprise trend",
-        "count": "decisions_asking decisions_on_proxy factors sessions trials",
-        "number": "close previous_close",
+        "count": "amount decisions_asking decisions_on_proxy factors sessions trials",
+        "number": "close lots previous_close",
     }.items()
     for column in columns.split()
 }

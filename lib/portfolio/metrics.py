@@ -10,7 +10,7 @@ import pandas as pd
 from lib.market.calendar import Week
 from lib.market.errors import ModelError
 from lib.portfolio.backtest import Backtest
-from lib.portfolio.conventions import DAYS_PER_YEAR
+from lib.portfolio.conventions import DAYS_PER_YEAR, SESSIONS_PER_YEAR
 
 METRICS = (
     "annual_return",
@@ -40,12 +40,9 @@ def performance(nav: pd.Series | pd.DataFrame, week: Week | None = None) -> pd.D
               \sqrt{n / Y}
 
     Sharpe is return over volatility without a risk-free rate and Calmar is return over the depth of
-    the largest
-    drawdown: both hold for every published set of figures. The published ratios cannot tell 252
-    sessions a year from
-    calendar years, as the factor cancels to first order; the calendar is taken because it is right
-    for Shanghai (243
-    sessions) and for global markets (261) alike.
+    the largest drawdown: both hold for every published set of figures. The published ratios cannot
+    tell 252 sessions a year from calendar years, as the factor cancels to first order; the calendar
+    is taken because it is right for Shanghai (243 sessions) and for global markets (261) alike.
 
     Parameters
     ----------
@@ -53,19 +50,15 @@ def performance(nav: pd.Series | pd.DataFrame, week: Week | None = None) -> pd.D
         Net asset values, positive. A column may start late or end early (NaN outside), not pause.
     week : Week, optional
         The report's week: values after its last session are left out, so that every figure of a
-        report is of the same
-        date, and ``week_return`` runs from the last session before it to its last one. None takes
-        all values and
-        leaves ``week_return`` NaN.
+        report is of the same date, and ``week_return`` runs from the last session before it to its
+        last one. None takes all values and leaves ``week_return`` NaN.
 
     Returns
     -------
     DataFrame, (7, S), indexed by metric
         Fractions; ``max_drawdown`` is negative. ``ytd_return`` starts at the last session of the
-        year before, or NaN
-        when the column starts within the year; ``week_return`` is NaN where the column lacks either
-        end of the week. A
-        ratio over zero is NaN.
+        year before, or NaN when the column starts within the year; ``week_return`` is NaN where the
+        column lacks either end of the week. A ratio over zero is NaN.
 
     Raises
     ------
@@ -119,6 +112,35 @@ def cost_curve(
     falling = excess[0] > 0 > excess[-1]
     break_even = float(np.interp(0.0, excess[::-1], np.array(levels)[::-1])) if falling else np.nan
     return pd.DataFrame({"cost": levels, "excess": excess}), break_even
+
+
+def excess_statistics(nav: pd.DataFrame, benchmark: str, week: Week | None = None) -> pd.DataFrame:
+    r"""Return how large and how sure the daily excess return is.
+
+    With active returns of mean :math:`m` and standard deviation :math:`s` over :math:`T` sessions,
+    the annualised information ratio is :math:`\sqrt{243}\, m / s` and :math:`t = m \sqrt T / s`.
+
+    Parameters
+    ----------
+    nav : DataFrame, (T, S), indexed by date
+    benchmark : str
+        Its column.
+    week : Week, optional
+        Values after its last session are left out.
+
+    Returns
+    -------
+    DataFrame, (2, S), indexed by metric
+        ``information_ratio`` and ``t_stat``; NaN for the benchmark itself.
+    """
+    returns = nav.loc[: week.last if week else None].pct_change()
+    active = returns.sub(returns[benchmark], axis=0)
+    ratio = active.mean() / active.std().where(active.std() > 1e-12)
+    rows = {
+        "information_ratio": ratio * np.sqrt(SESSIONS_PER_YEAR),
+        "t_stat": ratio * np.sqrt(active.count()),
+    }
+    return pd.DataFrame(rows).T.rename_axis("metric")
 
 
 def _figures(column: pd.Series, week: Week | None) -> dict[str, float]:

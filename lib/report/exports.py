@@ -31,6 +31,7 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) ->
     manifest : Manifest
         ``exports`` and, on a failure, ``status`` are set.
     t : Translations
+        Texts in the report's language.
     """
     records = export_pages(folder, plan, manifest, t)
     sections = [section.name for section in manifest.sections if section.name != plan.report]

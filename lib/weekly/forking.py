@@ -31,6 +31,8 @@ ENVIRONMENT = {
 BACKEND = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 #: variable that a user sets to ``fresh`` for a new interpreter for each kernel
 KERNELS = "WEEKLY_KERNELS"
+#: seconds for the answer of a fork server; it may be in the middle of an import
+ANSWER_WITHIN = 60.0
 #: beginnings of variables that interpreter and libraries read when they start
 READ_AT_START = ("PYTHON", "OPENBLAS", "MKL", "OMP", "KMP", "NUMBA", "MPL", "ARROW", "WEEKLY_STORE")
 
@@ -163,6 +165,8 @@ class ForkServer:
             with self._lock, theirs:
                 socket.send_fds(self._control, [b"f"], [theirs.fileno()])
             ours.send((function, arguments, environment, str(folder)))
+            if not ours.poll(ANSWER_WITHIN):
+                raise OSError(f"no answer within {ANSWER_WITHIN:.0f} s")
             kind, value = ours.recv()
         except (EOFError, OSError) as error:
             raise _refusal(f"the fork server is gone ({error or type(error).__name__})") from error

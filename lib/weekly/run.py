@@ -29,6 +29,7 @@ from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 from lib.market.ingest import NAMED_SOURCES, open_market
 from lib.market.pointintime import Market, read_date
+from lib.report.calls import calls_on_record
 from lib.report.changes import previous_run
 from lib.report.manifest import (
     APPENDICES,
@@ -107,6 +108,7 @@ def weekly_run(
     Parameters
     ----------
     settings : Settings
+        Of the command line.
     notebooks, params : Path
         Folders of the notebooks and of their parameters.
     running : Running, optional
@@ -380,9 +382,11 @@ class _Run:
             previous, _ = previous_run(self.target.parent, self.manifest)
             if previous:
                 upstream.append(Manifest.read(previous).fingerprint)
-            upstream += sorted(
-                (PARAMS / "published").glob(f"{self.market.week.last:%Y-%m-%d}.yaml")
-            )
+            upstream += calls_on_record(self.target.parent, self.manifest.as_of)
+            upstream.append(self.plan.capital)
+            upstream.append(self.plan.compared)
+            published = PARAMS / "published"
+            upstream += sorted(published.glob(f"{self.market.week.last:%Y-%m-%d}.yaml"))
         else:
             upstream = [record.fingerprint for record in self._needed(section)]
         return fingerprint(
