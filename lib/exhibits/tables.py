@@ -40,16 +40,16 @@ COLUMN_FORMATS = {
             " mean_excess return week_return ytd_return"
         ),
         "share": (
-            "admission annual_volatility average_weight break_even budget coverage cost from_weight"
-            " previous_weight return_share risk_contribution risk_share share turnover volatility"
-            " to_weight votes_against votes_for weight"
+            "admission annual_volatility average_weight boosted break_even budget coverage cost"
+            " from_weight gru linear previous_weight return_share risk_contribution risk_share"
+            " share turnover volatility to_weight votes_against votes_for weight"
         ),
         "score": (
             "actual calmar consensus latest_score previous previous_score sharpe sharpe_error"
             " training_ic validation_ic"
         ),
         "change": "change surprise trend",
-        "count": "amount decisions_asking decisions_on_proxy factors sessions trials",
+        "count": "amount days decisions_asking decisions_on_proxy factors sessions trials",
         "number": "close lots previous_close",
     }.items()
     for column in columns.split()
