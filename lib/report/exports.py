@@ -42,7 +42,13 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) ->
 def export_pages(
     folder: Path, plan: Plan, manifest: Manifest, t: Translations
 ) -> list[ExportRecord]:
-    """Export the report as HTML, which has to succeed, and as PDF."""
+    """Export the report as HTML, which has to succeed, and as PDF.
+
+    Parameters
+    ----------
+    folder, plan, manifest, t
+        As for ``export_run``; the manifest is not changed.
+    """
     page = export_report(folder, plan.report, manifest, t)
     return [
         ExportRecord(file="report.html"),
@@ -53,7 +59,17 @@ def export_pages(
 def export_section(
     folder: Path, name: str, plan: Plan, manifest: Manifest, t: Translations
 ) -> ExportRecord | None:
-    """Export the executed notebook of a section as an appendix, None when it was not executed."""
+    """Export the executed notebook of a section as an appendix, None when it was not executed.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    name : str
+        Stem of the notebook.
+    plan, manifest, t
+        As for ``export_run``; the manifest is not changed.
+    """
     executed = folder / "notebooks" / f"{name}.ipynb"
     if not executed.exists():
         return None

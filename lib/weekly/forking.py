@@ -146,6 +146,17 @@ class ForkServer:
     ) -> ForkedProcess:
         """Call a function in a forked process.
 
+        Parameters
+        ----------
+        function : callable
+            Of a module, so that the other process can import it.
+        *arguments
+            Of the function; they can be pickled.
+        environment : dict
+            All environment variables of the process.
+        folder : Path
+            Its working directory.
+
         Raises
         ------
         RunError

@@ -207,8 +207,15 @@ class _Run:
     exports: dict[str, list[ExportRecord]] = field(default_factory=dict)
 
     def execute_all(self, code: str, workers: int, bar: CellBar) -> Manifest:
-        """Run all sections and export the report, ``workers`` of them at a time; ``code`` is the
-        fingerprint of the suite's code.
+        """Run all sections and export the report.
+
+        Parameters
+        ----------
+        code : str
+            Fingerprint of the suite's code.
+        workers : int
+            Sections and exports at a time.
+        bar : CellBar
         """
         self.code = code
         self.data = self.market.fingerprint()
