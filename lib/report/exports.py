@@ -12,7 +12,7 @@ from lib.exhibits.translations import Translations
 from lib.market.errors import SuiteError
 from lib.report.appendix import describe_issue, export_appendix
 from lib.report.html import export_report
-from lib.report.manifest import APPENDICES, ExportRecord, Manifest
+from lib.report.manifest import APPENDIX_FOLDER, ExportRecord, Manifest
 from lib.report.pdf import export_pdf
 
 
@@ -73,8 +73,8 @@ def export_section(
     executed = folder / "notebooks" / f"{name}.ipynb"
     if not executed.exists():
         return None
-    make = partial(_appendix, executed, folder / APPENDICES, plan.appendix_code, manifest, t)
-    return _attempt(f"{APPENDICES}/{name}.pdf", make)
+    make = partial(_appendix, executed, folder / APPENDIX_FOLDER, plan.appendix_code, manifest, t)
+    return _attempt(f"{APPENDIX_FOLDER}/{name}.pdf", make)
 
 
 def _report_pdf(page: Path, manifest: Manifest, t: Translations) -> list[str]:

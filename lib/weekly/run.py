@@ -32,8 +32,8 @@ from lib.market.pointintime import Market, read_date
 from lib.report.calls import calls_on_record
 from lib.report.changes import previous_run
 from lib.report.manifest import (
-    APPENDICES,
-    NAME,
+    APPENDIX_FOLDER,
+    MANIFEST_FILE,
     ExportRecord,
     Manifest,
     SectionRecord,
@@ -281,7 +281,7 @@ class _Run:
 
     def _export_section(self, name: str) -> None:
         """Export a section's appendix."""
-        files = [f"{APPENDICES}/{name}{ending}" for ending in (".html", ".pdf")]
+        files = [f"{APPENDIX_FOLDER}/{name}{ending}" for ending in (".html", ".pdf")]
         if not self._copied(name, files):
             record = self._call("lib.report.exports:export_section", self.folder, name)
             self.exports[name] = [record] if record else []
@@ -366,7 +366,9 @@ class _Run:
         record.seconds = round(time.perf_counter() - start, 3)
         record.kernel = f"fresh: {fresh[0]}" if fresh else "forked"
         written = files_of(folder) - before  # appendices may be written meanwhile
-        record.files = sorted(file for file in written if not file.startswith(f"{APPENDICES}/"))
+        record.files = sorted(
+            file for file in written if not file.startswith(f"{APPENDIX_FOLDER}/")
+        )
         absent = [] if failure else _absent(section, folder)
         if absent:
             failure = Failure(f"the notebook ended without exhibit {', '.join(absent)}", None, None)
@@ -444,7 +446,7 @@ def _copy_files(files: Iterable[str], source: Path, target: Path) -> None:
 
 def _last_seconds(out: Path) -> dict[str, float]:
     """Return the seconds of each section in the latest run in a folder, empty without any."""
-    manifests = sorted(out.glob(f"*/{NAME}"), key=lambda path: path.stat().st_mtime)
+    manifests = sorted(out.glob(f"*/{MANIFEST_FILE}"), key=lambda path: path.stat().st_mtime)
     try:
         sections = Manifest.read(manifests[-1].parent).sections if manifests else []
     except RunError:  # the times only decide which section starts first
