@@ -216,6 +216,7 @@ class _Run:
         workers : int
             Sections and exports at a time.
         bar : CellBar
+            Closed at the end.
         """
         self.code = code
         self.data = self.market.fingerprint()
