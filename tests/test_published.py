@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib.exhibits.published import FOLDER, Format, published, published_week, with_published
+from lib.exhibits.published import (
+    PUBLISHED_FOLDER,
+    Format,
+    published,
+    published_week,
+    with_published,
+)
 from lib.exhibits.tables import FORMATS
 from lib.market.errors import ParameterError
 
@@ -30,7 +36,9 @@ def week_of(folder, text):
     return published_week("2025-06-13", folder)
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(PUBLISHED_FOLDER.glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_every_published_week_can_be_read(path):
     assert published_week(path.stem).exhibits
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from lib.exhibits.plan import Plan
 from lib.exhibits.translations import Translations
 from lib.market.errors import SuiteError
-from lib.report.appendix import FOLDER, describe_issue, export_appendix
+from lib.report.appendix import APPENDIX_FOLDER, describe_issue, export_appendix
 from lib.report.html import export_report
 from lib.report.manifest import ExportRecord, Manifest
 from lib.report.pdf import export_pdf
@@ -61,8 +61,10 @@ def _appendices(
             continue
         executed = folder / "notebooks" / f"{section.name}.ipynb"
         if executed.exists():
-            make = partial(_appendix, executed, folder / FOLDER, plan.appendix_code, manifest, t)
-            records.append(_attempt(f"{FOLDER}/{section.name}.pdf", make))
+            make = partial(
+                _appendix, executed, folder / APPENDIX_FOLDER, plan.appendix_code, manifest, t
+            )
+            records.append(_attempt(f"{APPENDIX_FOLDER}/{section.name}.pdf", make))
     return records
 
 

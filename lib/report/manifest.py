@@ -15,7 +15,7 @@ from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 
-NAME = "manifest.json"
+MANIFEST_FILE = "manifest.json"
 LIB = Path(__file__).resolve().parents[1]
 #: files whose content can change a result
 CODE_SUFFIXES = (".py", ".csv", ".yaml", ".j2", ".css", ".typ", ".mplstyle", ".json")
@@ -159,12 +159,12 @@ class Manifest(BaseModel):
 
     def write(self, folder: Path) -> None:
         """Write the manifest in one step."""
-        atomic_write(folder / NAME, self.model_dump_json(indent=2) + "\n")
+        atomic_write(folder / MANIFEST_FILE, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
         """Read a run's manifest; RunError when it is missing or cannot be read."""
-        path = folder / NAME
+        path = folder / MANIFEST_FILE
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from lib.exhibits.notebook_run import ALLOW_STALE, PARAMS_FOLDER
 from lib.exhibits.parameters import PARAMS, Parameters, RunParameters
 from lib.exhibits.plan import NOTEBOOKS, Plan, Section, read_parameters, read_plan
-from lib.exhibits.published import FOLDER as PUBLISHED
+from lib.exhibits.published import PUBLISHED_FOLDER
 from lib.exhibits.translations import Language, translations
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
@@ -261,7 +261,7 @@ class _Run:
             upstream += calls_on_record(self.target.parent, self.manifest.as_of)
             upstream.append(self.plan.capital)
             upstream.append(self.plan.compared)
-            upstream += sorted(PUBLISHED.glob(f"{self.market.week.last:%Y-%m-%d}.yaml"))
+            upstream += sorted(PUBLISHED_FOLDER.glob(f"{self.market.week.last:%Y-%m-%d}.yaml"))
         else:
             upstream = [record.fingerprint for record in self._needed(section)]
         return fingerprint(
