@@ -40,9 +40,9 @@ COLUMN_FORMATS = {
             " mean_excess return week_return ytd_return"
         ),
         "share": (
-            "admission annual_volatility average_weight break_even budget coverage cost from_weight"
-            " previous_weight return_share risk_contribution risk_share share turnover volatility"
-            " to_weight votes_against votes_for weight"
+            "admission annual_volatility average_weight boosted break_even budget coverage cost"
+            " from_weight gru linear previous_weight return_share risk_contribution risk_share"
+            " share turnover volatility to_weight votes_against votes_for weight"
         ),
         "score": (
             "actual calmar consensus latest_score previous previous_score sharpe sharpe_error"

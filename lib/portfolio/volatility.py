@@ -13,7 +13,7 @@ from lib.market.errors import ModelError
 from lib.portfolio.budgets import RiskBudget
 
 #: relative distance from the target that counts as met
-TOLERANCE = 1e-6
+TARGET_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,8 @@ def raise_along_ray(
               -\sum_{k \ne \text{bond}} w_k & c = \text{bond} \end{cases}
 
     with the smallest :math:`x \ge 0` for which :math:`w(x)^\top \Sigma\, w(x) = \sigma^{*2}`, as
-    long as bonds are
-    left. The other classes keep their proportions, so no class is switched on or off; nothing is
-    borrowed.
+    long as bonds are left. The other classes keep their proportions, so no class is switched on or
+    off; nothing is borrowed.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ def raise_along_ray(
         raise ModelError(f"the target volatility is {target}", remedy="give a fraction above zero")
     weights, fallbacks = budget.weights, list(budget.fallbacks)
     sigma = covariance.to_numpy()
-    if budget.volatility < target * (1 - TOLERANCE):
+    if budget.volatility < target * (1 - TARGET_TOLERANCE):
         bonds = float(weights.get(funding, 0.0))
         direction = weights.where(weights.index != funding, 0.0)
         moved = float(direction.sum())
@@ -78,9 +77,9 @@ def raise_along_ray(
             fallbacks.append("no_bonds_left")
         else:
             direction[funding] = -moved
-            step = _step_to(target, weights.to_numpy(), direction.to_numpy(), sigma)
-            fallbacks.append("raised_to_target" if step <= bonds / moved else "no_bonds_left")
-            weights = (weights + min(step, bonds / moved) * direction).clip(lower=0.0)
+            move = _move_to_target(target, weights.to_numpy(), direction.to_numpy(), sigma)
+            fallbacks.append("raised_to_target" if move <= bonds / moved else "no_bonds_left")
+            weights = (weights + min(move, bonds / moved) * direction).clip(lower=0.0)
     marginal = sigma @ weights.to_numpy()
     variance = float(weights.to_numpy() @ marginal)
     return ControlledWeights(
@@ -88,7 +87,9 @@ def raise_along_ray(
     )
 
 
-def _step_to(target: float, weights: np.ndarray, direction: np.ndarray, sigma: np.ndarray) -> float:
+def _move_to_target(
+    target: float, weights: np.ndarray, direction: np.ndarray, sigma: np.ndarray
+) -> float:
     """Return the positive x for which w + x d has the target volatility, from weights below it."""
     a = direction @ sigma @ direction
     b = weights @ sigma @ direction

@@ -18,7 +18,7 @@ from lib.report.cells import table_cells
 from lib.report.dashboard import dashboard, model_changes
 from lib.report.fonts import is_chinese
 from lib.report.house import House
-from lib.report.manifest import Manifest, SectionRecord
+from lib.report.manifest import STEMS, Manifest, SectionRecord
 
 Kind = Literal["weekly", "evidence"]
 KINDS: tuple[Kind, ...] = ("weekly", "evidence")
@@ -31,8 +31,6 @@ WORDS = (
 PARTS = ("calendar", "trades", "track_record", "report")
 #: letters that fit in a column of the weekly
 COLUMN_LETTERS = 76
-#: file names without language and ending
-STEMS: dict[Kind, str] = {"weekly": "report", "evidence": "evidence"}
 COMMENTARY = "facts/commentary.json"
 TRACK_RECORD = "facts/track_record.json"
 

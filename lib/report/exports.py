@@ -12,11 +12,11 @@ from lib.exhibits.plan import Plan
 from lib.exhibits.translations import Translations, translations
 from lib.market.atomic import atomic_write
 from lib.market.errors import SuiteError
-from lib.report.appendix import FOLDER, describe_issue, export_appendix
+from lib.report.appendix import describe_issue, export_appendix
 from lib.report.documents import KINDS, Source, document
 from lib.report.house import read_house
 from lib.report.html import document_page
-from lib.report.manifest import ExportRecord, Manifest
+from lib.report.manifest import APPENDIX_FOLDER, ExportRecord, Manifest
 from lib.report.pdf import document_pdf
 
 
@@ -24,8 +24,7 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) ->
     """Export a run and record the outcome of each file in its manifest.
 
     The HTML of the report comes first and has to succeed. A failure of any other file is recorded
-    and sets the run's
-    status to failed; the remaining files are still written.
+    and sets the run's status to failed; the remaining files are still written.
 
     Parameters
     ----------
@@ -38,12 +37,31 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) ->
     t : Translations
         Texts in the report's language.
     """
-    manifest.exports = [
-        *export_pages(folder, plan, manifest),
-        *_appendices(folder, plan, manifest, t),
-    ]
-    if not all(record.done for record in manifest.exports):
-        manifest.status = "failed"
+    records = export_pages(folder, plan, manifest)
+    sections = [section.name for section in manifest.sections if section.name != plan.report]
+    appendices = [export_section(folder, name, plan, manifest, t) for name in sections]
+    manifest.set_exports([*records, *filter(None, appendices)])
+
+
+def export_section(
+    folder: Path, name: str, plan: Plan, manifest: Manifest, t: Translations
+) -> ExportRecord | None:
+    """Export the executed notebook of a section as an appendix, None when it was not executed.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    name : str
+        Stem of the notebook.
+    plan, manifest, t
+        As for ``export_run``; the manifest is not changed.
+    """
+    executed = folder / "notebooks" / f"{name}.ipynb"
+    if not executed.exists():
+        return None
+    make = partial(_appendix, executed, folder / APPENDIX_FOLDER, plan.appendix_code, manifest, t)
+    return _attempt(f"{APPENDIX_FOLDER}/{name}.pdf", make)
 
 
 def export_pages(
@@ -88,23 +106,6 @@ def export_pages(
 def _document_pdf(made: dict, results: Path, path: Path) -> list[str]:
     atomic_write(path, document_pdf(made, results))
     return []
-
-
-def _appendices(
-    folder: Path, plan: Plan, manifest: Manifest, t: Translations
-) -> list[ExportRecord]:
-    """Export every executed notebook except that of the report, and return the records of the
-    files.
-    """
-    records = []
-    for section in manifest.sections:
-        if section.name == plan.report:
-            continue
-        executed = folder / "notebooks" / f"{section.name}.ipynb"
-        if executed.exists():
-            make = partial(_appendix, executed, folder / FOLDER, plan.appendix_code, manifest, t)
-            records.append(_attempt(f"{FOLDER}/{section.name}.pdf", make))
-    return records
 
 
 def _appendix(

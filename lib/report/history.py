@@ -11,14 +11,14 @@ from lib.market.errors import RunError
 from lib.report.changes import DATE
 from lib.report.commentary import headline_of
 from lib.report.html import render_page
-from lib.report.manifest import NAME, Manifest
+from lib.report.manifest import MANIFEST_FILE, Manifest
 from lib.report.orders import FILE as TRADES
 
 INDEX = "index.html"
 #: files of a run that the index links
 PATTERNS = (
     *("report*.html", "report*.pdf", "evidence*.html", "evidence*.pdf"),
-    *(TRADES, "appendices/*.html", NAME),
+    *(TRADES, "appendices/*.html", MANIFEST_FILE),
 )
 
 
@@ -53,7 +53,9 @@ def entries(out: Path) -> list[Entry]:
     faults.
     """
     folders = [path for path in out.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    runs = [path for path in folders if DATE.fullmatch(path.name) or (path / NAME).exists()]
+    runs = [
+        path for path in folders if DATE.fullmatch(path.name) or (path / MANIFEST_FILE).exists()
+    ]
     return [_entry(path) for path in sorted(runs, reverse=True)]
 
 

@@ -13,9 +13,9 @@ from lib.market.errors import RunError
 from lib.report.commentary import evidence, findings, market, portfolios, ranking, risks, themes
 from lib.report.commentary.quotations import Cell, Quotation, Tables
 from lib.report.commentary.statements import Statement, templates, write
-from lib.report.manifest import NAME
+from lib.report.manifest import MANIFEST_FILE
 
-FILE = "facts/commentary.json"
+COMMENTARY_FILE = "facts/commentary.json"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Commentary:
             "findings": {number: one.record() for number, one in self.findings.items()},
             "evidence": {name: one.record() for name, one in self.evidence.items()},
         }
-        path = folder / FILE
+        path = folder / COMMENTARY_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         return path
@@ -144,7 +144,7 @@ def headline_of(folder: Path) -> str | None:
     RunError
         The file of the commentary cannot be read.
     """
-    path = Path(folder) / FILE
+    path = Path(folder) / COMMENTARY_FILE
     if not path.exists():
         return None
     try:
@@ -174,7 +174,7 @@ def _section(
     }
     said = list(rules[name[:2]]()) if name[:2] in rules else []
     if missing:
-        cell = Cell(NAME, name, "exhibits")
+        cell = Cell(MANIFEST_FILE, name, "exhibits")
         absent = [
             Quotation("word", (cell,), number, "word", str(int(number))) for number in missing
         ]
