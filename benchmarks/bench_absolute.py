@@ -9,11 +9,11 @@ import time
 import numpy as np
 import pandas as pd
 
-from benchmarks.measuring import with_targets, warm_notebook
+from benchmarks.measuring import warm_notebook, with_targets
 from lib.market.ingest import open_market
 from lib.market.universe import read_universe
-from lib.models.assets import bond_value
 from lib.models.dividend_timing import dividend_timing
+from lib.models.total_return import bond_total_return
 from lib.portfolio.absolute_return import AbsoluteReturnRules, absolute_return_portfolio
 from lib.portfolio.backtest import backtest
 from lib.portfolio.proxies import splice_proxies
@@ -39,7 +39,7 @@ def whole_backtest() -> float:
     ends = market.sessions.month_ends(until=market.as_of)
     begin = time.perf_counter()
     proxies = {
-        symbol: bond_value(lines[row.proxy].dropna(), float(row.maturity))
+        symbol: bond_total_return(lines[row.proxy].dropna(), float(row.maturity))
         if row.maturity
         else lines[row.proxy]
         for symbol, row in named.iterrows()

@@ -10,10 +10,10 @@ import pandas as pd
 from benchmarks.measuring import with_targets
 from lib.market.ingest import open_market
 from lib.market.universe import read_universe
-from lib.models.assets import asset_values, values_on
+from lib.models.cycle_scores import cycle_scores
 from lib.models.momentum import momentum
-from lib.models.pricing import cycle_views
-from lib.portfolio.allocation import Allocator, Rules
+from lib.models.total_return import asof_rows, total_return_index
+from lib.portfolio.allocation import AllocationRules, Allocator
 from lib.portfolio.backtest import backtest
 from lib.portfolio.budgets import risk_budget_weights
 from lib.portfolio.covariance import shrunk_covariance
@@ -41,16 +41,16 @@ def walk_forward() -> tuple[float, float]:
     assets = read_universe("allocation")
     closes = market.closes(assets.index)
     begin = time.perf_counter()
-    values = asset_values(closes, assets)
+    values = total_return_index(closes, assets)
     ends = market.sessions.month_ends(until=market.as_of)
-    monthly = values_on(values, ends)
+    monthly = asof_rows(values, ends)
     days = market.sessions.all
     days = days[(days >= "2001-01-01") & (days <= market.as_of)]
     decisions = ends[ends >= "2004-12-31"]
-    views = cycle_views(monthly, assets["group"], decisions)
-    daily = values_on(values, days)
+    views = cycle_scores(monthly, assets["group"], decisions)
+    daily = asof_rows(values, days)
     allocator = Allocator(daily, monthly, momentum(monthly), assets["group"], decisions)
-    weights = allocator.allocate(views.classes, Rules()).weights
+    weights = allocator.allocate(views.classes, AllocationRules()).weights
     middle = time.perf_counter()
     backtest(daily.where(closes.reindex(days).notna()), weights, cost=0.0005)
     return middle - begin, time.perf_counter() - middle

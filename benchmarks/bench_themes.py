@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from benchmarks.measuring import with_targets, warm_notebook
+from benchmarks.measuring import warm_notebook, with_targets
 from lib.market.panel import Panel
 from lib.models.themes.features import features
 from lib.models.themes.learners import Boosted

@@ -5,19 +5,19 @@ import pytest
 from lib.market.calendar import Week
 from lib.market.errors import ModelError
 from lib.market.universe import read_universe
-from lib.models.assets import asset_values, values_on
+from lib.models.cycle_scores import cycle_scores
 from lib.models.momentum import momentum
-from lib.models.pricing import cycle_views
-from lib.portfolio.allocation import VARIANTS, Allocator, Rules
+from lib.models.total_return import asof_rows, total_return_index
+from lib.portfolio.allocation import VARIANTS, AllocationRules, Allocator
 from lib.portfolio.backtest import backtest
 from lib.portfolio.comparisons import (
+    benchmark_portfolios,
+    cached_cycle_scores,
     circular_shifts,
-    kept_views,
     paired_difference,
     performance_table,
     placebos,
     realised_risk,
-    simple_portfolios,
 )
 from lib.portfolio.metrics import performance
 
@@ -33,7 +33,7 @@ def made(change=None, cache_dir=None):
     if change is not None:
         values = change(values)
     ends = pd.DatetimeIndex(pd.Series(days, days).groupby([days.year, days.month]).last())
-    monthly = values_on(values, ends)
+    monthly = asof_rows(values, ends)
     decisions = ends[-24:]
     scores = pd.DataFrame(rng.normal(size=(24, 3)), decisions, list("xyz"))
     return (
@@ -46,19 +46,24 @@ def made(change=None, cache_dir=None):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_weights_obey_the_rules(variant):
     allocator, scores, decisions = made()
-    allocation = allocator.allocate(scores, Rules(variant=variant, target_volatility=0.05))
+    allocation = allocator.allocate(
+        scores, AllocationRules(variant=variant, target_volatility=0.05)
+    )
     assert (allocation.weights >= 0).all(axis=None) and (
         allocation.weights.sum(axis=1) <= 1 + 1e-9
     ).all()
     assert (allocation.volatility.dropna() <= 0.05 + 1e-9).all()
-    assert allocation.weights.max(axis=None) <= Rules().asset_cap + 1e-9
-    assert allocation.weights.T.groupby(CLASSES).sum().max(axis=None) <= Rules().class_cap + 1e-9
+    assert allocation.weights.max(axis=None) <= AllocationRules().asset_cap + 1e-9
+    assert (
+        allocation.weights.T.groupby(CLASSES).sum().max(axis=None)
+        <= AllocationRules().class_cap + 1e-9
+    )
     if variant == "intersection":
         for date in decisions:
             best = set(scores.loc[date].nlargest(2).index)
             fresh = not (
-                (allocation.steps["date"] == date)
-                & (allocation.steps["step"] == "nothing_selected")
+                (allocation.events["date"] == date)
+                & (allocation.events["event"] == "nothing_selected")
             ).any()
             held = allocation.weights.columns[allocation.weights.loc[date] > 0]
             assert not fresh or set(CLASSES[held]) <= best
@@ -68,7 +73,9 @@ def test_the_future_changes_no_weight():
     cut = pd.Timestamp("2014-01-31")
     before, scores, _ = made()
     after, _, _ = made(lambda values: values.mul(np.where(values.index <= cut, 1.0, 3.0), axis=0))
-    first, second = (a.allocate(scores, Rules()).weights.loc[:cut] for a in (before, after))
+    first, second = (
+        a.allocate(scores, AllocationRules()).weights.loc[:cut] for a in (before, after)
+    )
     assert len(first) > 5
     pd.testing.assert_frame_equal(first, second)
 
@@ -81,22 +88,22 @@ def test_an_asset_that_hardly_moves_or_has_a_gap_is_left_out_and_named():
         return values
 
     allocator, scores, _ = made(change)
-    allocation = allocator.allocate(scores, Rules(variant="momentum"))
+    allocation = allocator.allocate(scores, AllocationRules(variant="momentum"))
     assert (allocation.weights[["a", "c"]] == 0).all(axis=None)
-    told = set(zip(allocation.steps["step"], allocation.steps["detail"], strict=True))
+    told = set(zip(allocation.events["event"], allocation.events["detail"], strict=True))
     assert {("hardly_moves", "a"), ("gap", "b"), ("short_history", "c")} <= told
 
 
 def test_nothing_selected_keeps_the_previous_weights():
     allocator, scores, decisions = made()
     scores.iloc[5] = np.nan
-    allocation = allocator.allocate(scores, Rules())
+    allocation = allocator.allocate(scores, AllocationRules())
     pd.testing.assert_series_equal(
         allocation.weights.iloc[5], allocation.weights.iloc[4], check_names=False
     )
     assert (
-        (allocation.steps["date"] == decisions[5])
-        & (allocation.steps["step"] == "nothing_selected")
+        (allocation.events["date"] == decisions[5])
+        & (allocation.events["event"] == "nothing_selected")
     ).any()
 
 
@@ -105,33 +112,39 @@ def test_caps_that_leave_cash_are_recorded_with_the_sum_that_they_allow():
     four.
     """
     allocator, scores, _ = made()
-    allocation = allocator.allocate(scores, Rules(variant="intersection", target_volatility=None))
+    allocation = allocator.allocate(
+        scores, AllocationRules(variant="intersection", target_volatility=None)
+    )
     noted = (
-        allocation.steps[allocation.steps["step"] == "caps_leave_cash"]
+        allocation.events[allocation.events["event"] == "caps_leave_cash"]
         .set_index("date")["detail"]
         .astype(float)
     )
     fresh = allocation.weights.drop(
-        allocation.steps.loc[allocation.steps["step"] == "nothing_selected", "date"]
+        allocation.events.loc[allocation.events["event"] == "nothing_selected", "date"]
     )
     assert len(noted) == len(fresh)
     np.testing.assert_allclose(fresh.sum(axis=1), noted[fresh.index], atol=1e-6)
-    wide = allocator.allocate(scores, Rules(variant="intersection", asset_cap=1.0, class_cap=1.0))
-    assert "caps_leave_cash" not in set(wide.steps["step"])
+    wide = allocator.allocate(
+        scores, AllocationRules(variant="intersection", asset_cap=1.0, class_cap=1.0)
+    )
+    assert "caps_leave_cash" not in set(wide.events["event"])
 
 
 def test_a_part_of_the_decisions_gets_the_weights_of_the_whole():
     allocator, scores, _ = made()
-    whole, part = (allocator.allocate(some, Rules()) for some in (scores, scores.iloc[10:]))
+    whole, part = (
+        allocator.allocate(some, AllocationRules()) for some in (scores, scores.iloc[10:])
+    )
     pd.testing.assert_frame_equal(part.weights, whole.weights.iloc[10:])
     strange = scores.set_axis(scores.index.shift(1, freq="D"))
     with pytest.raises(ModelError, match="without a decision"):
-        allocator.allocate(strange, Rules())
+        allocator.allocate(strange, AllocationRules())
 
 
 def test_simple_portfolios():
     allocator, _, _ = made()
-    simple = simple_portfolios(allocator, Rules())
+    simple = benchmark_portfolios(allocator, AllocationRules())
     np.testing.assert_allclose(simple["equal_weight"].sum(axis=1), 1)
     np.testing.assert_allclose(simple["inverse_volatility"].sum(axis=1), 1)
 
@@ -167,13 +180,13 @@ def test_circular_shifts_keep_the_persistence_of_the_scores():
 
 def test_placebos_are_reversed_and_shifted():
     allocator, scores, _ = made()
-    wrong = placebos(allocator, scores, Rules(), draws=2)
-    again = placebos(allocator, scores, Rules(), draws=2)
+    wrong = placebos(allocator, scores, AllocationRules(), draws=2)
+    again = placebos(allocator, scores, AllocationRules(), draws=2)
     assert list(wrong) == ["reversed", "shifted_11", "shifted_13"]
     for name, allocation in wrong.items():
         pd.testing.assert_frame_equal(allocation.weights, again[name].weights)
     pd.testing.assert_frame_equal(
-        wrong["reversed"].weights, allocator.allocate(-scores, Rules()).weights
+        wrong["reversed"].weights, allocator.allocate(-scores, AllocationRules()).weights
     )
 
 
@@ -244,17 +257,17 @@ def test_the_performance_table_ends_with_the_week_and_knows_its_error():
 def test_bad_settings_are_refused():
     allocator, scores, _ = made()
     with pytest.raises(ModelError, match="no variant"):
-        allocator.allocate(scores, Rules(variant="best"))
+        allocator.allocate(scores, AllocationRules(variant="best"))
     with pytest.raises(ModelError, match="do not fit"):
-        allocator.allocate(scores, Rules(covariance_weeks=5000))
+        allocator.allocate(scores, AllocationRules(covariance_weeks=5000))
 
 
 def test_a_kept_allocation_is_the_same_and_depends_on_data_and_rules(tmp_path):
     fresh, scores, _ = made()
-    expected = fresh.allocate(scores, Rules())
+    expected = fresh.allocate(scores, AllocationRules())
     for _ in range(2):
-        kept = made(cache_dir=tmp_path)[0].allocate(scores, Rules())
-        for part in ("weights", "contributions", "budgets", "steps"):
+        kept = made(cache_dir=tmp_path)[0].allocate(scores, AllocationRules())
+        for part in ("weights", "contributions", "budgets", "events"):
             pd.testing.assert_frame_equal(
                 getattr(kept, part), getattr(expected, part), check_freq=False
             )
@@ -262,29 +275,30 @@ def test_a_kept_allocation_is_the_same_and_depends_on_data_and_rules(tmp_path):
             kept.volatility, expected.volatility, check_freq=False, check_names=False
         )
     assert len(list((tmp_path / "allocation").iterdir())) == 1
-    made(cache_dir=tmp_path)[0].allocate(scores, Rules(asset_cap=0.4))
-    made(lambda values: values * values, tmp_path)[0].allocate(scores, Rules())
+    made(cache_dir=tmp_path)[0].allocate(scores, AllocationRules(asset_cap=0.4))
+    made(lambda values: values * values, tmp_path)[0].allocate(scores, AllocationRules())
     assert len(list((tmp_path / "allocation").iterdir())) == 3
 
 
 def test_kept_views_are_those_of_the_cycle_and_depend_on_the_settings(tmp_path):
     allocator, _, decisions = made(cache_dir=tmp_path)
-    monthly = values_on(allocator.values, decisions)
+    monthly = asof_rows(allocator.values, decisions)
     months = pd.date_range("1995-01-31", decisions[0], freq="BME")[:-1]
     rng = np.random.default_rng(5)
     early = pd.DataFrame(
         np.exp(rng.normal(0, 0.05, (len(months), 6)).cumsum(axis=0)), months, monthly.columns
     )
     monthly = pd.concat([early, monthly])
-    fresh = cycle_views(monthly, CLASSES, decisions, (42, 100), 10.0, 50)
+    fresh = cycle_scores(monthly, CLASSES, decisions, (42, 100), 10.0, 50)
     for _ in range(2):  # made, then read back
-        kept = kept_views(allocator, monthly, (42, 100), 10.0, 50)
+        kept = cached_cycle_scores(allocator, monthly, (42, 100), 10.0, 50)
         assert kept.classes.equals(fresh.classes) and kept.assets.equals(fresh.assets)
-    other = kept_views(
+    other = cached_cycle_scores(
         allocator, monthly * 1.01 ** np.arange(len(monthly))[:, None] ** 0.5, (42, 100), 10.0, 50
     )
     wider, shorter = (
-        kept_views(allocator, monthly, (42, 100), *setting) for setting in ((5.0, 50), (10.0, 36))
+        cached_cycle_scores(allocator, monthly, (42, 100), *setting)
+        for setting in ((5.0, 50), (10.0, 36))
     )
     assert not any(one.classes.equals(fresh.classes) for one in (other, wider, shorter))
 
@@ -296,16 +310,16 @@ def test_the_headline_shows_the_structure_of_the_published_weights(real_market):
     """
     assets = read_universe("allocation")
     closes = real_market.closes(assets.index)
-    values = asset_values(closes, assets)
+    values = total_return_index(closes, assets)
     ends = real_market.sessions.month_ends(until=real_market.as_of)
     early = pd.date_range(values.index[0], ends[0] - pd.offsets.MonthBegin(1), freq="BME")
-    monthly = values_on(values, early.append(ends))
+    monthly = asof_rows(values, early.append(ends))
     decisions = ends[ends >= "2010-05-31"]
     days = real_market.sessions.between("2006-05-31", real_market.as_of)
-    daily = values_on(values, days)
-    views = cycle_views(monthly, assets["group"], decisions)
+    daily = asof_rows(values, days)
+    views = cycle_scores(monthly, assets["group"], decisions)
     allocator = Allocator(daily, monthly, momentum(monthly), assets["group"], decisions)
-    allocation = allocator.allocate(views.classes, Rules(target_volatility=0.05))
+    allocation = allocator.allocate(views.classes, AllocationRules(target_volatility=0.05))
     last = allocation.weights.iloc[-1]
     equities = last[assets.index[assets["group"] == "equity"]]
     assert (equities[["SPX", "NDX"]] > 0).all() and equities.max() < 0.03

@@ -27,7 +27,11 @@ def test_without_caps_the_contributions_are_the_budgets(seed, n):
     share = np.random.default_rng(seed).dirichlet(np.ones(n) * 3)
     made = risk_budget_weights(covariance, pd.Series(share, covariance.index))
     np.testing.assert_allclose(made.contributions, share, atol=2e-4)
-    assert made.weights.sum() == pytest.approx(1) and (made.weights >= 0).all() and made.steps == ()
+    assert (
+        made.weights.sum() == pytest.approx(1)
+        and (made.weights >= 0).all()
+        and made.fallbacks == ()
+    )
 
 
 def test_caps_hold_and_the_solution_is_the_best_within_them():
@@ -55,7 +59,7 @@ def test_the_target_scales_and_never_borrows():
     even = pd.Series(0.25, covariance.index)
     free = risk_budget_weights(covariance, even)
     half = risk_budget_weights(covariance, even, target_volatility=free.volatility / 2)
-    assert half.volatility == pytest.approx(free.volatility / 2) and half.steps == (
+    assert half.volatility == pytest.approx(free.volatility / 2) and half.fallbacks == (
         "scaled_to_target",
     )
     # two solves of an interior-point method agree to its own accuracy, which differs by build
@@ -91,14 +95,14 @@ def test_no_weight_exceeds_a_cap_and_no_more_cash_is_left_than_the_caps_ask_for(
     rows, limits = [*members, np.ones(len(names))], [*([class_cap] * len(members)), 1.0]
     most = -linprog(-np.ones(len(names)), rows, limits, bounds=(0.0, asset_cap)).fun
     assert made.weights.sum() == pytest.approx(most, abs=1e-6)
-    assert ("caps_leave_cash" in made.steps) == (most < 1 - 1e-6)
-    assert "inverse_volatility" not in made.steps
+    assert ("caps_leave_cash" in made.fallbacks) == (most < 1 - 1e-6)
+    assert "inverse_volatility" not in made.fallbacks
 
 
 def test_a_single_asset_gets_its_cap_and_the_remainder_is_cash():
     covariance = random_covariance(5, 1)
     made = risk_budget_weights(covariance, pd.Series(1.0, covariance.index), asset_cap=0.25)
-    assert made.steps == ("caps_leave_cash",) and made.weights.tolist() == [pytest.approx(0.25)]
+    assert made.fallbacks == ("caps_leave_cash",) and made.weights.tolist() == [pytest.approx(0.25)]
 
 
 def test_a_class_at_its_cap_is_split_by_the_budgets_inside():
@@ -131,7 +135,7 @@ def test_a_failing_solver_leads_to_inverse_volatility_within_the_caps(monkeypatc
     made = risk_budget_weights(covariance, even)
     inverse = 1 / np.sqrt(np.diag(covariance))
     np.testing.assert_allclose(made.weights, inverse / inverse.sum())
-    assert made.steps == ("inverse_volatility",)
+    assert made.fallbacks == ("inverse_volatility",)
     capped = risk_budget_weights(
         covariance, even, classes=pd.Series("a", covariance.index), asset_cap=0.4
     )
@@ -143,7 +147,7 @@ def test_without_a_variance_the_previous_weights_stay():
     even = pd.Series(1 / 3, covariance.index)
     previous = pd.Series([0.5, 0.5, 0.0], covariance.index)
     made = risk_budget_weights(covariance, even, previous=previous)
-    assert made.weights.tolist() == [0.5, 0.5, 0.0] and made.steps == ("previous_weights",)
+    assert made.weights.tolist() == [0.5, 0.5, 0.0] and made.fallbacks == ("previous_weights",)
     with pytest.raises(ModelError, match="no previous weights"):
         risk_budget_weights(covariance, even)
 

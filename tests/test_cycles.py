@@ -5,7 +5,7 @@ import pytest
 from lib.market.errors import ModelError
 from lib.market.sample.effects import CYCLE_PHASES
 from lib.market.universe import read_universe
-from lib.models.assets import asset_values, values_on
+from lib.models.cycle_scores import class_index
 from lib.models.cycles import (
     PERIODS,
     SIZE,
@@ -15,7 +15,7 @@ from lib.models.cycles import (
     harmonic_f_test,
     yearly_change,
 )
-from lib.models.pricing import class_base
+from lib.models.total_return import asof_rows, total_return_index
 
 
 def wave(length, period, phase=0.0):
@@ -92,9 +92,9 @@ def test_bad_input_is_refused(change, width, message):
 
 def class_levels(market, name):
     assets = read_universe("allocation")
-    values = asset_values(market.closes(assets.index), assets)
+    values = total_return_index(market.closes(assets.index), assets)
     ends = market.sessions.month_ends(until=market.as_of)
-    return class_base(values_on(values, ends)[assets.index[assets["group"] == name]]), ends
+    return class_index(asof_rows(values, ends)[assets.index[assets["group"] == name]]), ends
 
 
 def test_planted_cycles_are_recovered_on_the_sample(sample_market):

@@ -5,12 +5,17 @@ import pytest
 from scipy import stats
 
 from lib.market.errors import ParameterError
-from lib.portfolio.deflated import deflated_sharpe, expected_best, probabilistic_sharpe, t_stat
+from lib.portfolio.deflated import (
+    deflated_sharpe,
+    expected_max_sharpe,
+    probabilistic_sharpe,
+    t_stat,
+)
 
 
 def test_the_expected_best_is_what_simulation_finds():
     draws = 0.1 * np.random.default_rng(0).standard_normal((4000, 50))
-    assert expected_best(50, 0.1) == pytest.approx(draws.max(axis=1).mean(), rel=0.03)
+    assert expected_max_sharpe(50, 0.1) == pytest.approx(draws.max(axis=1).mean(), rel=0.03)
 
 
 def test_one_trial_is_the_probabilistic_sharpe_ratio():
@@ -30,7 +35,7 @@ def test_more_trials_leave_less():
 def test_constant_returns_have_none_and_no_trial_is_refused():
     assert np.isnan(deflated_sharpe(np.zeros(10), 2, 0.1))
     with pytest.raises(ParameterError, match="remedy"):
-        expected_best(0, 0.1)
+        expected_max_sharpe(0, 0.1)
 
 
 def test_the_probabilistic_ratio_is_one_half_at_the_ratio_that_was_measured():

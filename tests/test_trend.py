@@ -42,7 +42,10 @@ def test_the_future_does_not_change_the_past(seed, cut):
     altered = closes.copy()
     altered.iloc[cut:] *= np.random.default_rng(seed + 1).uniform(0.5, 2, altered.iloc[cut:].shape)
     altered.iloc[-1, 0] = np.nan
-    before, after = trend_strength(closes, WINDOWS).iloc[:cut], trend_strength(altered, WINDOWS).iloc[:cut]
+    before, after = (
+        trend_strength(closes, WINDOWS).iloc[:cut],
+        trend_strength(altered, WINDOWS).iloc[:cut],
+    )
     pd.testing.assert_frame_equal(before, after)
 
 

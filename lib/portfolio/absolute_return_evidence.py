@@ -4,15 +4,11 @@ from.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from lib.portfolio.absolute_return import AbsoluteReturnRules
 from lib.portfolio.backtest import Backtest
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
-from lib.portfolio.metrics import performance
 
 #: a smaller share of the capital in cash is rounding
 SMALLEST_CASH = 1e-6
@@ -45,46 +41,6 @@ def benchmark_weights(
 
 def _shared(held: pd.DataFrame) -> pd.DataFrame:
     return held.astype(float).div(held.sum(axis=1), axis=0).fillna(0.0)
-
-
-def could_hold(
-    funds: pd.DataFrame,
-    view: pd.DataFrame,
-    hold_dividend: pd.Series,
-    decisions: pd.DatetimeIndex,
-    rules: AbsoluteReturnRules,
-) -> pd.DataFrame:
-    """Tell at which decisions the rules could hold each fund, whether or not it had the history for
-    it.
-
-    A sector fund needs a score of its sector, the dividend fund a positive timing, the broad fund a
-    slot that no scored
-    sector fills; bonds and commodities are always asked for.
-
-    Parameters
-    ----------
-    funds : DataFrame, indexed by symbol
-        ``role`` and ``tracks``.
-    view : DataFrame, (T, S)
-    hold_dividend : Series of bool, (T,)
-    decisions : DatetimeIndex, (K,)
-    rules : AbsoluteReturnRules
-
-    Returns
-    -------
-    DataFrame of bool, (K, N)
-    """
-    scored = view.reindex(decisions).notna()
-    held = hold_dividend.reindex(decisions).fillna(False).astype(bool)
-    free = rules.slots - rules.dividend_slots * held
-    asked = pd.DataFrame(True, decisions, funds.index)
-    sectors = funds.loc[funds["role"] == "sector", "tracks"]
-    asked[sectors.index] = scored.reindex(columns=sectors, fill_value=False).to_numpy()
-    for symbol in funds.index[funds["role"] == "dividend"]:
-        asked[symbol] = held
-    for symbol in funds.index[funds["role"] == "broad"]:
-        asked[symbol] = asked[sectors.index].sum(axis=1) < free
-    return asked
 
 
 def attribution(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
@@ -157,37 +113,3 @@ def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(
         {"expected": expected, "realised": realised, "realised_year": year[expected.index]}
     )
-
-
-def cost_curve(
-    strategy: Backtest, base: float, levels: Sequence[float]
-) -> tuple[pd.DataFrame, float]:
-    r"""Return the annualised excess over ``base`` at each uniform cost, and the cost at which it is
-    gone.
-
-    Cost is taken in proportion, so the gross course and its turnover :math:`\tau` say it all:
-    :math:`\text{net}_t = \text{gross}_t \prod_{s \le t} (1 - c\,\tau_s)`.
-
-    Parameters
-    ----------
-    strategy : Backtest
-    base : float
-        Annualised return of the benchmark.
-    levels : sequence of float
-        Rising, fractions of the traded value.
-
-    Returns
-    -------
-    table : DataFrame
-        ``cost``, ``excess``.
-    break_even : float
-        NaN where the excess is not positive at the first level or still positive at the last.
-    """
-    traded = strategy.turnover.reindex(strategy.gross.index, fill_value=0.0)
-    net = pd.DataFrame(
-        {level: strategy.gross * (1.0 - level * traded).cumprod() for level in levels}
-    )
-    excess = performance(net).loc["annual_return"].to_numpy() - base
-    falling = excess[0] > 0 > excess[-1]
-    break_even = float(np.interp(0.0, excess[::-1], np.array(levels)[::-1])) if falling else np.nan
-    return pd.DataFrame({"cost": levels, "excess": excess}), break_even

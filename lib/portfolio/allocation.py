@@ -28,7 +28,7 @@ VARIANTS = ("intersection", "cycle_budget", "momentum")
 
 
 @dataclass(frozen=True)
-class Rules:
+class AllocationRules:
     """How scores become weights.
 
     Attributes
@@ -79,8 +79,8 @@ class Allocation:
         Risk budget of each class, 0 where it is not held.
     volatility : Series, (K,)
         Expected by the covariance, annualised.
-    steps : DataFrame
-        ``date``, ``step``, ``detail``: every fallback and exclusion, and for ``caps_leave_cash``
+    events : DataFrame
+        ``date``, ``event``, ``detail``: every fallback and exclusion, and for ``caps_leave_cash``
         the largest sum of
         weights that the caps allow to the assets selected.
     """
@@ -89,7 +89,7 @@ class Allocation:
     contributions: pd.DataFrame
     budgets: pd.DataFrame
     volatility: pd.Series
-    steps: pd.DataFrame
+    events: pd.DataFrame
 
 
 class Allocator:
@@ -138,7 +138,7 @@ class Allocator:
             code = (sys.modules[__name__], budgeting, estimation, momentum_module)
             self._basis = fingerprint(values, self.months, self.momentum, classes, decisions, *code)
 
-    def allocate(self, scores: pd.DataFrame, rules: Rules) -> Allocation:
+    def allocate(self, scores: pd.DataFrame, rules: AllocationRules) -> Allocation:
         """Return the weights by the rules for class scores (K', C) at some or all decisions.
 
         Nothing looks past its decision.
@@ -154,9 +154,9 @@ class Allocator:
                 date=f"{unknown[0]:%Y-%m-%d}",
                 remedy="give the date to the allocator, or leave its scores out",
             )
-        return self.keep(Allocation, lambda: self._allocate(scores, rules), scores, repr(rules))
+        return self.cached(Allocation, lambda: self._allocate(scores, rules), scores, repr(rules))
 
-    def keep(self, kind: type[Record], make: Callable[[], Record], *key) -> Record:
+    def cached(self, kind: type[Record], make: Callable[[], Record], *key) -> Record:
         """Return what ``make`` makes, from the cache where it has been made of the same data, code
         and ``key``.
         """
@@ -164,16 +164,16 @@ class Allocator:
             return make()
         return kept(kind, self._folder / fingerprint(self._basis, kind.__name__, *key), make)
 
-    def _allocate(self, scores: pd.DataFrame, rules: Rules) -> Allocation:
+    def _allocate(self, scores: pd.DataFrame, rules: AllocationRules) -> Allocation:
         names = list(self.classes.unique())
         weights, parts, budgets = {}, {}, {}
         volatility = pd.Series(np.nan, scores.index)
-        steps: list[tuple] = []
+        events: list[tuple] = []
         previous = pd.Series(dtype=float)
         for date in scores.index:
             wanted = self._class_budgets(scores.loc[date, names], rules)
             solved, split, told = self._weights(date, wanted, rules)
-            steps.extend((date, *step) for step in told)
+            events.extend((date, *event) for event in told)
             if solved is not None:
                 previous = solved.weights
                 parts[date], budgets[date] = solved.contributions, split
@@ -185,11 +185,11 @@ class Allocator:
             contributions=_by_date(parts, scores.index, assets),
             budgets=_by_date(budgets, scores.index, names),
             volatility=volatility,
-            steps=pd.DataFrame(steps, columns=["date", "step", "detail"]),
+            events=pd.DataFrame(events, columns=["date", "event", "detail"]),
         )
 
     def covariance(
-        self, date: pd.Timestamp, rules: Rules
+        self, date: pd.Timestamp, rules: AllocationRules
     ) -> tuple[Covariance | None, list[tuple[str, str]]]:
         """Return the covariance of the assets that can be held on a date, and why others cannot."""
         key = (date, rules.covariance_weeks, rules.minimum_months, rules.minimum_volatility)
@@ -197,7 +197,7 @@ class Allocator:
             self._covariances[key] = self._estimate(date, rules)
         return self._covariances[key]
 
-    def _estimate(self, date, rules: Rules):
+    def _estimate(self, date, rules: AllocationRules):
         row = self.values.index.get_loc(date)
         rows = np.arange(row - STEP * rules.covariance_weeks, row + 1, STEP)
         told: list[tuple[str, str]] = []
@@ -225,7 +225,9 @@ class Allocator:
             told.append(("covariance_repaired", ""))
         return covariance, told
 
-    def _class_budgets(self, scores: pd.Series, rules: Rules) -> tuple[tuple[str, float], ...]:
+    def _class_budgets(
+        self, scores: pd.Series, rules: AllocationRules
+    ) -> tuple[tuple[str, float], ...]:
         """Return class and relative budget of the classes that may be held, best first."""
         if rules.variant == "momentum":
             return tuple((name, 1.0) for name in scores.index)
@@ -235,14 +237,14 @@ class Allocator:
         return tuple(zip(order, rules.rank_budgets, strict=False))
 
     def _weights(
-        self, date, wanted, rules: Rules
+        self, date, wanted, rules: AllocationRules
     ) -> tuple[RiskBudget | None, pd.Series | None, list]:
         key = (date, wanted, repr(rules))
         if key not in self._solved:
             self._solved[key] = self._solve(date, dict(wanted), rules)
         return self._solved[key]
 
-    def _solve(self, date, wanted: dict[str, float], rules: Rules):
+    def _solve(self, date, wanted: dict[str, float], rules: AllocationRules):
         covariance, told = self.covariance(date, rules)
         matrix = (
             None
@@ -265,10 +267,10 @@ class Allocator:
         details = {
             "caps_leave_cash": f"{investable_share(groups, rules.asset_cap, rules.class_cap):.6f}"
         }
-        return solved, split, [*told, *((step, details.get(step, "")) for step in solved.steps)]
+        return solved, split, [*told, *((name, details.get(name, "")) for name in solved.fallbacks)]
 
     def _selected(
-        self, date, names: frozenset[str], rules: Rules, matrix: pd.DataFrame
+        self, date, names: frozenset[str], rules: AllocationRules, matrix: pd.DataFrame
     ) -> pd.DataFrame | None:
         """Return the covariance of the stronger half, as far as it is of these classes; None when
         none of it is.

@@ -17,14 +17,6 @@ SOLVED = ("optimal", "optimal_inaccurate")
 #: caps that leave a single point are widened by this share while solving, so that the solver has
 # an interior
 SLACK = 1e-7
-#: what may be recorded on the way to weights
-STEPS = (
-    "scaled_to_target",
-    "caps_leave_cash",
-    "inverse_volatility",
-    "inaccurate",
-    "previous_weights",
-)
 
 
 @dataclass(frozen=True)
@@ -42,15 +34,16 @@ class RiskBudget:
         Of the weights under the covariance, in the units of the covariance.
     status : str
         The solver's word on the solve that was used, or ``none``.
-    steps : tuple of str
-        Of ``STEPS``.
+    fallbacks : tuple of str
+        In order: ``scaled_to_target``, ``caps_leave_cash``, ``inverse_volatility``, ``inaccurate``,
+        ``previous_weights``; empty for the plain solution.
     """
 
     weights: pd.Series
     contributions: pd.Series
     volatility: float
     status: str
-    steps: tuple[str, ...]
+    fallbacks: tuple[str, ...]
 
 
 def risk_budget_weights(
@@ -91,7 +84,7 @@ def risk_budget_weights(
 
     When a solve fails, inverse volatility times budget, cut at the caps, takes its place; when the
     covariance has no
-    positive variance, the previous weights. Every step is recorded.
+    positive variance, the previous weights. Every fallback is recorded.
 
     Parameters
     ----------
@@ -119,7 +112,7 @@ def risk_budget_weights(
     held = budgets.index[budgets > SMALLEST]
     sigma = covariance.loc[held, held].to_numpy(dtype=float)
     variance = np.diag(sigma)
-    steps: list[str] = []
+    fallbacks: list[str] = []
     if np.isfinite(sigma).all() and (variance > 0).all():
         groups = (
             np.zeros(len(held), dtype=int) if classes is None else pd.factorize(classes[held])[0]
@@ -128,20 +121,20 @@ def risk_budget_weights(
         share = budgets[held].to_numpy()
         invested, status = _capped(sigma, share, groups, asset_cap, class_cap)
         if investable_share(groups, asset_cap, class_cap) < 1.0 - SLACK:
-            steps.append("caps_leave_cash")
+            fallbacks.append("caps_leave_cash")
         if invested is None:
-            steps.append("inverse_volatility")
+            fallbacks.append("inverse_volatility")
             invested = share / np.sqrt(variance)
             invested = _cut(invested / invested.sum(), groups, asset_cap, class_cap)
         if status == "optimal_inaccurate":
-            steps.append("inaccurate")
+            fallbacks.append("inaccurate")
         volatility = float(np.sqrt(invested @ sigma @ invested))
         if target_volatility is not None and volatility > target_volatility:
-            steps.insert(0, "scaled_to_target")
+            fallbacks.insert(0, "scaled_to_target")
             invested = invested * (target_volatility / volatility)
         weights = pd.Series(0.0, budgets.index)
         weights[held] = invested
-        return _result(weights, covariance, status, steps)
+        return _result(weights, covariance, status, fallbacks)
     if previous is None:
         raise ModelError(
             "the covariance has no usable variance and there are no previous weights",
@@ -281,10 +274,10 @@ def _solve(sigma, share, groups, asset_cap, class_cap) -> tuple[np.ndarray | Non
 
 
 def _result(
-    weights: pd.Series, covariance: pd.DataFrame, status: str, steps: list[str]
+    weights: pd.Series, covariance: pd.DataFrame, status: str, fallbacks: list[str]
 ) -> RiskBudget:
     values = covariance.to_numpy(dtype=float)
     marginal = np.nan_to_num(values) @ weights.to_numpy()
     variance = float(weights.to_numpy() @ marginal)
     parts = weights * marginal / variance if variance > 0 else weights * np.nan
-    return RiskBudget(weights, parts, float(np.sqrt(max(variance, 0.0))), status, tuple(steps))
+    return RiskBudget(weights, parts, float(np.sqrt(max(variance, 0.0))), status, tuple(fallbacks))

@@ -13,9 +13,10 @@ import pandas as pd
 
 from lib.market.calendar import Week
 from lib.market.errors import ModelError
-from lib.models import cycles, pricing
-from lib.models.pricing import Views, cycle_views
-from lib.portfolio.allocation import Allocation, Allocator, Rules
+from lib.models import cycle_scores as cycle_scoring
+from lib.models import cycles
+from lib.models.cycle_scores import CycleScores, cycle_scores
+from lib.portfolio.allocation import Allocation, AllocationRules, Allocator
 from lib.portfolio.backtest import Backtest
 from lib.portfolio.conventions import DAYS_PER_YEAR, SESSIONS_PER_YEAR
 from lib.portfolio.metrics import performance
@@ -32,7 +33,7 @@ MIN_LAG, MIN_LEAD = 12, 62
 
 
 @dataclass(frozen=True)
-class SimplePortfolios:
+class BenchmarkPortfolios:
     """Target weights of each portfolio, (K, N)."""
 
     equal_weight: pd.DataFrame
@@ -40,21 +41,18 @@ class SimplePortfolios:
     sixty_forty: pd.DataFrame
 
 
-def simple_portfolios(allocator: Allocator, rules: Rules) -> dict[str, pd.DataFrame]:
+def benchmark_portfolios(allocator: Allocator, rules: AllocationRules) -> dict[str, pd.DataFrame]:
     """Return target weights (K, N) of equal weight, inverse volatility and 60/40, rebalanced at the
     same month ends.
 
     The first two hold the assets that the strategy could hold on the date, the third drops a leg
     that is too young.
     """
-    return vars(
-        allocator.keep(
-            SimplePortfolios, lambda: _simple(allocator, rules), repr(rules), sys.modules[__name__]
-        )
-    )
+    key = (repr(rules), sys.modules[__name__])
+    return vars(allocator.cached(BenchmarkPortfolios, lambda: _benchmarks(allocator, rules), *key))
 
 
-def _simple(allocator: Allocator, rules: Rules) -> SimplePortfolios:
+def _benchmarks(allocator: Allocator, rules: AllocationRules) -> BenchmarkPortfolios:
     columns = allocator.values.columns
     empty = pd.DataFrame(0.0, allocator.decisions, columns)
     made = {name: empty.copy() for name in ("equal_weight", "inverse_volatility", "sixty_forty")}
@@ -69,7 +67,7 @@ def _simple(allocator: Allocator, rules: Rules) -> SimplePortfolios:
         for symbol, weight in SIXTY_FORTY.items():
             if symbol in columns and pd.notna(allocator.values.loc[date, symbol]):
                 made["sixty_forty"].loc[date, symbol] = weight
-    return SimplePortfolios(**made)
+    return BenchmarkPortfolios(**made)
 
 
 def circular_shifts(scores: pd.DataFrame, draws: int) -> dict[int, pd.DataFrame]:
@@ -118,7 +116,7 @@ def circular_shifts(scores: pd.DataFrame, draws: int) -> dict[int, pd.DataFrame]
 
 
 def placebos(
-    allocator: Allocator, scores: pd.DataFrame, rules: Rules, draws: int
+    allocator: Allocator, scores: pd.DataFrame, rules: AllocationRules, draws: int
 ) -> dict[str, Allocation]:
     """Return allocations whose cycle is wrong: reversed, and shifted in time, ``shifted_<months>``,
     ``draws`` times.
@@ -132,16 +130,18 @@ def placebos(
     }
 
 
-def kept_views(
+def cached_cycle_scores(
     allocator: Allocator, monthly: pd.DataFrame, periods: Sequence[int], width: float, window: int
-) -> Views:
+) -> CycleScores:
     """Return the cycle views at the allocator's decisions by other settings, kept as its
     allocations are.
 
-    ``monthly`` are the month-end values (L, N); the settings are those of ``cycle_views``.
+    ``monthly`` are the month-end values (L, N); the settings are those of ``cycle_scores``.
     """
     given = (monthly, allocator.classes, allocator.decisions, periods, width, window)
-    return allocator.keep(Views, lambda: cycle_views(*given), *given, cycles, pricing)
+    return allocator.cached(
+        CycleScores, lambda: cycle_scores(*given), *given, cycles, cycle_scoring
+    )
 
 
 def performance_table(runs: Mapping[str, Backtest], week: Week) -> pd.DataFrame:

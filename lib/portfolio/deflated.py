@@ -12,7 +12,7 @@ from lib.market.errors import ParameterError
 EULER = 0.5772156649015329
 
 
-def expected_best(trials: int, spread: float) -> float:
+def expected_max_sharpe(trials: int, spread: float) -> float:
     """Return the Sharpe ratio that the best of several worthless strategies is expected to show.
 
     Parameters
@@ -87,7 +87,7 @@ def deflated_sharpe(returns: pd.Series | np.ndarray, trials: int, spread: float)
     spread : float
         Standard deviation of the trials' Sharpe ratios, per period and not annualised.
     """
-    return probabilistic_sharpe(returns, expected_best(trials, spread))
+    return probabilistic_sharpe(returns, expected_max_sharpe(trials, spread))
 
 
 def _varying(returns: pd.Series | np.ndarray) -> np.ndarray | None:

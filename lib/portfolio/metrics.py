@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from lib.market.calendar import Week
 from lib.market.errors import ModelError
+from lib.portfolio.backtest import Backtest
 from lib.portfolio.conventions import DAYS_PER_YEAR
 
 METRICS = (
@@ -81,6 +84,41 @@ def performance(nav: pd.Series | pd.DataFrame, week: Week | None = None) -> pd.D
     return pd.DataFrame(
         {name: _figures(frame[name], week) for name in frame}, index=list(METRICS)
     ).rename_axis("metric")
+
+
+def cost_curve(
+    strategy: Backtest, benchmark_return: float, levels: Sequence[float]
+) -> tuple[pd.DataFrame, float]:
+    r"""Return the annualised excess return at each uniform cost, and the break-even cost.
+
+    Cost is taken in proportion, so gross value and turnover :math:`\tau` suffice:
+    :math:`\text{net}_t = \text{gross}_t \prod_{s \le t} (1 - c\,\tau_s)`.
+
+    Parameters
+    ----------
+    strategy : Backtest
+        Its ``gross`` (T,) and ``turnover`` (F,).
+    benchmark_return : float
+        Annualised return of the benchmark, a fraction.
+    levels : sequence of float, (L,)
+        Costs in rising order, fractions of the traded value, one way.
+
+    Returns
+    -------
+    table : DataFrame, (L, 2)
+        ``cost``, ``excess``.
+    break_even : float
+        Interpolated between levels; NaN where the excess is not positive at the first level or
+        still positive at the last.
+    """
+    turnover = strategy.turnover.reindex(strategy.gross.index, fill_value=0.0)
+    net = pd.DataFrame(
+        {level: strategy.gross * (1.0 - level * turnover).cumprod() for level in levels}
+    )
+    excess = performance(net).loc["annual_return"].to_numpy() - benchmark_return
+    falling = excess[0] > 0 > excess[-1]
+    break_even = float(np.interp(0.0, excess[::-1], np.array(levels)[::-1])) if falling else np.nan
+    return pd.DataFrame({"cost": levels, "excess": excess}), break_even
 
 
 def _figures(column: pd.Series, week: Week | None) -> dict[str, float]:

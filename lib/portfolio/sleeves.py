@@ -12,7 +12,8 @@ import pandas as pd
 from lib.models.trend import trend_budgets
 from lib.portfolio.budgets import RiskBudget, risk_budget_weights
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
-from lib.portfolio.covariance import Covariance, shrunk_covariance
+from lib.portfolio.covariance import shrunk_covariance
+from lib.portfolio.volatility import ControlledWeights, raise_along_ray
 
 #: fallbacks and exclusions: (row of the decision, event, detail)
 Events = list[tuple[int, str, str]]
@@ -93,13 +94,12 @@ def equity_slots(
     filled += _shared(dividend) * (dividend_slots * holding)[:, None]
     filled += _shared(broad) * empty[:, None]
     left = empty * ~broad.any(axis=1)
-    equity = available & np.isin(roles, ("dividend", "broad", "sector"))
     events = [
-        *_events(hold_dividend & ~holding & equity.any(axis=1), "dividend_missing"),
-        *_events(~chosen.any(axis=1) & (free > 0) & equity.any(axis=1), "no_view"),
-        *((row, "slots_empty", str(left[row])) for row in np.flatnonzero(left * equity.any(axis=1))),
+        *_events(hold_dividend & ~holding, "dividend_missing"),
+        *_events(~chosen.any(axis=1) & (free > 0), "no_view"),
+        *((int(row), "slots_empty", str(left[row])) for row in np.flatnonzero(left)),
     ]
-    return _normalised(filled), sorted(events, key=lambda event: event[0])
+    return _normalised(filled), events
 
 
 def bond_legs(roles: np.ndarray, available: np.ndarray) -> tuple[np.ndarray, Events]:
@@ -122,16 +122,19 @@ def bond_legs(roles: np.ndarray, available: np.ndarray) -> tuple[np.ndarray, Eve
     events : list of tuple
         ``leg_missing`` with the name of the leg.
     """
-    legs = {leg: available & (roles == leg) for leg in ("long", "short")}
-    any_leg = np.any([leg.any(axis=1) for leg in legs.values()], axis=0)
-    missing = [_events(any_leg & ~leg.any(axis=1), "leg_missing", n) for n, leg in legs.items()]
-    return _normalised(sum(map(_shared, legs.values()))), sum(missing, [])
+    long, short = (available & (roles == leg) for leg in ("long", "short"))
+    events = [
+        *_events(~long.any(axis=1), "leg_missing", "long"),
+        *_events(~short.any(axis=1), "leg_missing", "short"),
+    ]
+    return _normalised(_shared(long) + _shared(short)), events
 
 
 def commodity_weights(
-    returns: list[np.ndarray],
+    returns: np.ndarray,
     trend: np.ndarray,
     available: np.ndarray,
+    names: np.ndarray,
     steepness: float,
 ) -> tuple[np.ndarray, Events]:
     r"""Split the commodities by risk, the budgets tilted by trend as those of the classes are.
@@ -144,11 +147,14 @@ def commodity_weights(
 
     Parameters
     ----------
-    returns : list of K arrays, (W, N)
-        Daily returns of the covariance window; no NaN where a commodity is available.
+    returns : array, (K, N, W)
+        Daily returns of the covariance window; NaN at most where a fund is not available.
     trend : array, (K, N)
+        Known where a fund is available.
     available : array of bool, (K, N)
-        Whether a fund is a commodity that can be held.
+        Whether a commodity can be held.
+    names : array of str, (N,)
+        Symbols, for errors.
     steepness : float
         :math:`\kappa`.
 
@@ -156,18 +162,56 @@ def commodity_weights(
     -------
     weights : array, (K, N)
     events : list of tuple
-        Of ``solve_risk_budget``.
+        Of ``budget_risk``.
     """
     weights = available.astype(float)
     events: Events = []
-    several = np.flatnonzero(available.sum(axis=1) > 1)
-    for row in several:
-        held = np.flatnonzero(available[row])
+    for row in np.flatnonzero(available.sum(axis=1) > 1):
+        held = available[row]
         budgets = trend_budgets(trend[row, held], steepness)
-        solved, covariance = solve_risk_budget(returns[row][:, held], budgets)
+        solved, fallbacks = budget_risk(returns[row, held].T, budgets, names[held])
         weights[row, held] = solved.weights
-        events += budget_events(row, solved, covariance)
+        events += [(int(row), fallback, "") for fallback in fallbacks]
     return weights, events
+
+
+def budget_risk(
+    returns: np.ndarray,
+    budgets: np.ndarray,
+    names: np.ndarray,
+    *,
+    target_volatility: float | None = None,
+    raised: bool = False,
+) -> tuple[RiskBudget | ControlledWeights, list[str]]:
+    """Return the weights of a risk budget under the shrunk covariance of daily returns.
+
+    Parameters
+    ----------
+    returns : array, (W, M)
+        Of the assets or classes that share the risk; no NaN.
+    budgets : array, (M,)
+        Positive, summing to one.
+    names : array of str, (M,)
+        For errors, and to tell which class is ``bond``.
+    target_volatility : float, optional
+        Annualised; weights above it are scaled down.
+    raised : bool
+        Weights below the target take capital from bonds, see ``raise_along_ray``.
+
+    Returns
+    -------
+    solved : RiskBudget or ControlledWeights
+    fallbacks : list of str
+        Those of the solver, and ``covariance_repaired``.
+    """
+    estimate = shrunk_covariance(pd.DataFrame(returns, columns=names), periods=SESSIONS_PER_YEAR)
+    solved: RiskBudget | ControlledWeights = risk_budget_weights(
+        estimate.matrix, pd.Series(budgets, names), target_volatility=target_volatility
+    )
+    if raised and target_volatility is not None:
+        solved = raise_along_ray(solved, estimate.matrix, target_volatility)
+    repaired = ["covariance_repaired"] if estimate.repaired else []
+    return solved, [*repaired, *solved.fallbacks]
 
 
 def _shared(held: np.ndarray) -> np.ndarray:

@@ -17,20 +17,20 @@ TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class Controlled:
+class ControlledWeights:
     """Class weights after the control: ``weights`` (C,), ``contributions`` (C,), ``volatility`` and
-    ``steps``.
+    ``fallbacks``.
     """
 
     weights: pd.Series
     contributions: pd.Series
     volatility: float
-    steps: tuple[str, ...]
+    fallbacks: tuple[str, ...]
 
 
 def raise_along_ray(
     budget: RiskBudget, covariance: pd.DataFrame, target: float, funding: str = "bond"
-) -> Controlled:
+) -> ControlledWeights:
     r"""Move capital from bonds to all other classes, in the proportions of the risk budget, up to a
     target volatility.
 
@@ -57,10 +57,9 @@ def raise_along_ray(
 
     Returns
     -------
-    Controlled
-        Steps: those of the budget, and ``raised_to_target``, or ``no_bonds_left`` where the target
-        cannot be reached
-        without leverage.
+    ControlledWeights
+        Its fallbacks are those of the budget, then ``raised_to_target``, or ``no_bonds_left`` where
+        the target cannot be reached without leverage.
 
     Raises
     ------
@@ -69,23 +68,23 @@ def raise_along_ray(
     """
     if not target > 0:
         raise ModelError(f"the target volatility is {target}", remedy="give a fraction above zero")
-    weights, steps = budget.weights, list(budget.steps)
+    weights, fallbacks = budget.weights, list(budget.fallbacks)
     sigma = covariance.to_numpy()
     if budget.volatility < target * (1 - TOLERANCE):
         bonds = float(weights.get(funding, 0.0))
         direction = weights.where(weights.index != funding, 0.0)
         moved = float(direction.sum())
         if not (bonds > 0 and moved > 0):
-            steps.append("no_bonds_left")
+            fallbacks.append("no_bonds_left")
         else:
             direction[funding] = -moved
             step = _step_to(target, weights.to_numpy(), direction.to_numpy(), sigma)
-            steps.append("raised_to_target" if step <= bonds / moved else "no_bonds_left")
+            fallbacks.append("raised_to_target" if step <= bonds / moved else "no_bonds_left")
             weights = (weights + min(step, bonds / moved) * direction).clip(lower=0.0)
     marginal = sigma @ weights.to_numpy()
     variance = float(weights.to_numpy() @ marginal)
-    return Controlled(
-        weights, weights * marginal / variance, float(np.sqrt(variance)), tuple(steps)
+    return ControlledWeights(
+        weights, weights * marginal / variance, float(np.sqrt(variance)), tuple(fallbacks)
     )
 
 

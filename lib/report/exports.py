@@ -10,7 +10,7 @@ from pathlib import Path
 from lib.exhibits.plan import Plan
 from lib.exhibits.translations import Translations
 from lib.market.errors import SuiteError
-from lib.report.appendix import FOLDER, export_appendix, describe_issue
+from lib.report.appendix import FOLDER, describe_issue, export_appendix
 from lib.report.html import export_report
 from lib.report.manifest import ExportRecord, Manifest
 from lib.report.pdf import export_pdf

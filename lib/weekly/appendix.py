@@ -10,7 +10,7 @@ import nbformat
 
 from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import RunError, SuiteError
-from lib.report.appendix import FOLDER, export_appendix, describe_issue, was_run
+from lib.report.appendix import FOLDER, describe_issue, export_appendix, was_run
 from lib.report.manifest import NAME, Manifest
 from lib.weekly.cli import EXIT_FAILED, EXIT_REFUSED
 from lib.weekly.run import NOTEBOOKS

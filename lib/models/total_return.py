@@ -19,7 +19,7 @@ CARRIED_DAYS = 16
 RULES = ("price", "total_return", "yield", "currency", "spot")
 
 
-def asset_values(
+def total_return_index(
     closes: pd.DataFrame,
     assets: pd.DataFrame,
     hedging: Hedging = "hedged",
@@ -89,7 +89,7 @@ def asset_values(
                 remedy="take it out of the universe allocation",
             )
         if row["rule"] == "yield":
-            series = bond_value(series, float(row["maturity"]))
+            series = bond_total_return(series, float(row["maturity"]))
         elif (series <= 0).any():
             date = series.index[series <= 0][0]
             raise ModelError(
@@ -114,7 +114,7 @@ def asset_values(
     return values
 
 
-def bond_value(percent: pd.Series, maturity: float) -> pd.Series:
+def bond_total_return(percent: pd.Series, maturity: float) -> pd.Series:
     r"""Return the value of a bond held at a constant maturity, from its par yield.
 
     .. math:: r_t = y_{t-1} \frac{d_t}{365} - D\,\Delta y_t + \tfrac12 C\,\Delta y_t^2, \qquad
@@ -170,8 +170,8 @@ def bond_value(percent: pd.Series, maturity: float) -> pd.Series:
     )
 
 
-def by_formula_and_index(percent: pd.Series, index: pd.Series, maturity: float) -> pd.DataFrame:
-    """Compare ``bond_value`` with an index of the total return of the same bonds.
+def compare_bond_returns(percent: pd.Series, index: pd.Series, maturity: float) -> pd.DataFrame:
+    """Compare ``bond_total_return`` with an index of the total return of the same bonds.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def by_formula_and_index(percent: pd.Series, index: pd.Series, maturity: float) 
         The series share no two dates.
     """
     both = pd.DataFrame(
-        {"formula": bond_value(percent.dropna(), maturity), "index": index}
+        {"formula": bond_total_return(percent.dropna(), maturity), "index": index}
     ).dropna()
     if len(both) < 2:
         raise ModelError(
@@ -205,7 +205,7 @@ def by_formula_and_index(percent: pd.Series, index: pd.Series, maturity: float) 
     return last.pct_change().iloc[1:].rename_axis("year").reset_index()
 
 
-def values_on(values: pd.DataFrame, dates: pd.DatetimeIndex) -> pd.DataFrame:
+def asof_rows(values: pd.DataFrame, dates: pd.DatetimeIndex) -> pd.DataFrame:
     """Return the last row on or before each date, (K, N); NaN before the first."""
     rows = values.index.searchsorted(dates, side="right") - 1
     taken = values.to_numpy()[np.maximum(rows, 0)]

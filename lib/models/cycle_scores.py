@@ -1,4 +1,4 @@
-"""Pricing: what a class's cycles say about the next month of each asset."""
+"""Cycle scores: the change that a class's cycles let each asset expect for the next month."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lib.models.cycles import PERIODS, SHORTEST, cycle_factors, yearly_change
 
 
 @dataclass(frozen=True)
-class Views:
+class CycleScores:
     """Expected changes at each decision.
 
     Attributes
@@ -28,25 +28,25 @@ class Views:
     classes: pd.DataFrame
 
 
-def class_base(monthly: pd.DataFrame) -> pd.Series:
+def class_index(monthly: pd.DataFrame) -> pd.Series:
     """Return the equal-weight index of a class from month-end values, (L,), rebalanced monthly.
 
     Each month averages the log changes of the assets that have one; leading months without any are
     left out.
     """
-    steps = np.log(monthly).diff().mean(axis=1)
-    steps = steps.loc[steps.first_valid_index() :] if steps.notna().any() else steps.dropna()
-    if steps.isna().any():
-        date = steps.index[steps.isna()][0]
+    log_change = np.log(monthly).diff().mean(axis=1)
+    log_change = log_change[log_change.notna().cummax()]
+    if log_change.isna().any():
+        date = log_change.index[log_change.isna()][0]
         raise ModelError(
             "no asset of a class has a value in this month",
             date=f"{date:%Y-%m-%d}",
             remedy="complete the series of one of them, or start the class after the gap",
         )
-    return np.exp(steps.cumsum())
+    return np.exp(log_change.cumsum())
 
 
-def three_factor_scores(change: np.ndarray, factors: np.ndarray, window: int = 50) -> np.ndarray:
+def expected_change(change: np.ndarray, factors: np.ndarray, window: int = 50) -> np.ndarray:
     r"""Return the change that the next month should bring, (N,).
 
     Each asset's yearly change over the last ``window`` months is regressed on its class's factors,
@@ -79,14 +79,14 @@ def three_factor_scores(change: np.ndarray, factors: np.ndarray, window: int = 5
     return np.where(known, (factors[-1] - factors[-2]) @ slopes, np.nan)
 
 
-def cycle_views(
+def cycle_scores(
     monthly: pd.DataFrame,
     classes: pd.Series,
     decisions: pd.DatetimeIndex,
     periods: Sequence[int] = PERIODS,
     width: float = 10.0,
     window: int = 50,
-) -> Views:
+) -> CycleScores:
     """Filter and regress at every decision with what was known then.
 
     Parameters
@@ -100,7 +100,7 @@ def cycle_views(
 
     Returns
     -------
-    Views
+    CycleScores
         A class without 60 months of yearly changes has NaN until then.
     """
     strange = decisions.difference(monthly.index)
@@ -113,16 +113,16 @@ def cycle_views(
     change = yearly_change(monthly)
     scores = np.full((len(decisions), monthly.shape[1]), np.nan)
     for members in (classes.index[classes == name] for name in classes.unique()):
-        base = yearly_change(class_base(monthly[members])).dropna()
+        base = yearly_change(class_index(monthly[members])).dropna()
         own = change.loc[base.index, members].to_numpy()
         base_values = base.to_numpy()
         places = monthly.columns.get_indexer(members)
         for row, stop in enumerate(base.index.searchsorted(decisions, side="right")):
             if stop >= max(SHORTEST, window):
                 factors = cycle_factors(base_values[:stop], periods, width, horizon=1)
-                scores[row, places] = three_factor_scores(own[:stop], factors, window)
+                scores[row, places] = expected_change(own[:stop], factors, window)
     assets = pd.DataFrame(scores, decisions, monthly.columns)
     by_class = {
         name: assets[classes.index[classes == name]].mean(axis=1) for name in classes.unique()
     }
-    return Views(assets, pd.DataFrame(by_class))
+    return CycleScores(assets, pd.DataFrame(by_class))
