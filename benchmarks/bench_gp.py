@@ -24,9 +24,9 @@ from lib.models.gp.inputs import factor_inputs
 from lib.models.gp.mining import window_at
 from lib.models.gp.operators import OPERATORS, operator_set
 from lib.models.gp.programs import Grammar
-from lib.models.gp.selection import survivors
-from lib.models.gp.settings import Settings
-from lib.models.gp.walkforward import walk_forward
+from lib.models.gp.selection import nsga2_survival
+from lib.models.gp.settings import MiningSettings
+from lib.models.gp.walkforward import walk_forward_mining
 
 #: families that pandas can express without a Python loop per window
 PANDAS_FAMILIES = (
@@ -84,7 +84,7 @@ def panel(rows: int, columns: int, seed: int = 0) -> Panel:
     )
 
 
-def window_of(rows: int, columns: int, settings: Settings):
+def window_of(rows: int, columns: int, settings: MiningSettings):
     inputs = factor_inputs(panel(rows, columns))
     return window_at(inputs, rows - 1, settings)
 
@@ -99,7 +99,9 @@ class Counting(Evaluator):
         return super().number(tree)
 
 
-def timed_mining(window, settings: Settings, seed: int, families=None) -> tuple[int, float, float]:
+def timed_mining(
+    window, settings: MiningSettings, seed: int, families=None
+) -> tuple[int, float, float]:
     """Return programs evaluated, seconds and their mean length."""
     mining.Evaluator = Counting
     Counting.lengths.clear()
@@ -108,12 +110,14 @@ def timed_mining(window, settings: Settings, seed: int, families=None) -> tuple[
     return evaluated, time.perf_counter() - start, float(np.mean(Counting.lengths))
 
 
-def both_cores(window, settings: Settings) -> tuple[float, float]:
+def both_cores(window, settings: MiningSettings) -> tuple[float, float]:
     """Return programs per second of two minings side by side, and their mean length."""
     with Parallel(n_jobs=2) as workers:
         # the first round starts the processes and loads the kernels
         workers(
-            delayed(timed_mining)(window, Settings(**{**settings.asdict(), "population": 50}), k)
+            delayed(timed_mining)(
+                window, MiningSettings(**{**settings.asdict(), "population": 50}), k
+            )
             for k in (8, 9)
         )
         start = time.perf_counter()
@@ -183,7 +187,7 @@ def pandas_program(tree, inputs: list[pd.Series], labels: pd.Series) -> float:
     )
 
 
-def pandas_rate(window, settings: Settings, programs: int = 6) -> float:
+def pandas_rate(window, settings: MiningSettings, programs: int = 6) -> float:
     """Return programs per second."""
     cut = window.inputs
     index = pd.MultiIndex.from_product([cut.dates, cut.symbols], names=["date", "symbol"])
@@ -208,7 +212,7 @@ def measure() -> list[dict]:
             dict(name=f"gp.{name}", value=value, unit=unit, against=against, ratio=ratio)
         )
 
-    settings = Settings(**SEARCH | DEEP | {"window": 1280})
+    settings = MiningSettings(**SEARCH | DEEP | {"window": 1280})
     narrow = window_of(1400, 32, settings)
     rate, length = both_cores(narrow, settings)
     add("programs_two_cores", rate, "1/s", "target 2000/s on 1400 x 32", rate / 2000)
@@ -217,14 +221,14 @@ def measure() -> list[dict]:
     points = np.random.default_rng(0).random((2 * settings.population, 2))
     start = time.perf_counter()
     for _ in range(20):
-        survivors(points, settings.population)
+        nsga2_survival(points, settings.population)
     share = (time.perf_counter() - start) / 20 / (settings.population / rate)
     add("selection_share", share, "of a generation's time", "a tenth", share / 0.1)
 
-    few = Settings(
+    few = MiningSettings(
         **{**settings.asdict(), "population": 400, "generations": 3, "init_depth": (3, 5)}
     )
-    timed_mining(narrow, Settings(**{**few.asdict(), "population": 40}), 9, PANDAS_FAMILIES)
+    timed_mining(narrow, MiningSettings(**{**few.asdict(), "population": 40}), 9, PANDAS_FAMILIES)
     programs, seconds, _ = timed_mining(narrow, few, 0, PANDAS_FAMILIES)
     slow = pandas_rate(narrow, few)
     add(
@@ -237,7 +241,7 @@ def measure() -> list[dict]:
 
     programs, seconds, _ = timed_mining(narrow, few, 0)
     one_core = programs / seconds
-    small = Settings(**{**few.asdict(), "population": 100, "generations": 3})
+    small = MiningSettings(**{**few.asdict(), "population": 100, "generations": 3})
     add("programs_one_core", one_core, "1/s")
     # gplearn as it comes ranks 45,000 values twice a program; given our measure, its own evaluation
     # is what is left
@@ -258,7 +262,7 @@ def measure() -> list[dict]:
         )
 
     per_cell = 1e9 / one_core / narrow.inputs.close.size
-    broad = Settings(**{**few.asdict(), "window": 2311, "population": 60})
+    broad = MiningSettings(**{**few.asdict(), "window": 2311, "population": 60})
     wide = window_of(2431, 787, broad)
     programs, seconds, _ = timed_mining(wide, broad, 0)
     wide_cell = seconds / programs / wide.inputs.close.size * 1e9
@@ -266,7 +270,9 @@ def measure() -> list[dict]:
     add("peak_memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "GiB")
 
     start = time.perf_counter()
-    quarters = walk_forward(panel(1400, 32), Settings(**SEARCH), (0,), first="2016-06-01", n_jobs=2)
+    quarters = walk_forward_mining(
+        panel(1400, 32), MiningSettings(**SEARCH), (0,), first="2016-06-01", n_jobs=2
+    )
     seconds = time.perf_counter() - start
     add(
         "walk_forward",

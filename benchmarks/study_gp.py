@@ -20,14 +20,15 @@ from lib.exhibits.parameters import load
 from lib.market.atomic import atomic_write
 from lib.market.ingest import STORES, open_market
 from lib.models.forecast_evaluation import EXECUTION_LAG, forward_returns, rank_ic
-from lib.models.gp.composite import average, rotation_scores, top_weights
+from lib.models.gp.composite import average_seeds, rotation_scores
 from lib.models.gp.inputs import Inputs, factor_inputs, join_panels, week_ends
 from lib.models.gp.null_study import NULL_STUDY, study_key
-from lib.models.gp.settings import Settings
-from lib.models.gp.walkforward import walk_forward
+from lib.models.gp.settings import MiningSettings
+from lib.models.gp.walkforward import walk_forward_mining
 from lib.models.sector_view import sector_panels
 from lib.portfolio.backtest import backtest
 from lib.portfolio.metrics import performance
+from lib.portfolio.weights import top_weights
 
 NOTE = Path(__file__).resolve().parents[1] / "docs" / "research" / "03_gp_rotation.md"
 #: seeds of the null study
@@ -40,8 +41,8 @@ def production():
     """Return the parameters of notebook 03 and its settings of the search."""
     parameters = load("03_gp_rotation")
     values = parameters.model_dump()
-    return parameters, Settings(
-        **{name: values[name] for name in values if name in Settings.__dataclass_fields__}
+    return parameters, MiningSettings(
+        **{name: values[name] for name in values if name in MiningSettings.__dataclass_fields__}
     )
 
 
@@ -57,7 +58,7 @@ def mine(market, seeds: int, shuffled: bool = False, n_jobs: int = 2):
     """Return the inputs of the mined sectors and the libraries of production."""
     parameters, settings = production()
     mined = sector_inputs(market, parameters.mined_on)
-    libraries = walk_forward(
+    libraries = walk_forward_mining(
         mined,
         settings,
         tuple(range(seeds)),
@@ -90,10 +91,10 @@ def judge(scored: Inputs, libraries, first: str, until, whole: bool = True) -> p
     labels = forward_returns(closes.to_numpy(), WEEK)[closes.index.get_indexer(weeks)]
     frames = rotation_scores(scored, libraries, by_seed=True, since=first)
     if whole:
-        frames = {**frames, "all": average(frames)}
+        frames = {**frames, "all": average_seeds(frames)}
     rows = []
     for seed, frame in frames.items():
-        targets = top_weights(frame, weeks, parameters.top)
+        targets = top_weights(frame.reindex(weeks), parameters.top, too_few="equal_weight")
         run = backtest(closes, targets)
         base = backtest(closes, targets * 0 + 1 / targets.shape[1])
         figures = performance(pd.DataFrame({"run": run.gross, "base": base.gross}))

@@ -13,7 +13,7 @@ from lib.exhibits.notebook_run import Run
 from lib.exhibits.style import DOWN, DOWN_GREEN, UP, UP_RED, apply_style, save, sign_colours
 from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.calendar import Sessions
-from lib.market.errors import RunError, StaleDataError
+from lib.market.errors import ParameterError, RunError, StaleDataError
 
 TABLE = pd.DataFrame(
     {
@@ -238,3 +238,35 @@ def test_an_exhibit_of_a_table_without_rows_is_made(tmp_path):
     assert record["data_date"] == f"{run.market.as_of:%Y-%m-%d}" and record["notes"] == [
         "nothing was released"
     ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_labels_and_notes_are_the_notebooks_texts(tmp_path, language):
+    run = make_run(tmp_path, language)
+    names = "name" if language == "zh" else "name_en"
+    labels = run.labels("panel", "value")
+    assert labels["fx"] == run.t("common.value.fx"), "the later group counts"
+    assert labels["US_CPI_YOY"] == run.t("01_market_recap.value.US_CPI_YOY")
+    with pytest.raises(ParameterError, match=r"no labels 01_market_recap\.panels"):
+        run.labels("panels")
+    two = run.notes(late=TABLE.iloc[:2], missing=TABLE.iloc[:0], span=[], spot=["x", "y"])
+    listed = ("、" if language == "zh" else ", ").join(TABLE[names].iloc[:2])
+    assert len(two) == 2 and listed in two[0]
+    assert run.note("late", names=pd.Timestamp("2025-06-13")) in run.notes(
+        late={"names": pd.Timestamp("2025-06-13")}
+    )
+    assert run.t.date("2025-06-13") in run.note("late", names=pd.Timestamp("2025-06-13"))
+    assert "–" in run.note("late", names=pd.NaT)
+
+
+def test_a_column_has_the_format_of_its_name_or_of_its_row():
+    table = pd.DataFrame({"name": ["a"], "weight": [0.5], "sharpe": [1.0], "own": [2.0]})
+    assert tables.column_formats(table, {}) == {"weight": "share", "sharpe": "score"}
+    assert tables.column_formats(table, {"weight": "percent", "sharpe": None}) == {
+        "weight": "percent"
+    }
+    assert tables.column_formats(table.assign(metric="sharpe"), {"own": "count"}) == {
+        "weight": "metric",
+        "sharpe": "metric",
+        "own": "count",
+    }

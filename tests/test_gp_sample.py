@@ -10,11 +10,11 @@ from lib.market.ingest import open_market
 from lib.models.forecast_evaluation import forward_returns, rank_ic
 from lib.models.gp.composite import rotation_scores
 from lib.models.gp.inputs import factor_inputs, join_panels, week_ends
-from lib.models.gp.settings import Settings
-from lib.models.gp.walkforward import walk_forward
+from lib.models.gp.settings import MiningSettings
+from lib.models.gp.walkforward import walk_forward_mining
 from lib.models.sector_view import sector_panels
 
-SMALL = Settings(
+SMALL = MiningSettings(
     **SEARCH
     | dict(generations=2, window=735, validation=120, horizon=10, max_factors=40, max_vif=10.0)
 )
@@ -26,7 +26,7 @@ def out_of_sample(market, seeds):
         factor_inputs(join_panels(*sector_panels(market, name)))
         for name in ("sectors_citic1", "sectors_sw")
     )
-    libraries = walk_forward(mined, SMALL, seeds, first="2019-12-20")
+    libraries = walk_forward_mining(mined, SMALL, seeds, first="2019-12-20")
     weeks = week_ends(scored.dates)
     labels = forward_returns(scored.close, 5)[weeks]
     frames = rotation_scores(scored, libraries, by_seed=True)

@@ -9,20 +9,27 @@ from numpy.random import RandomState
 from scipy.stats import spearmanr
 from sklearn.metrics import ndcg_score
 
+from lib.exhibits.describe import describe_formula
+from lib.exhibits.translations import translations
 from lib.market.calendar import Sessions
 from lib.market.errors import ModelError, ParameterError
 from lib.market.panel import Panel
 from lib.models.gp import baseline
 from lib.models.gp.admission import admit
 from lib.models.gp.evaluation import Evaluator
-from lib.models.gp.inputs import RECIPES, factor_inputs, quarter_ends, rolled_forward, week_ends
+from lib.models.gp.fitness import DISCOUNTS, Target, evaluate_fitness, rank_labels, weekly_measures
+from lib.models.gp.inputs import (
+    RECIPES,
+    factor_inputs,
+    forward_fill_with_price,
+    quarter_ends,
+    week_ends,
+)
 from lib.models.gp.mining import mine, window_at, window_bounds
-from lib.models.gp.objectives import DISCOUNTS, Target, measure, rank_labels, weekly_measures
 from lib.models.gp.operators import OPERATORS, operator_set
 from lib.models.gp.programs import FUNCTIONS, Grammar, depth, from_text, lookback, to_text
-from lib.models.gp.reading import INPUT_PHRASES, OPERATOR_PHRASES, read_formula
-from lib.models.gp.selection import crowding, fronts, survivors
-from lib.models.gp.settings import Settings
+from lib.models.gp.selection import crowding_distance, nondominated_fronts, nsga2_survival
+from lib.models.gp.settings import MiningSettings
 
 SEARCH = dict(
     population=60,
@@ -36,14 +43,16 @@ SEARCH = dict(
     max_vif=5.0,
     max_factors=20,
 )
-SMALL = Settings(**SEARCH)
+SMALL = MiningSettings(**SEARCH)
 
 
-def told_monthly(panel, every=21):
+def reported_monthly(panel, every=21):
     """Return a panel whose ratios are known on one session of many."""
     held = np.arange(len(panel.dates)) % every == 0
-    thin = {name: np.where(held[:, None], panel.fields[name], np.nan) for name in ("pe_ttm", "pb")}
-    return Panel(panel.dates, panel.symbols, {**panel.fields, **thin}, panel.mask)
+    sparse = {
+        name: np.where(held[:, None], panel.fields[name], np.nan) for name in ("pe_ttm", "pb")
+    }
+    return Panel(panel.dates, panel.symbols, {**panel.fields, **sparse}, panel.mask)
 
 
 def market(
@@ -129,27 +138,31 @@ def test_ratios_roll_forward_with_the_price_and_no_longer_than_allowed(seed, ses
     close = np.exp(rng.normal(0, 0.1, (30, 4)).cumsum(axis=0))
     close[rng.random(close.shape) < 0.1] = np.nan
     ratio = np.where(rng.random(close.shape) < 0.3, rng.normal(15, 10, close.shape), np.nan)
-    got, want = rolled_forward(ratio, close, sessions), ratio.copy()
+    got, want = forward_fill_with_price(ratio, close, sessions), ratio.copy()
     for t, n in np.argwhere(np.isnan(ratio)):
         earlier = [s for s in range(max(0, t - sessions), t) if np.isfinite(ratio[s, n])]
         if earlier:
             want[t, n] = ratio[earlier[-1], n] * close[t, n] / close[earlier[-1], n]
     np.testing.assert_allclose(got, want, rtol=1e-12)
     # time flows one way
-    np.testing.assert_array_equal(rolled_forward(ratio[:20], close[:20], sessions), got[:20])
+    np.testing.assert_array_equal(
+        forward_fill_with_price(ratio[:20], close[:20], sessions), got[:20]
+    )
 
 
-def test_a_ratio_told_monthly_is_used_and_the_share_is_known():
+def test_a_ratio_reported_monthly_is_used_and_the_share_is_known():
     panel = market()
     earned = 60 * np.exp(0.0003 * np.arange(len(panel.dates)))[:, None]
     ratios = {"pe_ttm": panel.fields["close"] / earned, "pb": panel.fields["close"] / (8 * earned)}
     daily = Panel(panel.dates, panel.symbols, {**panel.fields, **ratios}, panel.mask)
-    whole, thin = factor_inputs(daily), factor_inputs(told_monthly(daily))
-    assert whole.carried == {"pe_ttm": 0.0, "pb": 0.0}
+    whole, thin = factor_inputs(daily), factor_inputs(reported_monthly(daily))
+    assert whole.forward_filled_share == {"pe_ttm": 0.0, "pb": 0.0}
     silent = {name: np.full_like(panel.fields["close"], np.nan) for name in ratios}
     none = factor_inputs(Panel(panel.dates, panel.symbols, {**panel.fields, **silent}, panel.mask))
-    assert none.carried == {} and {"earnings_yield", "book_yield"} <= none.dropped.keys()
-    assert thin.carried["pe_ttm"] == pytest.approx(20 / 21, abs=0.01)
+    assert (
+        none.forward_filled_share == {} and {"earnings_yield", "book_yield"} <= none.dropped.keys()
+    )
+    assert thin.forward_filled_share["pe_ttm"] == pytest.approx(20 / 21, abs=0.01)
     # earnings that grow by less than one percent a month are stale by no more
     np.testing.assert_allclose(
         thin.values["earnings_yield"], whole.values["earnings_yield"], rtol=0.01
@@ -205,7 +218,7 @@ def test_random_programs_survive_text_and_stay_within_limits(seed):
     grammar = Grammar(
         operator_set(),
         ["returns", "close_z", "volume_z"],
-        Settings(**SEARCH, max_depth=4, max_length=15),
+        MiningSettings(**SEARCH, max_depth=4, max_length=15),
     )
     tree, donor = (grammar.program(random).program for _ in range(2))
     assert depth(tree) == grammar.program(random, tree).depth_
@@ -240,11 +253,16 @@ def test_lookback_adds_up():
     assert lookback(tree) == 24
 
 
-def test_every_operator_and_input_has_a_reading():
-    assert set(OPERATOR_PHRASES) == {operator.family for operator in OPERATORS.values()}
-    assert set(INPUT_PHRASES) == set(RECIPES)
+@pytest.mark.parametrize("language, sessions", [("en", "20 sessions"), ("zh", "20日")])
+def test_every_operator_and_input_has_a_description(language, sessions):
+    t = translations(language)
+    phrases = {key.split(".", 2)[-1] for key in t.texts if key.startswith("formulas.operator.")}
+    inputs = {key.split(".", 2)[-1] for key in t.texts if key.startswith("formulas.input.")}
+    assert phrases == {operator.family for operator in OPERATORS.values()}
+    assert inputs == set(RECIPES)
     formula = "group_diff_sort_avg_20_5(returns, ts_mean_20(volume_z))"
-    assert "20 sessions" in read_formula(formula, 1) and "20日" in read_formula(formula, -1, "zh")
+    assert sessions in describe_formula(formula, 1, t)
+    assert describe_formula(formula, 1, t) != describe_formula(formula, -1, t)
 
 
 # --- evaluation
@@ -266,7 +284,7 @@ def test_a_tiny_pool_gives_the_same_values_as_no_pool():
     inputs = factor_inputs(market(300))
     values = list(inputs.values.values())
     grammar = Grammar(
-        operator_set(), inputs.names, Settings(**SEARCH, init_depth=(2, 5), max_depth=5)
+        operator_set(), inputs.names, MiningSettings(**SEARCH, init_depth=(2, 5), max_depth=5)
     )
     random = RandomState(1)
     evaluator = Evaluator(values, pool_bytes=1)
@@ -317,12 +335,12 @@ def test_a_factor_that_exists_on_few_weeks_or_days_is_worth_nothing():
     labels = rng.standard_normal((40, 20))
     factor = np.repeat(labels, 5, axis=0)
     target = Target(np.arange(4, 200, 5), labels, np.full(200, 20), 0, 200)
-    assert measure(factor, target).ic == pytest.approx(1)
+    assert evaluate_fitness(factor, target).ic == pytest.approx(1)
     factor[10:] = np.nan
-    rare = measure(factor, target)
+    rare = evaluate_fitness(factor, target)
     assert rare.ic == pytest.approx(2 / 40) and rare.coverage == pytest.approx(10 / 200)
-    assert measure(factor, target, min_coverage=0.8).ic == 0
-    assert measure(np.ones((200, 20)), target).coverage == 0
+    assert evaluate_fitness(factor, target, min_coverage=0.8).ic == 0
+    assert evaluate_fitness(np.ones((200, 20)), target).coverage == 0
 
 
 def test_the_error_of_a_factor_without_information_is_what_simulation_finds():
@@ -330,9 +348,9 @@ def test_the_error_of_a_factor_without_information_is_what_simulation_finds():
     labels = rng.standard_normal((40, 20))
     labels[::2, 15:] = np.nan
     target = Target(np.arange(40), labels, np.full(40, 20), 0, 40)
-    means = [measure(rng.standard_normal((40, 20)), target).ic for _ in range(2000)]
-    assert target.null_error == pytest.approx(np.std(means), rel=0.06)
-    assert Target(np.arange(0), labels[:0], np.full(40, 20), 0, 40).null_error == np.inf
+    means = [evaluate_fitness(rng.standard_normal((40, 20)), target).ic for _ in range(2000)]
+    assert target.null_standard_error == pytest.approx(np.std(means), rel=0.06)
+    assert Target(np.arange(0), labels[:0], np.full(40, 20), 0, 40).null_standard_error == np.inf
 
 
 # --- selection
@@ -359,19 +377,19 @@ def slow_fronts(points):
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=40))
 def test_fronts_equal_the_definition(points):
     points = np.array(points, float)
-    np.testing.assert_array_equal(fronts(points), slow_fronts(points))
+    np.testing.assert_array_equal(nondominated_fronts(points), slow_fronts(points))
 
 
 def test_crowding_equals_the_definition():
     points = np.array([[0.0, 4.0], [1.0, 3.0], [3.0, 1.0], [4.0, 0.0], [0.0, 0.0]])
-    distance = crowding(points, fronts(points))
+    distance = crowding_distance(points, nondominated_fronts(points))
     assert np.isinf(distance[[0, 3, 4]]).all()
     np.testing.assert_allclose(distance[[1, 2]], [0.75 + 0.75, 0.75 + 0.75])
 
 
 def test_survivors_take_whole_fronts_first():
     points = np.random.default_rng(0).random((200, 2))
-    kept, front, distance = survivors(points, 50)
+    kept, front, distance = nsga2_survival(points, 50)
     assert len(kept) == 50
     assert front[kept].max() <= np.delete(front, kept).min()
     cut = front[kept].max()
@@ -403,17 +421,19 @@ def test_mining_finds_a_planted_effect_and_is_repeatable(window):
 
 
 def test_admission_keeps_its_promises(window):
-    chosen = Settings(**{**SMALL.asdict(), "init_depth": (1, 3), "max_factors": 6, "max_vif": 3.0})
+    chosen = MiningSettings(
+        **{**SMALL.asdict(), "init_depth": (1, 3), "max_factors": 6, "max_vif": 3.0}
+    )
     admission = admit(mine(window, chosen, 1)[0], window, chosen)
     factors = admission.factors
     assert len(factors) <= admission.passed <= admission.examined
     assert 1 <= len(factors) <= 6
     for factor in factors:
-        assert abs(factor.training.ic) >= chosen.min_train_t * window.training.null_error
+        assert abs(factor.training.ic) >= chosen.min_train_t * window.training.null_standard_error
         assert factor.sign * factor.training.ic > 0
         assert (
             factor.sign * factor.validation.ic
-            >= chosen.min_validation_t * window.validation.null_error
+            >= chosen.min_validation_t * window.validation.null_standard_error
         )
         assert factor.vif <= chosen.max_vif
     rows = np.concatenate([window.training.rows, window.validation.rows])
@@ -436,7 +456,7 @@ def test_shuffled_labels_are_the_labels_of_other_symbols():
 
 def test_the_first_250_sessions_are_warm_up_where_half_a_window_is_left():
     inputs = factor_inputs(market(rows=700))
-    wide = Settings(**SEARCH | {"window": 600})
+    wide = MiningSettings(**SEARCH | {"window": 600})
     assert window_bounds(inputs, 548, wide) == (0, 59)
     assert window_bounds(inputs, 549, wide) == (0, 250)
     assert window_bounds(inputs, 549, SMALL) == (130, 250)
@@ -476,11 +496,11 @@ def test_an_input_without_variance_is_dropped_by_name():
 )
 def test_settings_out_of_range_are_refused(change):
     with pytest.raises(ParameterError, match="remedy"):
-        Settings(**SEARCH | change)
+        MiningSettings(**SEARCH | change)
 
 
 def test_gplearns_own_search_runs_on_the_same_operators(window):
-    chosen = Settings(
+    chosen = MiningSettings(
         **{**SMALL.asdict(), "init_depth": (1, 2), "population": 20, "generations": 2}
     )
     fitted = baseline.symbolic_transformer(window, chosen, 0, ["add", "sub", "ts_mean", "rank"])
@@ -488,7 +508,9 @@ def test_gplearns_own_search_runs_on_the_same_operators(window):
     tree = [FUNCTIONS[node.name] if hasattr(node, "name") else node for node in best.program]
     values = [np.nan_to_num(panel) for panel in window.inputs.values.values()]
     expected = abs(
-        measure(np.nan_to_num(plain(tree, values)), window.training, chosen.min_coverage).ic
+        evaluate_fitness(
+            np.nan_to_num(plain(tree, values)), window.training, chosen.min_coverage
+        ).ic
     )
     assert fitted.transform(baseline.flat(window)).shape == (window.inputs.close.size, 10)
     assert best.raw_fitness_ == pytest.approx(expected, abs=0.02) and best.raw_fitness_ > 0

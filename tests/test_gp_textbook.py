@@ -13,7 +13,7 @@ from lib.market.errors import ParameterError
 from lib.models.forecast_evaluation import rank_ic
 from lib.models.gp.inputs import factor_inputs
 from lib.models.gp.null_study import NULL_STUDY, read_null_study, study_key
-from lib.models.gp.settings import Settings
+from lib.models.gp.settings import MiningSettings
 from lib.models.gp.slow_inputs import SLOW_RECIPES
 from lib.models.gp.textbook import TEXTBOOK, residual_scores, textbook_scores
 
@@ -124,14 +124,14 @@ def test_residuals_need_all_signals_and_enough_symbols(inputs):
 
 
 def test_the_key_of_a_study_survives_new_weeks_and_notes_other_data_and_settings(panel, inputs):
-    small = Settings(**SEARCH)
+    small = MiningSettings(**SEARCH)
     until = inputs.dates[300]
     key = study_key(inputs, inputs, small, until)
     assert key == study_key(factor_inputs(panel.until(panel.dates[400])), inputs, small, until)
     assert key != study_key(
         factor_inputs(market(rows=460, columns=16, seed=1)), inputs, small, until
     )
-    assert key != study_key(inputs, inputs, Settings(**SEARCH | {"horizon": 6}), until)
+    assert key != study_key(inputs, inputs, MiningSettings(**SEARCH | {"horizon": 6}), until)
     assert key != study_key(inputs, inputs, small, until, top=3)
 
 

@@ -13,13 +13,14 @@ from test_gp_search import SEARCH, market
 from lib.market.errors import ModelError
 from lib.market.panel import Panel
 from lib.models.forecast_evaluation import forward_returns, rank_ic
-from lib.models.gp.composite import average, missing_inputs, rotation_scores, top_weights
+from lib.models.gp.composite import average_seeds, missing_inputs, rotation_scores
 from lib.models.gp.inputs import factor_inputs, week_ends
 from lib.models.gp.library import Entry, Library, load_libraries, load_library
-from lib.models.gp.settings import Settings
-from lib.models.gp.walkforward import close_only_quarters, mining_ends, walk_forward
+from lib.models.gp.settings import MiningSettings
+from lib.models.gp.walkforward import close_only_quarters, mining_ends, walk_forward_mining
+from lib.portfolio.weights import top_weights
 
-SMALL = Settings(**SEARCH | dict(population=40, generations=2, max_factors=5))
+SMALL = MiningSettings(**SEARCH | dict(population=40, generations=2, max_factors=5))
 FIRST = "2021-03-01"
 SEEDS = (0, 1)
 
@@ -31,7 +32,7 @@ def panel():
 
 @pytest.fixture(scope="module")
 def libraries(panel):
-    return walk_forward(panel, SMALL, SEEDS, first=FIRST)
+    return walk_forward_mining(panel, SMALL, SEEDS, first=FIRST)
 
 
 def formulas(libraries):
@@ -50,7 +51,9 @@ def test_libraries_come_by_quarter_and_seed(libraries):
 
 
 def test_the_same_libraries_from_two_processes(panel, libraries):
-    assert formulas(walk_forward(panel, SMALL, SEEDS, first=FIRST, n_jobs=2)) == formulas(libraries)
+    assert formulas(walk_forward_mining(panel, SMALL, SEEDS, first=FIRST, n_jobs=2)) == formulas(
+        libraries
+    )
 
 
 def test_the_same_libraries_from_a_dask_cluster(panel, libraries):
@@ -63,9 +66,9 @@ def test_the_same_libraries_from_a_dask_cluster(panel, libraries):
         Client(cluster),
         joblib.parallel_config(backend="dask"),
     ):
-        assert formulas(walk_forward(panel, SMALL, SEEDS, first=FIRST, n_jobs=-1)) == formulas(
-            libraries
-        )
+        assert formulas(
+            walk_forward_mining(panel, SMALL, SEEDS, first=FIRST, n_jobs=-1)
+        ) == formulas(libraries)
 
 
 def test_later_data_change_neither_libraries_nor_scores(panel, libraries):
@@ -74,7 +77,7 @@ def test_later_data_change_neither_libraries_nor_scores(panel, libraries):
     for values in fields.values():
         values[cut:] *= np.random.default_rng(9).uniform(0.5, 2, values[cut:].shape)
     changed = Panel(panel.dates, panel.symbols, fields, panel.mask)
-    again = walk_forward(changed, SMALL, SEEDS, first=FIRST)
+    again = walk_forward_mining(changed, SMALL, SEEDS, first=FIRST)
     before = [library for library in libraries if library.mined_on < panel.dates[cut]]
     assert len(before) == 4 and formulas(before) == formulas(again)[:4]
     assert formulas(libraries)[4:] != formulas(again)[4:]
@@ -93,7 +96,7 @@ def test_a_shorter_history_gives_the_same_scores(panel, libraries):
 
 def test_a_cached_library_is_used_only_for_the_same_data_and_settings(panel, tmp_path, monkeypatch):
     options = dict(first="2021-09-01", cache_dir=tmp_path)
-    mined = walk_forward(panel, SMALL, (0,), **options)
+    mined = walk_forward_mining(panel, SMALL, (0,), **options)
     from lib.models.gp import walkforward
 
     calls = []
@@ -101,16 +104,21 @@ def test_a_cached_library_is_used_only_for_the_same_data_and_settings(panel, tmp
     monkeypatch.setattr(
         walkforward, "_mine_one", lambda *job: calls.append(job[2]) or original(*job)
     )
-    assert formulas(walk_forward(panel, SMALL, (0,), **options)) == formulas(mined)
+    assert formulas(walk_forward_mining(panel, SMALL, (0,), **options)) == formulas(mined)
     assert calls == []
-    walk_forward(panel, SMALL, (0, 1), **options)
+    walk_forward_mining(panel, SMALL, (0, 1), **options)
     assert calls == [1]
-    walk_forward(
-        panel, Settings(**{**SMALL.asdict(), "init_depth": (1, 3), "horizon": 6}), (0,), **options
+    walk_forward_mining(
+        panel,
+        MiningSettings(**{**SMALL.asdict(), "init_depth": (1, 3), "horizon": 6}),
+        (0,),
+        **options,
     )
     assert calls == [1, 0]
     fields = {**panel.fields, "volume": panel.fields["volume"] * np.linspace(1, 1.1, 20)}
-    walk_forward(Panel(panel.dates, panel.symbols, fields, panel.mask), SMALL, (0,), **options)
+    walk_forward_mining(
+        Panel(panel.dates, panel.symbols, fields, panel.mask), SMALL, (0,), **options
+    )
     assert calls == [1, 0, 0]
 
 
@@ -124,20 +132,20 @@ def test_the_effect_is_found_out_of_sample_and_the_null_is_not(panel, libraries)
         return np.nanmean(ic), np.isfinite(ic).sum()
 
     true, weeks_seen = mean_ic(libraries)
-    null, _ = mean_ic(walk_forward(panel, SMALL, SEEDS, first=FIRST, shuffled=True))
+    null, _ = mean_ic(walk_forward_mining(panel, SMALL, SEEDS, first=FIRST, shuffled=True))
     assert weeks_seen > 20 and true > 0.15
     assert abs(null) < true / 2
 
 
 def test_a_report_line_per_quarter(panel):
     lines = []
-    walk_forward(panel, SMALL, (0, 1), first="2021-06-01", report=lines.append)
+    walk_forward_mining(panel, SMALL, (0, 1), first="2021-06-01", report=lines.append)
     assert [line[:10] for line in lines] == ["2021-06-30", "2021-09-30"]
 
 
 def test_a_first_date_after_the_last_quarter_is_refused(panel):
     with pytest.raises(ModelError, match="quarter"):
-        walk_forward(panel, SMALL, (0,), first="2030-01-01")
+        walk_forward_mining(panel, SMALL, (0,), first="2030-01-01")
 
 
 def test_mining_begins_when_the_window_is_long_enough(panel):
@@ -158,12 +166,12 @@ def closes_only(panel, since):
 
 def test_a_quarter_end_with_closes_only_is_not_mined_and_earlier_libraries_remain(panel, libraries):
     thin = closes_only(panel, "2021-07-01")
-    mined = walk_forward(thin, SMALL, SEEDS, first=FIRST)
+    mined = walk_forward_mining(thin, SMALL, SEEDS, first=FIRST)
     assert formulas(mined) == formulas(libraries)[:4]
     inputs = factor_inputs(thin)
     assert list(close_only_quarters(inputs, FIRST)) == [pd.Timestamp("2021-09-30")]
     with pytest.raises(ModelError, match="quarter"):
-        walk_forward(thin, SMALL, SEEDS, first="2021-07-01")
+        walk_forward_mining(thin, SMALL, SEEDS, first="2021-07-01")
 
 
 def test_a_bar_field_that_a_source_adds_later_says_nothing_about_earlier_quarter_ends(panel):
@@ -243,7 +251,9 @@ def test_an_empty_library_has_no_view_and_holds_the_benchmark(panel):
     day = panel.dates[400]
     scores = rotation_scores(panel, [Library(day, 0, ())])
     assert scores.isna().all(axis=None)
-    np.testing.assert_allclose(top_weights(scores, panel.dates[[410]]), 1 / 20)
+    rows = scores.loc[panel.dates[[410]]]
+    np.testing.assert_allclose(top_weights(rows, 5, too_few="equal_weight"), 1 / 20)
+    assert (top_weights(rows, 5, too_few="hold_fewer") == 0).all(axis=None)
 
 
 def test_all_libraries_so_far_score_with_equal_weight(panel):
@@ -280,12 +290,12 @@ def test_seeds_without_a_view_are_left_out_of_the_mean():
     index, columns = pd.RangeIndex(1), list("abc")
     view = pd.DataFrame([[1.0, 3.0, 2.0]], index, columns)
     none = view * np.nan
-    np.testing.assert_allclose(average({0: view, 1: none}), average({0: view}))
+    np.testing.assert_allclose(average_seeds({0: view, 1: none}), average_seeds({0: view}))
 
 
 def test_the_five_best_share_the_weight():
     scores = pd.DataFrame([np.arange(8.0), np.ones(8)], index=[0, 1], columns=list("abcdefgh"))
-    weights = top_weights(scores, scores.index)
+    weights = top_weights(scores, 5, too_few="equal_weight")
     assert list(weights.columns[weights.loc[0] > 0]) == list("defgh")
     assert list(weights.columns[weights.loc[1] > 0]) == list("abcde")
     np.testing.assert_allclose(weights.sum(axis=1), 1)

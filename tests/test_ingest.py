@@ -450,6 +450,8 @@ def test_each_folder_has_a_store_of_its_own(folder, tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"no such data folder(.|\n)*nowhere(.|\n)*DATA=sample"):
+    with pytest.raises(
+        DataError, match=r"data folder does not exist(.|\n)*nowhere(.|\n)*DATA=sample"
+    ):
         open_market(str(tmp_path / "nowhere"), store_dir=tmp_path)
     assert not list(tmp_path.iterdir())

@@ -1,11 +1,14 @@
 """Parameters are checked before anything starts, and every refusal says where and what to do."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
+import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from lib.exhibits.notebook_run import PARAMS_FOLDER, Run, open_run
 from lib.exhibits.parameters import Parameters, Symbol, checked, load, model_of, read_yaml
 from lib.exhibits.plan import read_plan
 from lib.market.errors import ParameterError
@@ -184,9 +187,81 @@ def test_the_plan_keeps_the_order(tmp_path):
         ),
         ("sections: [{notebok: 01_a}]\nreport: 06_c\n", "unknown key sections.1.notebok"),
         ("sections: []\nreport: 06_c\n", "sections is"),
+        (
+            "sections: [{notebook: 01_a, parameters_of: [03_x]}]\nreport: 06_c\n",
+            "01_a reads the parameters of 03_x",
+        ),
     ],
 )
 def test_a_plan_that_cannot_run_is_refused(tmp_path, text, message):
     with pytest.raises(ParameterError) as caught:
         plan(tmp_path, text)
     assert message in caught.value.message
+
+
+def variables(name, **changed):
+    """Return the variables of a notebook after its parameters cell."""
+    common = {"as_of": "2025-06-13", "data": "sample", "out": "", "language": "en"}
+    return {"pd": None} | common | load(name).model_dump() | changed
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "message"),
+    [
+        ("03_gp_rotation", {"fill": "vwap"}, "fill is 'vwap': input should be 'next_close' or"),
+        ("03_gp_rotation", {"top": 0}, "top is 0: input should be greater than or equal to 1"),
+        ("03_gp_rotation", {"language": "de"}, "language is 'de'"),
+        ("01_market_recap", {"as_of": 20250613}, "as_of is 20250613"),
+    ],
+)
+def test_a_notebook_refuses_what_the_weekly_run_refuses(tmp_path, name, changed, message):
+    with pytest.raises(ParameterError) as caught:
+        open_run(name, variables(name, **changed))
+    assert caught.value.message.startswith(message) and "\n" not in caught.value.message
+    assert f"parameters cell of {name}" in str(caught.value)
+    if set(changed) <= set(load(name).model_dump()):
+        (tmp_path / f"{name}.yaml").write_text(
+            yaml.safe_dump(load(name).model_dump() | changed), encoding="utf-8"
+        )
+        with pytest.raises(ParameterError) as weekly:
+            load(name, tmp_path)
+        assert weekly.value.message == caught.value.message
+
+
+def test_a_variable_that_is_missing_is_named():
+    given = variables("03_gp_rotation")
+    del given["top"]
+    with pytest.raises(ParameterError, match="the key top is missing"):
+        open_run("03_gp_rotation", given)
+
+
+@dataclass(frozen=True)
+class Search:
+    top: int
+    trend_windows: tuple[int, ...]
+    fixed: float = 1.5
+    threads: int = 1
+
+
+def test_settings_are_filled_from_the_parameters_of_their_names(tmp_path):
+    own = checked(Example, read_yaml_text(tmp_path, GOOD), tmp_path)
+    run = Run("03_gp_rotation", None, "en", tmp_path, tmp_path, None, parameters=own)
+    assert run.settings(Search, trend_windows=[20, 60]) == Search(10, (20, 60))
+    assert run.settings(Search, trend_windows=[], top=3, threads=2) == Search(3, (), 1.5, 2)
+    with pytest.raises(TypeError, match="trend_windows"):
+        run.settings(Search)
+
+
+def test_a_notebook_reads_the_parameters_of_another(tmp_path, monkeypatch):
+    run = Run("04_absolute_return_etf", None, "en", tmp_path, tmp_path, None)
+    assert run.parameters_of("03_gp_rotation") == load("03_gp_rotation")
+    smaller = load("03_gp_rotation").model_dump() | {"population": 60}
+    (tmp_path / "03_gp_rotation.yaml").write_text(yaml.safe_dump(smaller), encoding="utf-8")
+    monkeypatch.setenv(PARAMS_FOLDER, str(tmp_path))
+    assert run.parameters_of("03_gp_rotation").population == 60
+
+
+def read_yaml_text(tmp_path, text):
+    path = tmp_path / "text.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_yaml(path)

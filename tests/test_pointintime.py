@@ -336,7 +336,7 @@ def test_a_folder_without_leading_kinds_still_has_sessions(tmp_path):
 
 def test_an_empty_store_is_refused(tmp_path):
     store = Store(tmp_path / "store.duckdb")
-    with pytest.raises(StoreError, match="no store yet"):
+    with pytest.raises(StoreError, match="store does not exist yet"):
         Market(store, "latest")
     with store.write():
         pass

@@ -12,7 +12,7 @@ from lib.market.universe import read_universe
 from lib.models import sector_view as module
 from lib.models.gp.inputs import factor_inputs, join_panels
 from lib.models.gp.mining import window_at
-from lib.models.gp.settings import Settings
+from lib.models.gp.settings import MiningSettings
 from lib.models.gp.walkforward import close_only_quarters, mining_ends
 from lib.models.sector_view import sector_panels, sector_view
 
@@ -73,7 +73,7 @@ def test_kept_scores_are_the_same_and_depend_on_data_and_search(tmp_path, monkey
     assert len(list((tmp_path / "sector_view").iterdir())) == 3
     sector_view(*panels(), SEARCH, mining=panels(seed=5), cache_dir=tmp_path)
     assert len(list((tmp_path / "sector_view").iterdir())) == 4
-    monkeypatch.setattr(module, "walk_forward", lambda *_, **__: pytest.fail("mined again"))
+    monkeypatch.setattr(module, "walk_forward_mining", lambda *_, **__: pytest.fail("mined again"))
     again = sector_view(*panels(), SEARCH, cache_dir=tmp_path)
     pd.testing.assert_frame_equal(made, again, check_freq=False)
 
@@ -114,8 +114,8 @@ def test_a_list_that_does_not_exist_or_is_too_short_is_a_wrong_parameter(tmp_pat
 @pytest.mark.real
 def test_the_real_sectors_are_mined_to_the_last_quarter_end_with_full_bars(real_market):
     values = load("03_gp_rotation").model_dump()
-    settings = Settings(
-        **{name: values[name] for name in values if name in Settings.__dataclass_fields__}
+    settings = MiningSettings(
+        **{name: values[name] for name in values if name in MiningSettings.__dataclass_fields__}
     )
     inputs = factor_inputs(join_panels(*sector_panels(real_market, values["mined_on"])))
     ends = mining_ends(inputs, settings, values["first_mined"])
@@ -126,5 +126,9 @@ def test_the_real_sectors_are_mined_to_the_last_quarter_end_with_full_bars(real_
     assert list(close_only_quarters(inputs, values["first_mined"])) == [pd.Timestamp("2025-03-31")]
     # the bars that the trials were made with, 0.03 and 0.02, at a full window
     window = window_at(inputs, ends[-1], settings)
-    assert settings.min_train_t * window.training.null_error == pytest.approx(0.03, rel=0.02)
-    assert settings.min_validation_t * window.validation.null_error == pytest.approx(0.02, rel=0.03)
+    assert settings.min_train_t * window.training.null_standard_error == pytest.approx(
+        0.03, rel=0.02
+    )
+    assert settings.min_validation_t * window.validation.null_standard_error == pytest.approx(
+        0.02, rel=0.03
+    )

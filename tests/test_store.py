@@ -69,7 +69,9 @@ def test_the_first_write_creates_every_table_of_the_schema(store):
 
 
 def test_reading_needs_a_store(tmp_path):
-    with pytest.raises(StoreError, match=r"no store yet(.|\n)*nowhere.duckdb(.|\n)*remedy"):
+    with pytest.raises(
+        StoreError, match=r"store does not exist yet(.|\n)*nowhere.duckdb(.|\n)*remedy"
+    ):
         Store(tmp_path / "nowhere.duckdb").query("SELECT 1")
 
 

@@ -1,6 +1,7 @@
 """Translations: two languages with the same keys, and every key that a notebook asks for."""
 
 import ast
+import itertools
 import json
 import re
 from pathlib import Path
@@ -35,43 +36,66 @@ def test_chinese_texts_are_translated():
 
 
 def calls_of(path):
-    """Yield every call ``run.<method>(first argument, ...)`` of a notebook as (method, its first
-    argument's node).
+    """Yield every text a notebook asks for, as (method, node of the key): ``run.t``, ``run.note``,
+    ``run.labels`` and ``run.exhibit`` take keys as arguments, ``run.notes`` as keywords.
     """
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] != "code":
             continue
         for node in ast.walk(ast.parse("".join(cell["source"]))):
-            if (
-                isinstance(node, ast.Call)
-                and node.args
-                and ast.unparse(node.func) in ("run.t", "run.exhibit")
-            ):
-                yield node.func.attr, node.args[0]
+            name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if name in ("run.t", "run.note", "run.exhibit"):
+                yield name, node.args[0]
+            elif name == "run.labels":
+                yield from ((name, argument) for argument in node.args)
+            elif name == "run.notes":
+                given = [ast.Constant(each.arg) for each in node.keywords if each.arg]
+                yield from (("run.note", key) for key in given)
 
 
-def pattern(node, stem):
-    """Return a regular expression for the texts that an argument may be; what is only known at run
-    time is a word.
+def patterns(node, stem):
+    """Return regular expressions for the keys that an argument may be, one for each side of a
+    condition; what is only known at run time is a word.
     """
+    if isinstance(node, ast.IfExp):
+        return [*patterns(node.body, stem), *patterns(node.orelse, stem)]
     if isinstance(node, ast.Constant):
-        return re.escape(node.value)
-    if isinstance(node, ast.JoinedStr):
-        return "".join(pattern(part, stem) for part in node.values)
-    if ast.unparse(node) in ("run.notebook", "{run.notebook}"):
-        return re.escape(stem)
+        return [re.escape(node.value)]
+    if ast.unparse(node) == "run.notebook":
+        return [re.escape(stem)]
     if isinstance(node, ast.FormattedValue):
-        return pattern(node.value, stem)
-    return r"[A-Za-z0-9_]+"
+        return patterns(node.value, stem)
+    if isinstance(node, ast.JoinedStr):
+        parts = itertools.product(*(patterns(part, stem) for part in node.values))
+        return ["".join(part) for part in parts]
+    return [r"[A-Za-z0-9_]+"]
+
+
+KEYS = {
+    "run.t": r"{key}",
+    "run.note": r"{stem}\.note\.{key}",
+    "run.labels": r"({stem}|common)\.{key}\.[^.]+",
+}
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_text_a_notebook_uses_is_there(path):
     texts, calls = translations("en").texts, list(calls_of(path))
-    keys = [pattern(argument, path.stem) for method, argument in calls if method == "t"]
-    missing = [key for key in keys if not any(re.fullmatch(key, text) for text in texts)]
+    missing = [
+        expected
+        for method, argument in calls
+        if method in KEYS
+        for key in patterns(argument, path.stem)
+        for expected in [KEYS[method].format(stem=path.stem, key=key)]
+        if not any(re.fullmatch(expected, text) for text in texts)
+    ]
     assert not missing, missing
-    numbers = [pattern(argument, path.stem) for method, argument in calls if method == "exhibit"]
+    numbers = [
+        key
+        for method, node in calls
+        if method == "run.exhibit"
+        for key in patterns(node, path.stem)
+    ]
     assert numbers or path.stem.startswith("06")
     for number in numbers:
         for part in ("title", "caption", "alt"):

@@ -61,8 +61,7 @@ def quarter_bars(table: pd.DataFrame, words: dict[str, str]) -> Figure:
     ----------
     table : DataFrame
         Columns ``quarter``, ``rank_ic``, ``standard_error``, ``running_mean``, and
-        ``textbook_mean``, the running mean
-        of the baseline.
+        ``textbook_mean``, the running mean of the baseline.
     words : dict
         ``rank_ic``, ``running_mean``, ``textbook_mean``.
     """

@@ -6,8 +6,9 @@ import json
 import os
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,12 +16,14 @@ import pandas as pd
 from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
+from lib.exhibits.parameters import PARAMS, Parameters, RunParameters, checked, load, model_of
 from lib.exhibits.plan import Plan, read_plan
+from lib.exhibits.progress import Progress
 from lib.exhibits.style import add_source_line, apply_style, save
-from lib.exhibits.tables import table_html
+from lib.exhibits.tables import column_formats, table_html
 from lib.exhibits.translations import Translations, translations
 from lib.market.calendar import Week
-from lib.market.errors import RunError, StaleDataError
+from lib.market.errors import ParameterError, RunError, StaleDataError
 from lib.market.ingest import STORES, open_market
 from lib.market.pointintime import Market
 
@@ -31,6 +34,12 @@ FOLDED = 40
 STALE_NAMES = 6
 #: environment variable that the weekly run sets when its user allows stale data
 ALLOW_STALE = "WEEKLY_ALLOW_STALE"
+#: environment variable with the folder of parameters that the weekly run uses
+PARAMS_FOLDER = "WEEKLY_PARAMS"
+#: texts of an exhibit that are not labels in its chart
+EXHIBIT_TEXTS = {"title", "caption", "alt"}
+SettingsType = TypeVar("SettingsType")
+ParametersType = TypeVar("ParametersType", bound=Parameters)
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,10 @@ class Run:
         Texts in that language.
     plan : Plan
         Parameters of the weekly run; they define which series are stale.
+    parameters : Parameters
+        The notebook's own parameters, checked.
+    interactive : bool
+        Run by hand, not by the weekly run: progress is shown as a bar.
     """
 
     notebook: str
@@ -60,11 +73,115 @@ class Run:
     cache_dir: Path
     t: Translations
     plan: Plan = field(default_factory=read_plan)
+    parameters: Parameters = field(default_factory=Parameters)
+    interactive: bool = False
 
     @property
     def week(self) -> Week:
         """The last completed week."""
         return self.market.week
+
+    def parameters_of(self, notebook: str) -> Parameters:
+        """Return the checked parameters of another notebook, from its file.
+
+        ``params/weekly.yaml`` lists that notebook under ``parameters_of`` of this one, so that the
+        weekly run reruns this section when they change.
+        """
+        return load(notebook, Path(os.environ.get(PARAMS_FOLDER) or PARAMS))
+
+    def settings(
+        self, kind: type[SettingsType], *, of: Parameters | None = None, **overrides
+    ) -> SettingsType:
+        """Return a dataclass of settings filled from the parameters of the same names.
+
+        Parameters
+        ----------
+        kind : type
+            The dataclass.
+        of : Parameters, optional
+            By default the notebook's own; otherwise those of another one (``parameters_of``).
+        **overrides
+            Values of fields that have no parameter of the same name, or another value.
+        """
+        parameters = self.parameters if of is None else of
+        named = {each.name for each in fields(kind)} & set(type(parameters).model_fields)  # type: ignore[arg-type]
+        values = {name: getattr(parameters, name) for name in named} | overrides
+        # settings are frozen keys of caches, and YAML has no tuples
+        frozen = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return kind(**frozen)
+
+    def progress(self, total: int) -> Progress:
+        """Return the progress of a computation in so many steps."""
+        return Progress(total, interactive=self.interactive)
+
+    def labels(self, *groups: str, **values) -> dict[str, str]:
+        """Return the texts of groups of the translations, by their key within the group.
+
+        Parameters
+        ----------
+        *groups : str
+            A group of the notebook's file such as ``value``, over the same group of ``common``; the
+            number of an exhibit (``s40``, ``fig14``) gives its texts except title, caption and
+            alternative text.
+        **values
+            Values of the placeholders in them.
+
+        Raises
+        ------
+        ParameterError
+            A group has no texts.
+        """
+        found: dict[str, str] = {}
+        for group in groups:
+            keys = {
+                key.removeprefix(prefix): key
+                for prefix in (f"common.{group}.", f"{self.notebook}.{group}.")
+                for key in self.t.texts
+                if key.startswith(prefix)
+            }
+            own = {name: key for name, key in keys.items() if name not in EXHIBIT_TEXTS}
+            if not own:
+                raise ParameterError(
+                    f"the {self.language} translations have no labels {self.notebook}.{group}",
+                    remedy="add the group to the translations of both languages",
+                )
+            found |= {name: self.t(key, **values) for name, key in own.items()}
+        return found
+
+    def note(self, key: str, **values) -> str:
+        """Return a note under an exhibit, the text ``note.<key>`` of the notebook.
+
+        Values are numbers, dates and lists of names; the text says how a number is written.
+        """
+        return self.t(f"{self.notebook}.note.{key}", **values)
+
+    def notes(self, **found) -> list[str]:
+        """Return a note per finding, none for a finding that is empty, false or zero.
+
+        Parameters
+        ----------
+        **found
+            By key of the note: True for a note without values, a mapping of its values, a number
+            (its ``count``), or a table with names or a list of them (its ``names`` and ``count``).
+        """
+        return [
+            self.note(key, **self._values(value))
+            for key, value in found.items()
+            if (len(value) if hasattr(value, "__len__") else value)
+        ]
+
+    def _values(self, finding) -> Mapping[str, object]:
+        """Return the values of a finding's note."""
+        if isinstance(finding, Mapping):
+            return finding
+        if isinstance(finding, pd.DataFrame):
+            finding = list(self.names(finding))
+        if isinstance(finding, str) or not hasattr(finding, "__len__"):
+            return {} if finding is True else {"count": finding, "names": finding}
+        return {"count": len(finding), "names": finding}
 
     def names(self, table: pd.DataFrame) -> pd.Series:
         """Return the names of a table with ``name_zh`` (or ``name``) and ``name_en`` in the run's
@@ -157,7 +274,7 @@ class Run:
         figure : Figure, optional
             Its PNG; the figure is closed.
         formats : mapping, optional
-            Format of each column, a key of ``lib.exhibits.tables.FORMATS``.
+            Formats that differ from those of ``lib.exhibits.tables.column_formats``, by column.
         words : mapping, optional
             Labels of identifiers in the CSV (symbols, columns), for headings and cells.
         data_date : date, optional
@@ -182,7 +299,7 @@ class Run:
                 remedy="pass table=, figure= or both",
             )
         record = self._record(number, slug, data_date, list(notes), values or {})
-        record["formats"] = dict(formats or {})
+        record["formats"] = column_formats(table, formats or {}) if table is not None else {}
         record["words"] = dict(words or {})
         record["show_table"] = show_table or (
             figure is None and table is not None and len(table) <= FOLDED
@@ -280,35 +397,47 @@ def _json_value(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
-def open_run(
-    notebook: str,
-    *,
-    as_of="latest",
-    data: str = "sample",
-    out: str | Path = "",
-    language: str = "en",
-    seed: int = 20250613,
-) -> Run:
-    """Open a notebook's run: update the store, read the market as of the date, set seeds and style.
+def open_run(notebook: str, namespace: Mapping[str, object], *, seed: int = 20250613) -> Run:
+    """Open a notebook's run: check its parameters, update the store, read the market as of the
+    date, set seeds and style.
 
     Parameters
     ----------
     notebook : str
         The notebook's stem.
-    as_of : date or "latest"
-    data : str
-        ``sample``, ``sample-null``, ``store`` or a folder.
-    out : path
-        Folder of the exhibits; empty: ``outputs/interactive/<session>``.
-    language : str
-        ``en`` or ``zh``.
+    namespace : mapping
+        Its variables, ``globals()``: the parameters are taken from it.
     seed : int
         For Python's and numpy's global generators; models take seeds of their own.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is missing, of the wrong type or out of range.
     """
-    t = translations(language)
+    common = _parameters(RunParameters, notebook, namespace)
+    own = _parameters(model_of(notebook), notebook, namespace)
+    t = translations(common.language)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries that use the global generator must be repeatable as well
     apply_style()
-    market = open_market(data, as_of, allow_stale=os.environ.get(ALLOW_STALE) == "1")
-    folder = Path(out) if out else OUTPUTS / "interactive" / f"{market.as_of:%Y-%m-%d}"
-    return Run(notebook, market, language, folder.resolve(), STORES / "cache", t)
+    market = open_market(common.data, common.as_of, allow_stale=os.environ.get(ALLOW_STALE) == "1")
+    default = OUTPUTS / "interactive" / f"{market.as_of:%Y-%m-%d}"
+    return Run(
+        notebook,
+        market,
+        common.language,
+        (Path(common.out) if common.out else default).resolve(),
+        STORES / "cache",
+        t,
+        parameters=own,
+        interactive=not common.out,
+    )
+
+
+def _parameters(
+    model: type[ParametersType], notebook: str, namespace: Mapping[str, object]
+) -> ParametersType:
+    """Return the parameters of a model, taken from a notebook's variables and checked."""
+    values = {name: namespace[name] for name in model.model_fields if name in namespace}
+    return checked(model, values, f"parameters cell of {notebook}")

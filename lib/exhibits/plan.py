@@ -23,6 +23,8 @@ class Section(BaseModel):
         Its stem, such as ``01_market_recap``.
     needs : list of str
         Earlier notebooks whose results it reads; when one of them failed, it is skipped.
+    parameters_of : list of str
+        Other notebooks whose parameters it reads; it is rerun when they change.
     exhibits : list of str
         Numbers of its exhibits; a report names each one that is missing.
     """
@@ -31,6 +33,7 @@ class Section(BaseModel):
 
     notebook: str
     needs: list[str] = []
+    parameters_of: list[str] = []
     exhibits: list[Annotated[str, Field(pattern=r"[0-9]{2}")]] = []
 
 
@@ -94,6 +97,12 @@ def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
             )
     for position, section in enumerate(plan.sections):
         earlier = names[:position]
+        for name in section.parameters_of:
+            if name not in names:
+                fault = (
+                    f"{section.notebook} reads the parameters of {name}, which is not in the plan"
+                )
+                raise ParameterError(fault, file=path, remedy=f"name one of {', '.join(names)}")
         for need in section.needs:
             if need not in earlier:
                 fault = f"{section.notebook} needs {need}, which does not run before it"

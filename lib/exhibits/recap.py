@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lib.exhibits.notebook_run import Run
 from lib.market.errors import DataError
 from lib.market.pointintime import Market
 
 #: days before the end of the week from which a close is late: the market was closed or the series
 # has ended
 LATE_DAYS = 3
+#: mark of a spot price in an instrument's Chinese name
+SPOT = "现货"
 
 
 def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
@@ -91,6 +94,38 @@ def spanning_more(changes: pd.DataFrame, previous_last: pd.Timestamp) -> pd.Data
     previous week.
     """
     return changes[(previous_last - changes["previous_date"]).dt.days >= LATE_DAYS]
+
+
+def series_notes(run: Run, changes: pd.DataFrame, listed: pd.DataFrame) -> list[str]:
+    """Return the notes under an exhibit of changes: which series are stale, missing, late, measured
+    over more than the week, or spot prices.
+
+    Parameters
+    ----------
+    run : Run
+    changes : DataFrame
+        Of ``week_changes``.
+    listed : DataFrame indexed by symbol
+        The universe.
+    """
+    stale, old = run.stale(listed.index), late(changes, run.week.last)
+    stored = run.market.instruments()["name"]
+    return run.stale_notes(stale) + run.notes(
+        missing=listed[~listed.index.isin(changes["symbol"])],
+        late=old[~old["symbol"].isin(stale.index)],
+        span=spanning_more(changes, run.week.previous_last),
+        spot=changes[changes["symbol"].map(stored).str.contains(SPOT)],
+    )
+
+
+def dates_and_extremes(run: Run, changes: pd.DataFrame) -> dict[str, object]:
+    """Return the dates of the week and its best and worst asset with their changes, for titles and
+    descriptions; yields do not count.
+    """
+    ranked = changes[changes["unit"] == "fraction"].dropna(subset="change").sort_values("change")
+    moves = run.names(ranked) + ranked["change"].map(" {:+.2%}".format)
+    dates = {"last": run.week.last, "previous": run.week.previous_last}
+    return dates | {"worst": moves.iloc[0], "best": moves.iloc[-1]}
 
 
 def latest_inflation(releases: pd.DataFrame, series: list[str]) -> pd.DataFrame:

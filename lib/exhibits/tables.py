@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 from great_tables import GT, loc, style
 
-from lib.exhibits.translations import Translations, translations
+from lib.exhibits.translations import MISSING, Translations, translations
 
 #: functions that format a column's values; percent and share take fractions
 FORMATS = {
@@ -28,9 +29,54 @@ ROW_FORMATS = {
 } | dict.fromkeys(
     ("annual_return", "annual_volatility", "max_drawdown", "ytd_return", "week_return"), "percent"
 )
-MISSING = "–"
+#: format of a column by its name, in every table that has it; exceptions are given with the exhibit
+COLUMN_FORMATS = {
+    column: kind
+    for kind, columns in {
+        "percent": (
+            "annual_return drawdown excess gain_cumulative gain_peak max_drawdown net_return"
+            " week_return ytd_return"
+        ),
+        "share": (
+            "admission annual_volatility average_weight break_even budget coverage cost"
+            " previous_weight return_share risk_contribution risk_share share turnover volatility"
+            " votes_against votes_for weight"
+        ),
+        "score": (
+            "actual calmar consensus latest_score previous previous_score sharpe sharpe_error"
+            " training_ic validation_ic"
+        ),
+        "change": "change surprise trend",
+        "count": "decisions_asking decisions_on_proxy factors sessions trials",
+        "number": "close previous_close",
+    }.items()
+    for column in columns.split()
+}
+#: columns that have the format of their row, for all numbers in it
+ROW_FORMAT_COLUMNS = ("format", "unit", "metric")
 #: last rows that are shown of a long table, about one year of sessions; the CSV has them all
 MAX_ROWS = 260
+
+
+def column_formats(table: pd.DataFrame, exceptions: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the format of each column of an exhibit's table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With one of ``ROW_FORMAT_COLUMNS`` its numeric columns have the format of their row;
+        otherwise a column has the format of its name in ``COLUMN_FORMATS``, if any.
+    exceptions : mapping
+        Other formats by column; None for none.
+    """
+    row = next((column for column in ROW_FORMAT_COLUMNS if column in table), None)
+    numbers = table.dropna(axis=1, how="all").select_dtypes("number").columns
+    defaults = (
+        dict.fromkeys(numbers, row)
+        if row
+        else {column: COLUMN_FORMATS.get(column) for column in table}
+    )
+    return {column: kind for column, kind in (defaults | dict(exceptions)).items() if kind}
 
 
 def table_html(path: Path, exhibit: dict, language: str) -> str:

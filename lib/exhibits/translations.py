@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from string import Formatter
 from typing import Literal, get_args
 
 import pandas as pd
@@ -17,6 +18,8 @@ from lib.market.errors import ParameterError
 FOLDER = Path(__file__).resolve().parent / "text"
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+SEPARATORS = {"en": ", ", "zh": "、"}
+MISSING = "–"
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Translations:
     """The texts of one language.
 
     Called with a key such as ``01_market_recap.title`` and the values of the placeholders in its
-    text.
+    text: numbers, dates, lists of names.
     """
 
     language: str
@@ -46,7 +49,7 @@ class Translations:
                 ),
             )
         try:
-            return self.texts[key].format(**values)
+            return _Filling(self).vformat(self.texts[key], (), values)
         except (KeyError, IndexError, ValueError) as error:
             raise ParameterError(
                 f"the text {key} cannot be filled: {error!r}",
@@ -70,18 +73,37 @@ class Translations:
             Write the plus sign of positive numbers.
         """
         sign = "+" if signed else ""
-        return "–" if pd.isna(value) else f"{value:{sign}.{decimals}%}"
+        return MISSING if pd.isna(value) else f"{value:{sign}.{decimals}%}"
 
     def date(self, date) -> str:
         """Format a date as the language writes it; a missing one as a dash."""
         if pd.isna(date):
-            return "–"
+            return MISSING
         date = pd.Timestamp(date)
         return (
             f"{date.year}年{date.month}月{date.day}日"
             if self.language == "zh"
             else f"{date.day} {date:%B %Y}"
         )
+
+
+class _Filling(Formatter):
+    """Fills placeholders: dates as the language writes them, lists as enumerations, and a dash for
+    a number that is missing.
+    """
+
+    def __init__(self, t: Translations):
+        self._t = t
+
+    def format_field(self, value, format_spec: str) -> str:
+        """Return a value as text; the specification of a placeholder precedes its type."""
+        if value is pd.NaT or (isinstance(value, float) and pd.isna(value)):
+            return MISSING
+        if not format_spec and isinstance(value, pd.Timestamp):
+            return self._t.date(value)
+        if isinstance(value, list | tuple | pd.Series | pd.Index):
+            return SEPARATORS[self._t.language].join(str(each) for each in value)
+        return super().format_field(value, format_spec)
 
 
 @lru_cache

@@ -36,9 +36,11 @@ STORES = Path(os.environ.get("WEEKLY_STORE") or Path(__file__).resolve().parents
 #: relative differences below this are noise of file formats, not revisions
 TOLERANCE = 1e-9
 #: the code that decides which rows are stored; when it changes, files are read and validated again
-RULE_FILES = ("validation.py", "checks/*.py", "adjust.py", "folder.py")
+RULE_FILES = ("validation.py", "checks/*.py", "adjust.py", "reading.py")
 #: content in the log of a file that the source no longer has
 ABSENT = "absent"
+#: check of the findings on files of a folder that are not read
+UNREAD = "file not read"
 
 
 class IngestKey(NamedTuple):
@@ -126,7 +128,8 @@ def ingest(
             if file not in files and key.content != ABSENT
         }
         report = IngestReport(dict.fromkeys(files, None))
-        if not due and not gone:
+        unread = source.unread() if isinstance(source, FolderSource) else {}
+        if not due and not gone and unread == _stored_unread(store):
             return report
         if source.synthetic:
             due = batches
@@ -145,6 +148,7 @@ def ingest(
                 report.rows[batch.file] = len(result.rows)
             for file, table in gone.items():
                 _write_absence(run, file, table)
+            _write_unread(connection, unread)
             revised = [change for change in changes if len(change)]
             if revised:
                 report.revised = pd.concat(revised, ignore_index=True)
@@ -319,6 +323,23 @@ def _write_absence(run: _Ingest, file: str, table: str) -> None:
         [table, file],
     )
     _log(run, file, IngestKey(table, ABSENT, run.rules), 0, [0, 0, 1, 0])
+
+
+def _stored_unread(store: Store) -> dict[str, str]:
+    """Return the files that the last ingest did not read, with what to do about each."""
+    stored = store.query('SELECT file, remedy FROM findings WHERE "check" = ?', [UNREAD])
+    return dict(stored.itertuples(index=False))
+
+
+def _write_unread(connection: duckdb.DuckDBPyConnection, unread: dict[str, str]) -> None:
+    """Replace the findings on files of a folder that are not read."""
+    connection.execute('DELETE FROM findings WHERE "check" = ?', [UNREAD])
+    for file, remedy in unread.items():
+        connection.execute(
+            """INSERT INTO findings (level, "check", table_name, file, row_count, detail, remedy)
+            VALUES ('warn', ?, '', ?, 0, 'the file was passed over', ?)""",
+            [UNREAD, file, remedy],
+        )
 
 
 def _log(run: _Ingest, file: str, key: IngestKey, row_count: int, levels: list[int]) -> None:

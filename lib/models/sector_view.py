@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib.market.atomic import atomic_path
 from lib.market.errors import ParameterError
-from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
 from lib.market.pointintime import Market
 from lib.market.universe import read_universe
 from lib.models import forecast_evaluation, gp
+from lib.models.cache import cached
 from lib.models.gp.composite import rotation_scores
 from lib.models.gp.inputs import factor_inputs, join_panels
-from lib.models.gp.settings import MIN_SYMBOLS, Settings
-from lib.models.gp.walkforward import walk_forward
+from lib.models.gp.settings import MIN_SYMBOLS, MiningSettings
+from lib.models.gp.walkforward import walk_forward_mining
 
 FIELDS = ("open", "high", "low", "close", "volume", "amount")
 
@@ -36,8 +36,7 @@ def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
     -------
     prices, valuations : Panel, (T, N)
         Of the N sectors that the data hold; None when these are fewer than 15: then another
-        universe has to be mined,
-        and a note has to say so.
+        universe has to be mined, and a note has to say so.
 
     Raises
     ------
@@ -61,6 +60,13 @@ def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
     return market.panel(held, FIELDS), market.valuation(held)
 
 
+@dataclass(frozen=True)
+class _View:
+    """What the cache stores of a sector view."""
+
+    scores: pd.DataFrame
+
+
 def sector_view(
     prices: Panel,
     valuations: Panel,
@@ -81,56 +87,50 @@ def sector_view(
         ``first_mined``, ``seeds`` and the settings of the search.
     mining : (Panel, Panel), optional
         Prices and valuations of the sectors that formulas are mined on, such as ``sector_panels``
-        gives; by default
-        the scored ones.
+        gives; by default the scored ones.
     n_jobs, report
-        As for ``walk_forward``.
+        As for ``walk_forward_mining``.
     cache_dir : path, optional
         Libraries that the rotation's own notebook has mined there with the same settings are used,
-        and the scores are
-        kept under the fingerprint of data, settings and code.
+        and the scores are cached.
 
     Returns
     -------
     DataFrame, (T, N)
         A session is scored by all libraries mined on or before it; NaN before the first and where
-        there is no view,
-        so all NaN for a mined history that ends before ``first_mined``.
+        there is no view, so all NaN for a mined history that ends before ``first_mined``.
 
     Raises
     ------
     ModelError
-        As ``walk_forward``.
+        As ``walk_forward_mining``.
     ParameterError
         A setting that the search does not know.
     """
     mining = (prices, valuations) if mining is None else mining
     if mining[0].dates[-1] < pd.Timestamp(search["first_mined"]):
         return pd.DataFrame(np.nan, prices.dates, prices.symbols)
-    if cache_dir is None:
-        return _scores(prices, valuations, search, mining, n_jobs, None, report)
     code = [
         *sorted(Path(gp.__file__).parent.glob("*.py")),
         Path(forecast_evaluation.__file__),
         Path(__file__),
     ]
-    key = fingerprint(prices, valuations, *mining, dict(search), code)
-    path = Path(cache_dir) / "sector_view" / f"{key}.parquet"
-    if not path.exists():
-        scores = _scores(prices, valuations, search, mining, n_jobs, cache_dir, report)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            scores.to_parquet(temporary)
-    return pd.read_parquet(path)
+    folder = None if cache_dir is None else Path(cache_dir) / "sector_view"
+    inputs = (prices, valuations, *mining, dict(search))
+
+    def make() -> _View:
+        return _View(_scores(prices, valuations, search, mining, n_jobs, cache_dir, report))
+
+    return cached(_View, folder, make, inputs, code).scores
 
 
 def _scores(prices, valuations, search, mining, n_jobs, cache_dir, report) -> pd.DataFrame:
     mined = factor_inputs(join_panels(*mining))
     scored = mined if mining[0] is prices else factor_inputs(join_panels(prices, valuations))
-    settings = Settings(
+    settings = MiningSettings(
         **{name: value for name, value in search.items() if name not in ("first_mined", "seeds")}
     )
-    libraries = walk_forward(
+    libraries = walk_forward_mining(
         mined,
         settings,
         tuple(range(search["seeds"])),

@@ -18,11 +18,10 @@ import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
-from lib.market.fingerprint import fingerprint
 from lib.models import trend as trend_module
+from lib.models.cache import cached
 from lib.models.trend import trend_budgets, trend_strength
 from lib.portfolio import budgets, covariance, sleeves, volatility
-from lib.portfolio.keeping import kept
 from lib.portfolio.sleeves import Events, bond_legs, budget_risk, commodity_weights, equity_slots
 
 CLASSES = ("equity", "bond", "commodity")
@@ -154,7 +153,7 @@ def absolute_return_portfolio(
         Sessions of ``values``.
     rules : AbsoluteReturnRules
     cache_dir : Path, optional
-        Folder of the cache; by default none is used.
+        Where portfolios are cached; by default they are not.
 
     Raises
     ------
@@ -168,12 +167,10 @@ def absolute_return_portfolio(
             "the decisions are not sessions of the data", date=date, remedy="start later"
         )
     inputs = (values[funds.index], funds, view, hold_dividend, decisions)
+    folder = None if cache_dir is None else Path(cache_dir) / "absolute_return"
     make = partial(_portfolio, *inputs, rules)
-    if cache_dir is None:
-        return make()
     code = (sys.modules[__name__], budgets, covariance, sleeves, volatility, trend_module)
-    key = fingerprint(*inputs, repr(rules), *code)
-    return kept(AbsoluteReturnPortfolio, Path(cache_dir) / "absolute_return" / key, make)
+    return cached(AbsoluteReturnPortfolio, folder, make, (*inputs, repr(rules)), code)
 
 
 def _portfolio(

@@ -13,13 +13,13 @@ import pandas as pd
 from lib.market.errors import ModelError
 from lib.market.fingerprint import fingerprint
 from lib.models import momentum as momentum_module
+from lib.models.cache import Record, cached
 from lib.models.momentum import stronger_half
 from lib.portfolio import budgets as budgeting
 from lib.portfolio import covariance as estimation
 from lib.portfolio.budgets import RiskBudget, investable_share, risk_budget_weights
 from lib.portfolio.conventions import WEEKS_PER_YEAR
 from lib.portfolio.covariance import Covariance, shrunk_covariance
-from lib.portfolio.keeping import Record, kept
 
 #: sessions between the returns of the covariance: a week, so that Asian and American closes of one
 # day overlap
@@ -108,7 +108,7 @@ class Allocator:
     decisions : DatetimeIndex, (K,)
         Month ends that are sessions of ``values``.
     cache_dir : Path, optional
-        Keeps allocations under the fingerprint of data, scores, rules and code.
+        Where allocations are cached.
     """
 
     def __init__(
@@ -134,6 +134,7 @@ class Allocator:
         self._solved: dict = {}
         self._selections: dict = {}
         self._folder = None if cache_dir is None else Path(cache_dir) / "allocation"
+        self._basis = ""
         if self._folder is not None:
             code = (sys.modules[__name__], budgeting, estimation, momentum_module)
             self._basis = fingerprint(values, self.months, self.momentum, classes, decisions, *code)
@@ -160,9 +161,7 @@ class Allocator:
         """Return what ``make`` makes, from the cache where it has been made of the same data, code
         and ``key``.
         """
-        if self._folder is None:
-            return make()
-        return kept(kind, self._folder / fingerprint(self._basis, kind.__name__, *key), make)
+        return cached(kind, self._folder, make, (self._basis, *key))
 
     def _allocate(self, scores: pd.DataFrame, rules: AllocationRules) -> Allocation:
         names = list(self.classes.unique())

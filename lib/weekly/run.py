@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lib.exhibits.notebook_run import ALLOW_STALE
+from lib.exhibits.notebook_run import ALLOW_STALE, PARAMS_FOLDER
 from lib.exhibits.parameters import PARAMS, Parameters, RunParameters
 from lib.exhibits.plan import NOTEBOOKS, Plan, Section, read_parameters, read_plan
 from lib.exhibits.published import FOLDER as PUBLISHED
@@ -111,6 +111,7 @@ def weekly_run(
                 common,
                 market,
                 notebooks,
+                Path(params).resolve(),
                 folder,
                 out / name,
                 earlier,
@@ -143,6 +144,7 @@ class _Run:
     common: RunParameters
     market: Market
     notebooks: Path
+    params: Path
     folder: Path
     target: Path
     earlier: Manifest | None
@@ -223,7 +225,10 @@ class _Run:
             | {"out": str(self.folder)}
             | self.parameters[section.notebook].model_dump(),
             on_cell=bar.update,
-            environment={ALLOW_STALE: "1"} if self.allow_stale else {},
+            environment={
+                ALLOW_STALE: "1" if self.allow_stale else "0",
+                PARAMS_FOLDER: str(self.params),
+            },
         )
         self._correct_paths(executed)
         record.seconds = round(time.perf_counter() - start, 3)
@@ -258,7 +263,7 @@ class _Run:
             self.data,
             self.code,
             self.notebooks / f"{notebook}.ipynb",
-            self.parameters[notebook].model_dump(),
+            [self.parameters[name].model_dump() for name in (notebook, *section.parameters_of)],
             self.common.model_dump(exclude={"out"}),
             (self.plan.stale_sessions, self.plan.stale_series),
             section.exhibits,

@@ -92,7 +92,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def checked(model: type[Model], content: dict[str, Any], file: Path) -> Model:
+def checked(model: type[Model], content: dict[str, Any], file: Path | str) -> Model:
     """Return content as typed and checked parameters.
 
     Parameters
@@ -101,8 +101,8 @@ def checked(model: type[Model], content: dict[str, Any], file: Path) -> Model:
         Fields, types and ranges.
     content : dict
         As read from YAML.
-    file : Path
-        Named in the error.
+    file : Path or str
+        Where the content is from, for the error.
 
     Raises
     ------

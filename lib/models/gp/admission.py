@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib.models.gp.evaluation import Evaluator
+from lib.models.gp.fitness import Fitness, evaluate_fitness
 from lib.models.gp.kernels_cross import cs_rank
 from lib.models.gp.mining import Candidate, Window
-from lib.models.gp.objectives import Objectives, measure
 from lib.models.gp.programs import Tree
-from lib.models.gp.settings import Settings
+from lib.models.gp.settings import MiningSettings
 
 #: candidates looked at: the strongest in training
 SHORTLIST = 300
@@ -26,15 +26,15 @@ class Factor:
     tree : list
     sign : int
         +1 if high values were followed by high returns in training, else -1.
-    training, validation : Objectives
+    training, validation : Fitness
     vif : float
         Variance inflation among the factors of its library, when it was admitted.
     """
 
     tree: Tree
     sign: int
-    training: Objectives
-    validation: Objectives
+    training: Fitness
+    validation: Fitness
     vif: float
 
 
@@ -56,23 +56,20 @@ class Admission:
     passed: int
 
 
-def admit(candidates: list[Candidate], window: Window, settings: Settings) -> Admission:
+def admit(candidates: list[Candidate], window: Window, settings: MiningSettings) -> Admission:
     """Choose factors greedily, the strongest of training and validation together first.
 
     A candidate passes if its training rank IC reaches ``min_train_t`` standard errors of the
-    training weeks and its
-    validation rank IC ``min_validation_t`` of the validation weeks in the same direction. It enters
-    if its absolute
-    mean cross-sectional rank correlation with every factor already in is at most
-    ``max_correlation`` and no factor's
-    variance inflation, the diagonal of the inverse of the factors' mean cross-sectional correlation
-    matrix, rises
-    above ``max_vif``.
+    training weeks and its validation rank IC ``min_validation_t`` of the validation weeks in the
+    same direction. It enters if its absolute mean cross-sectional rank correlation with every
+    factor already in is at most ``max_correlation`` and no factor's variance inflation, the
+    diagonal of the inverse of the factors' mean cross-sectional correlation matrix, rises above
+    ``max_vif``.
     """
     evaluator = Evaluator(list(window.inputs.values.values()))
     rows = np.concatenate([window.training.rows, window.validation.rows])
-    least_training = settings.min_train_t * window.training.null_error
-    least_validation = settings.min_validation_t * window.validation.null_error
+    least_training = settings.min_train_t * window.training.null_standard_error
+    least_validation = settings.min_validation_t * window.validation.null_standard_error
     shortlist = []
     examined = candidates[:SHORTLIST]
     for candidate in examined:
@@ -80,7 +77,7 @@ def admit(candidates: list[Candidate], window: Window, settings: Settings) -> Ad
         if abs(training.ic) < least_training:
             break
         value = evaluator(candidate.tree)
-        validation = measure(value, window.validation, settings.min_coverage)
+        validation = evaluate_fitness(value, window.validation, settings.min_coverage)
         sign = 1 if training.ic > 0 else -1
         if sign * validation.ic >= least_validation and validation.ic != 0:
             shortlist.append(

@@ -11,10 +11,10 @@ from gplearn.functions import _Function
 from gplearn.genetic import SymbolicTransformer
 
 from lib.models.forecast_evaluation import forward_returns
+from lib.models.gp.fitness import evaluate_fitness
 from lib.models.gp.mining import Window
-from lib.models.gp.objectives import measure
 from lib.models.gp.operators import Operator, operator_set
-from lib.models.gp.settings import Settings
+from lib.models.gp.settings import MiningSettings
 
 
 class FlatOperator:
@@ -43,27 +43,27 @@ class FlatRankIC:
     Parameters
     ----------
     window : Window
-    settings : Settings
+    settings : MiningSettings
     """
 
-    def __init__(self, window: Window, settings: Settings):
+    def __init__(self, window: Window, settings: MiningSettings):
         self.window, self.settings = window, settings
 
     def __call__(self, labels: np.ndarray, factor: np.ndarray, weights: np.ndarray) -> float:
         """Return the fitness; the labels are the window's own, and weights are not used."""
         panel = factor.reshape(self.window.inputs.close.shape)
-        return abs(measure(panel, self.window.training, self.settings.min_coverage).ic)
+        return abs(evaluate_fitness(panel, self.window.training, self.settings.min_coverage).ic)
 
 
 def symbolic_transformer(
-    window: Window, settings: Settings, seed: int, families=None, metric: str = "rank ic"
+    window: Window, settings: MiningSettings, seed: int, families=None, metric: str = "rank ic"
 ) -> SymbolicTransformer:
     """Return gplearn's transformer, fitted to a window with our operators and settings.
 
     Parameters
     ----------
     window : Window
-    settings : Settings
+    settings : MiningSettings
         Population, generations, depth of the first trees, probabilities, parsimony.
     seed : int
     families : iterable of str or None

@@ -12,7 +12,6 @@ from lib.models.gp.evaluation import Evaluator
 from lib.models.gp.inputs import RECIPES, Inputs, factor_inputs
 from lib.models.gp.kernels_cross import cs_rank
 from lib.models.gp.library import Library
-from lib.models.gp.objectives import TOP
 from lib.models.gp.programs import Tree, from_text, lookback
 
 #: share of a library's factors that must have a value for a symbol to be scored
@@ -25,17 +24,15 @@ def rotation_scores(
     """Score every symbol on every session with all libraries known by then.
 
     A library scores from the session it was mined on, and goes on when later ones join it: one
-    quarter's library is
-    noise, and their mean averages it away. The scores of a session never depend on later data: any
-    row of the result
-    can be used, month ends as well as week ends.
+    quarter's library is noise, and their mean averages it away. The scores of a session never
+    depend on later data: any row of the result can be used, month ends as well as week ends.
 
     Parameters
     ----------
     panel : Panel or Inputs
         The history the libraries were mined on, or that of other symbols with the same fields.
     libraries : list of Library
-        From ``walk_forward``, or read with ``load_libraries``; several seeds per date are averaged.
+        From ``walk_forward_mining`` or ``load_libraries``; several seeds per date are averaged.
     by_seed : bool
         Return one frame per seed instead of their mean.
     since : date, optional
@@ -45,13 +42,10 @@ def rotation_scores(
     -------
     DataFrame, (T, N), or dict of int to DataFrame
         The equal-weight mean over a seed's libraries of their factors' mean signed rank, centred:
-        -0.5 worst, 0.5
-        best. NaN before the first library, on sessions without data, and for symbols that no
-        library can score; a
-        library scores a symbol if at least half of its factors have a value. Factors of an input
-        that the panel lacks
-        are left out, see ``missing_inputs``. Seeds are averaged with equal weight over those that
-        have a view.
+        -0.5 worst, 0.5 best. NaN before the first library, on sessions without data, and for
+        symbols that no library can score; a library scores a symbol if at least half of its factors
+        have a value. Factors of an input that the panel lacks are left out, see ``missing_inputs``.
+        Seeds are averaged with equal weight over those that have a view.
 
     Raises
     ------
@@ -75,7 +69,7 @@ def rotation_scores(
     for seed in seeds:
         mean = np.where(count[seed] > 0, total[seed] / np.maximum(count[seed], 1), np.nan)
         frames[seed] = pd.DataFrame(mean, index=inputs.dates, columns=inputs.symbols).reindex(dates)
-    return frames if by_seed else average(frames)
+    return frames if by_seed else average_seeds(frames)
 
 
 def _library_scores(inputs: Inputs, group: list[Library], first: int):
@@ -132,7 +126,7 @@ def missing_inputs(inputs: Inputs, libraries: list[Library]) -> tuple[list[str],
     return sorted(set().union(*lacking)), sum(map(bool, lacking))
 
 
-def average(frames: dict[int, pd.DataFrame]) -> pd.DataFrame:
+def average_seeds(frames: dict[int, pd.DataFrame]) -> pd.DataFrame:
     """Return the mean over seeds of their scores' cross-sectional ranks, (T, N), NaN where no seed
     has a view.
     """
@@ -144,32 +138,3 @@ def average(frames: dict[int, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(
         np.where(valid > 0, mean, np.nan), index=template.index, columns=template.columns
     )
-
-
-def top_weights(scores: pd.DataFrame, sessions: pd.DatetimeIndex, top: int = TOP) -> pd.DataFrame:
-    """Return the target weights decided at some sessions' closes.
-
-    Parameters
-    ----------
-    scores : DataFrame, (T, N)
-    sessions : DatetimeIndex, (K,)
-        Decision sessions, such as the weeks' last ones.
-    top : int
-        Symbols held.
-
-    Returns
-    -------
-    DataFrame, (K, N)
-        1 / top for the highest scores (equal scores: the universe's order decides); without a view
-        the equal weight
-        of all symbols, which is the benchmark.
-    """
-    rows = scores.reindex(sessions)
-    values = rows.to_numpy()
-    best = np.argsort(np.where(np.isfinite(values), -values, np.inf), axis=1, kind="stable")[
-        :, :top
-    ]
-    weights = np.zeros(values.shape)
-    np.put_along_axis(weights, best, 1 / top, axis=1)
-    weights[np.isfinite(values).sum(axis=1) < top] = 1 / values.shape[1]
-    return pd.DataFrame(weights, index=rows.index, columns=rows.columns)

@@ -13,14 +13,14 @@ from lib.models.gp.operators import OPERATORS
 from lib.models.gp.programs import Tree
 
 #: bytes for values: of all operators, small enough for the processor's caches; of the dear ones,
-# from one generation
+#: from one generation
 #: to the next
 POOL_BYTES = 32 * 2**20
-DEAR_BYTES = 384 * 2**20
+EXPENSIVE_POOL_BYTES = 384 * 2**20
 #: panels a pool holds however large they are: the operands of one deep tree
 LEAST_PANELS = 16
 #: operators that cost several times what it takes to fetch their value from memory
-DEAR = frozenset(
+EXPENSIVE = frozenset(
     name
     for name, operator in OPERATORS.items()
     if operator.family.startswith(("group_", "rank_", "ts_rank_corr", "ts_arg"))
@@ -65,22 +65,23 @@ class Evaluator:
     """Values of trees over the same inputs.
 
     Equal subtrees get one number, whatever program they stand in (``add(x, y)`` equals ``add(y,
-    x)``), and their
-    values stay in pools whose arrays are used again: fresh arrays for each node cost more in page
-    faults than the
-    cache saves. Values that are dear to compute have a pool of their own, from which the others
-    cannot drive them out.
+    x)``), and their values stay in pools whose arrays are used again: fresh arrays for each node
+    cost more in page faults than the cache saves. Values that are dear to compute have a pool of
+    their own, from which the others cannot drive them out.
 
     Parameters
     ----------
     values : list of float64 arrays, (T, N)
         The inputs, in the order that trees number them.
-    pool_bytes, dear_bytes : int
+    pool_bytes, expensive_pool_bytes : int
         Sizes of the pools.
     """
 
     def __init__(
-        self, values: list[np.ndarray], pool_bytes: int = POOL_BYTES, dear_bytes: int = DEAR_BYTES
+        self,
+        values: list[np.ndarray],
+        pool_bytes: int = POOL_BYTES,
+        expensive_pool_bytes: int = EXPENSIVE_POOL_BYTES,
     ):
         if not values:
             raise ModelError(
@@ -89,7 +90,10 @@ class Evaluator:
             )
         self.inputs = [np.ascontiguousarray(panel) for panel in values]
         shape = self.inputs[0].shape
-        self._pool, self._dear = Pool(shape, pool_bytes), Pool(shape, dear_bytes)
+        self._pool, self._expensive_pool = (
+            Pool(shape, pool_bytes),
+            Pool(shape, expensive_pool_bytes),
+        )
         self._pinned: list[int] = []
         # the first numbers belong to the inputs
         self._numbers: dict[tuple, int] = {}
@@ -122,13 +126,12 @@ class Evaluator:
             stack.append(number)
         return stack[0]
 
-    def in_turn(self, numbers: Iterable[int]) -> list[int]:
+    def evaluation_order(self, numbers: Iterable[int]) -> list[int]:
         """Return the numbers, each once, in an order in which trees with the same lower parts
         follow each other.
 
         The pool then still holds what the next tree shares with the last one; a pool that holds
-        everything would be
-        larger than the processor's caches, and slower.
+        everything would be larger than the processor's caches, and slower.
         """
         return sorted(set(numbers), key=self._ways.__getitem__)
 
@@ -139,7 +142,7 @@ class Evaluator:
         if number < len(self.inputs):
             return self.inputs[number]
         name, *arguments = self._nodes[number]
-        pool = self._dear if name in DEAR else self._pool
+        pool = self._expensive_pool if name in EXPENSIVE else self._pool
         values = pool.get(number)
         if values is not None:
             return values

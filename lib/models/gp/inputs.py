@@ -20,11 +20,11 @@ SCORE_WINDOW = 60
 #: fewer sessions make a training window noise
 MIN_SESSIONS = 250
 #: ratios of valuation, which some sources tell once a month
-RATIOS = ("pe_ttm", "pb")
+VALUATION_RATIOS = ("pe_ttm", "pb")
 #: fields of a bar besides its close
 BAR_FIELDS = ("open", "high", "low", "volume")
 #: sessions over which the last ratio is rolled forward with the price
-CARRIED = 30
+MAX_FORWARD_FILL = 30
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,12 @@ class Inputs:
         For labels only; no formula sees a price level.
     dropped : dict of str to str
         Input -> why it is not there.
-    carried : dict of str to float
+    forward_filled_share : dict of str to float
         Ratio -> share of its values that were rolled forward with the price, of the ratios that are
         told at all.
     full_bars : bool array, (T,)
         Sessions on which every bar field that the history has had so far is known for at least half
-        of the symbols
-        that have a close; False where a source goes on with closes only.
+        of the symbols that have a close; False where a source goes on with closes only.
     """
 
     dates: pd.DatetimeIndex
@@ -55,7 +54,7 @@ class Inputs:
     values: dict[str, np.ndarray]
     close: np.ndarray
     dropped: dict[str, str]
-    carried: dict[str, float]
+    forward_filled_share: dict[str, float]
     full_bars: np.ndarray
 
     @property
@@ -84,23 +83,18 @@ def factor_inputs(panel: Panel) -> Inputs:
     ----------
     panel : Panel
         Field ``close``, and of ``open``, ``high``, ``low``, ``volume``, ``amount``, ``turnover``,
-        ``pe_ttm``, ``pb``
-        those the data have.
+        ``pe_ttm``, ``pb`` those the data have.
 
     Returns
     -------
     Inputs
         Shares of the close, ratios to the mean volume, 60-session z-scores and the inputs of
-        ``slow_inputs``. A
-        session on which fewer than half of the symbols listed by then traded is left out, so that
-        returns span the
-        hole; cells without a trade and prices or volumes that are not positive are NaN. An input
-        whose field is
-        missing altogether is dropped with the reason, never filled. A ratio that is reported on
-        some sessions only is
-        rolled forward with the price for up to ``CARRIED`` sessions: what a share earns and owns
-        changes with the next
-        report, what it costs every day.
+        ``slow_inputs``. A session on which fewer than half of the symbols listed by then traded is
+        left out, so that returns span the hole; cells without a trade and prices or volumes that
+        are not positive are NaN. An input whose field is missing altogether is dropped with the
+        reason, never filled. A ratio that is reported on some sessions only is rolled forward with
+        the price for up to ``MAX_FORWARD_FILL`` sessions: what a share earns and owns changes with
+        the next report, what it costs every day.
 
     Raises
     ------
@@ -122,16 +116,16 @@ def factor_inputs(panel: Panel) -> Inputs:
         )
     fields = {}
     for name, cells in panel.fields.items():
-        positive = name not in RATIOS
+        positive = name not in VALUATION_RATIOS
         usable = panel.mask & (cells > 0) if positive else panel.mask & np.isfinite(cells)
         fields[name] = np.where(usable, cells, np.nan)[kept]
     close = fields["close"]
-    carried = {}
-    for name in [name for name in RATIOS if name in fields]:
+    forward_filled_share = {}
+    for name in [name for name in VALUATION_RATIOS if name in fields]:
         told = np.isfinite(fields[name]).sum()
-        fields[name] = rolled_forward(fields[name], close)
+        fields[name] = forward_fill_with_price(fields[name], close)
         if told:
-            carried[name] = 1.0 - told / np.isfinite(fields[name]).sum()
+            forward_filled_share[name] = 1.0 - told / np.isfinite(fields[name]).sum()
     values, dropped = {}, {}
     for name, (needs, make) in RECIPES.items():
         missing = [field for field in needs if field not in fields or np.isnan(fields[field]).all()]
@@ -141,7 +135,13 @@ def factor_inputs(panel: Panel) -> Inputs:
             panel_ = make(*(fields[field] for field in needs))
             values[name] = np.ascontiguousarray(np.where(np.isfinite(panel_), panel_, np.nan))
     return Inputs(
-        panel.dates[kept], panel.symbols, values, close, dropped, carried, _full_bars(fields)
+        panel.dates[kept],
+        panel.symbols,
+        values,
+        close,
+        dropped,
+        forward_filled_share,
+        _full_bars(fields),
     )
 
 
@@ -157,7 +157,9 @@ def _full_bars(fields: dict[str, np.ndarray]) -> np.ndarray:
     return full
 
 
-def rolled_forward(ratio: np.ndarray, close: np.ndarray, sessions: int = CARRIED) -> np.ndarray:
+def forward_fill_with_price(
+    ratio: np.ndarray, close: np.ndarray, sessions: int = MAX_FORWARD_FILL
+) -> np.ndarray:
     r"""Fill the gaps of a ratio of price to something that changes slowly.
 
     .. math:: R_t = R_s P_t / P_s, \quad s = \max\{u \le t : R_u \text{ known}\}, \quad t - s \le n
@@ -247,9 +249,8 @@ def quarter_ends(dates: pd.DatetimeIndex) -> np.ndarray:
     """Return the positions of the last session of each completed calendar quarter, (Q,).
 
     The last date ends a quarter only if no session of the exchange follows it within the quarter:
-    holidays before a
-    quarter's end would otherwise hide it until the next session, and the same day would be scored
-    differently later.
+    holidays before a quarter's end would otherwise hide it until the next session, and the same day
+    would be scored differently later.
     """
     quarter = dates.to_period("Q")
     last = np.append(quarter[1:] != quarter[:-1], False)

@@ -1,8 +1,7 @@
 """Cross-section kernels: one row of the output depends on the same row of the inputs.
 
 Every kernel takes (T, N) float64 arrays and writes ``out``, (T, N). Missing cells stay NaN and do
-not take part;
-equal values share the mean of their ranks.
+not take part; equal values share the mean of their ranks.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import numpy as np
 from numba import njit
 
 #: up to this many columns, counting smaller values beats sorting
-FEW = 96
+COUNTED_COLUMNS = 96
 
 
 @njit(cache=True, error_model="numpy")
@@ -38,7 +37,7 @@ def count_row(row, below, level):
     for j in range(columns):
         if row[j] == row[j]:
             valid += 1
-    if columns <= FEW:
+    if columns <= COUNTED_COLUMNS:
         below[:], level[:] = 0.0, 0.0
         # four values against all columns at once; past the end stands NaN, which compares with
         # nothing

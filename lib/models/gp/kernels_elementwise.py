@@ -1,9 +1,8 @@
 """Elementwise kernels: one output cell depends on the same cell of each input.
 
 Every kernel takes (T, N) float64 arrays and writes its result into ``out``. NaN in gives NaN out,
-and a result that
-is not finite (a division by zero, the logarithm of zero) is written as NaN, so that no infinity
-travels on.
+and a result that is not finite (a division by zero, the logarithm of zero) is written as NaN, so
+that no infinity travels on.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ import numpy as np
 from numba import njit
 
 #: a divisor smaller than this in absolute value counts as zero
-TINY = 1e-12
+ZERO = 1e-12
 #: results beyond this count as overflow: their squares would leave float64
-HUGE = 1e100
+OVERFLOW = 1e100
 
 
 @njit(cache=True, error_model="numpy")
@@ -41,7 +40,7 @@ def mul(x, y, out):
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             product = x[i, j] * y[i, j]
-            out[i, j] = product if abs(product) < HUGE else np.nan
+            out[i, j] = product if abs(product) < OVERFLOW else np.nan
 
 
 @njit(cache=True, error_model="numpy")
@@ -50,9 +49,9 @@ def div(x, y, out):
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             denominator = y[i, j]
-            zero = abs(denominator) < TINY
+            zero = abs(denominator) < ZERO
             quotient = x[i, j] / (1.0 if zero else denominator)
-            out[i, j] = np.nan if zero or not abs(quotient) < HUGE else quotient
+            out[i, j] = np.nan if zero or not abs(quotient) < OVERFLOW else quotient
 
 
 @njit(cache=True, error_model="numpy")
@@ -82,7 +81,7 @@ def log(x, out):
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             size = abs(x[i, j])
-            out[i, j] = math.log(size) if size >= TINY else np.nan
+            out[i, j] = math.log(size) if size >= ZERO else np.nan
 
 
 @njit(cache=True, error_model="numpy")

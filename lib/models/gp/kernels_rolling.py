@@ -1,17 +1,14 @@
 """Rolling kernels whose cost per cell does not grow with the window.
 
 A window of d rows always spans the end of one block of d rows and the start of the next. Sums,
-extremes and centred
-moments of block ends (suffixes) and block starts (prefixes) are therefore enough, and nothing is
-ever subtracted from
-a running total: the usual one-pass moments lose all digits on price levels, and a NaN would poison
-every later row
-of them. Two groups' moments merge by the formula of Chan, Golub and LeVeque (1979).
+extremes and centred moments of block ends (suffixes) and block starts (prefixes) are therefore
+enough, and nothing is ever subtracted from a running total: the usual one-pass moments lose all
+digits on price levels, and a NaN would poison every later row of them. Two groups' moments merge by
+the formula of Chan, Golub and LeVeque (1979).
 
 Every kernel takes (T, N) float64 arrays and a window of d >= 2 rows and writes ``out``, (T, N). The
-result is NaN
-unless all d values of the window are there, as in pandas' ``rolling(d)``. Rows after t never matter
-for row t.
+result is NaN unless all d values of the window are there, as in pandas' ``rolling(d)``. Rows after
+t never matter for row t.
 """
 
 from __future__ import annotations

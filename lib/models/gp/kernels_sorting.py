@@ -1,10 +1,9 @@
 """Rolling kernels that need the order of the last d rows, and the two that only look back.
 
 Every kernel takes (T, N) float64 arrays and a window of d rows and writes ``out``, (T, N); the
-result is NaN unless
-all d values are there. Equal values share the mean of their ranks, or, where one row must be
-chosen, the older row
-comes first, so that results do not depend on how a sort treats ties.
+result is NaN unless all d values are there. Equal values share the mean of their ranks, or, where
+one row must be chosen, the older row comes first, so that results do not depend on how a sort
+treats ties.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
-from lib.models.gp.kernels_elementwise import HUGE, TINY
+from lib.models.gp.kernels_elementwise import OVERFLOW, ZERO
 
 
 @njit(cache=True, error_model="numpy")
@@ -44,9 +43,9 @@ def pct_change(x, d, out):
     for t in range(d, x.shape[0]):
         for j in range(x.shape[1]):
             base = abs(x[t - d, j])
-            zero = base < TINY
+            zero = base < ZERO
             change = (x[t, j] - x[t - d, j]) / (1.0 if zero else base)
-            out[t, j] = np.nan if zero or not abs(change) < HUGE else change
+            out[t, j] = np.nan if zero or not abs(change) < OVERFLOW else change
 
 
 @njit(cache=True, error_model="numpy")
@@ -178,11 +177,9 @@ def _group_mean(x, y, d, n, low, high, out):
     d rows each.
 
     Each row of the window carries its place in the order of y. A row that enters or leaves moves
-    the places behind it
-    by one, which is cheaper than sorting and runs over all columns at once; of equal y the older
-    row comes first.
-    Two rows are taken together, because loading and storing the running sums costs as much as a
-    row.
+    the places behind it by one, which is cheaper than sorting and runs over all columns at once; of
+    equal y the older row comes first. Two rows are taken together, because loading and storing the
+    running sums costs as much as a row.
     """
     rows, columns = x.shape
     places = np.empty((rows, columns))

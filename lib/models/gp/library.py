@@ -4,6 +4,7 @@ edit.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,21 +87,31 @@ class Library:
             ],
             **self.details,
         }
+        content["checksum"] = _checksum(content)
         atomic_write(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         return path
 
 
-def load_library(path: str | Path) -> Library:
+def _checksum(content: dict) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def load_library(path: str | Path, *, unedited: bool = False) -> Library:
     """Read a library, mined or edited by hand.
 
     Formulas are checked for their layout here and parsed by ``programs.from_text`` when they are
-    used, never run as
-    code.
+    used, never run as code.
+
+    Parameters
+    ----------
+    path : path
+    unedited : bool
+        Accept the library only as it was mined: its checksum must fit. A cache asks for that.
 
     Raises
     ------
     ModelError
-        The file is not there, is no JSON, or lacks or mistypes a part.
+        The file is not there, is not JSON, lacks or mistypes a part, or was edited and may not be.
     """
     path = Path(path)
     try:
@@ -118,6 +129,13 @@ def load_library(path: str | Path) -> Library:
             f"the library is not of version {VERSION}",
             file=path,
             remedy="mine it again with this release",
+        )
+    checksum = content.pop("checksum", None)
+    if unedited and checksum != _checksum(content):
+        raise ModelError(
+            "the library was edited or is damaged",
+            file=path,
+            remedy="delete it, and edit a copy outside the cache",
         )
     try:
         mined_on, seed, factors = (

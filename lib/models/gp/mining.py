@@ -11,12 +11,12 @@ from numpy.random import RandomState
 from lib.market.errors import ModelError
 from lib.models.forecast_evaluation import forward_returns
 from lib.models.gp.evaluation import Evaluator
+from lib.models.gp.fitness import MIN_SHARE, Fitness, Target, coverage, evaluate_fitness
 from lib.models.gp.inputs import MIN_SESSIONS, Inputs, week_ends
-from lib.models.gp.objectives import MIN_SHARE, Objectives, Target, coverage, measure
 from lib.models.gp.operators import operator_set
 from lib.models.gp.programs import Grammar, Tree
-from lib.models.gp.selection import survivors
-from lib.models.gp.settings import MIN_SYMBOLS, Settings
+from lib.models.gp.selection import nsga2_survival
+from lib.models.gp.settings import MIN_SYMBOLS, MiningSettings
 from lib.models.gp.slow_inputs import SLOWEST
 
 #: sessions before the window that rolling operators may look back to
@@ -59,10 +59,10 @@ class Candidate:
     """A surviving program and its measures in training."""
 
     tree: Tree
-    training: Objectives
+    training: Fitness
 
 
-def window_bounds(inputs: Inputs, end: int, settings: Settings) -> tuple[int, int]:
+def window_bounds(inputs: Inputs, end: int, settings: MiningSettings) -> tuple[int, int]:
     """Return the first row that the formulas of a window may look at, and its first training row.
 
     Parameters
@@ -70,12 +70,11 @@ def window_bounds(inputs: Inputs, end: int, settings: Settings) -> tuple[int, in
     inputs : Inputs
     end : int
         Row of the quarter's last session; later rows are not looked at.
-    settings : Settings
+    settings : MiningSettings
         ``window`` sessions at most. The first 250 sessions of the history are the warm-up of the
-        slow inputs, if half
-        a window and 250 sessions are left after them; in a shorter history the window starts with
-        the 60-session
-        z-scores, and slow inputs that do not cover it are left out.
+        slow inputs, if half a window and 250 sessions are left after them; in a shorter history the
+        window starts with the 60-session z-scores, and slow inputs that do not cover it are left
+        out.
 
     Raises
     ------
@@ -109,7 +108,9 @@ def window_bounds(inputs: Inputs, end: int, settings: Settings) -> tuple[int, in
     return start, first
 
 
-def window_at(inputs: Inputs, end: int, settings: Settings, shuffle: int | None = None) -> Window:
+def window_at(
+    inputs: Inputs, end: int, settings: MiningSettings, shuffle: int | None = None
+) -> Window:
     """Cut the window of sessions that ends with row ``end``.
 
     Parameters
@@ -117,11 +118,10 @@ def window_at(inputs: Inputs, end: int, settings: Settings, shuffle: int | None 
     inputs : Inputs
     end : int
         Row of the quarter's last session; later rows are not looked at.
-    settings : Settings
+    settings : MiningSettings
     shuffle : int or None
         Seed of a permutation that gives every symbol another one's labels: the null hypothesis with
-        the labels'
-        own distribution and memory.
+        the labels' own distribution and memory.
 
     Raises
     ------
@@ -162,14 +162,14 @@ def window_at(inputs: Inputs, end: int, settings: Settings, shuffle: int | None 
 
 
 def mine(
-    window: Window, settings: Settings, seed: int, families=None
+    window: Window, settings: MiningSettings, seed: int, families=None
 ) -> tuple[list[Candidate], int]:
     """Search for programs with a high |mean rank IC| and a high NDCG@5 on the training weeks.
 
     Parameters
     ----------
     window : Window
-    settings : Settings
+    settings : MiningSettings
     seed : int
         With the window's last date it fixes every random choice.
     families : iterable of str or None
@@ -186,12 +186,12 @@ def mine(
     evaluator = Evaluator(list(window.inputs.values.values()))
     state = np.random.SeedSequence([seed, int(f"{window.last_date:%Y%m%d}")]).generate_state(1)
     random = RandomState(state[0])
-    measured: dict[int, Objectives] = {}
+    fitness: dict[int, Fitness] = {}
 
     def evaluate(trees: list[Tree]) -> list[int]:
         numbers = [evaluator.number(tree) for tree in trees]
-        for number in evaluator.in_turn(set(numbers) - measured.keys()):
-            measured[number] = measure(
+        for number in evaluator.evaluation_order(set(numbers) - fitness.keys()):
+            fitness[number] = evaluate_fitness(
                 evaluator.value(number), window.training, settings.min_coverage
             )
         return numbers
@@ -200,7 +200,7 @@ def mine(
     numbers = evaluate(trees)
     evaluated = len(trees)
     for _ in range(settings.generations - 1):
-        trees, numbers = _survive(trees, numbers, measured, settings)
+        trees, numbers = _survive(trees, numbers, fitness, settings)
         offspring = []
         for _ in range(settings.population):
             parent, donor = (trees[_tournament(len(trees), random, settings)] for _ in range(2))
@@ -208,36 +208,36 @@ def mine(
         numbers = numbers + evaluate(offspring)
         trees = trees + offspring
         evaluated += len(offspring)
-    trees, numbers = _survive(trees, numbers, measured, settings)
+    trees, numbers = _survive(trees, numbers, fitness, settings)
     candidates = [
-        Candidate(tree, measured[number])
+        Candidate(tree, fitness[number])
         for tree, number in zip(trees, numbers, strict=True)
-        if measured[number].ic != 0
+        if fitness[number].ic != 0
     ]
     return sorted(candidates, key=lambda candidate: -abs(candidate.training.ic)), evaluated
 
 
-def _survive(trees, numbers, measured, settings) -> tuple[list[Tree], list[int]]:
+def _survive(trees, numbers, fitness, settings) -> tuple[list[Tree], list[int]]:
     """Keep the best ``population`` programs, one of those that rank the symbols alike."""
     seen, unique = set(), []
     for position, number in enumerate(numbers):
-        worth = measured[number]
+        this = fitness[number]
         # formulas that order the symbols alike have equal measures: x, neg(x), sigmoid(x)
-        alike = (round(abs(worth.ic), 10), round(worth.ndcg, 10))
+        alike = (round(abs(this.ic), 10), round(this.ndcg, 10))
         if alike not in seen:
             seen.add(alike)
             unique.append(position)
-    worths = [measured[numbers[position]] for position in unique]
+    values = [fitness[numbers[position]] for position in unique]
     lengths = np.array([len(trees[position]) for position in unique])
     objectives = (
-        np.array([(abs(worth.ic), worth.ndcg) for worth in worths])
+        np.array([(abs(this.ic), this.ndcg) for this in values])
         - settings.parsimony * lengths[:, None]
     )
-    kept, _, _ = survivors(objectives, settings.population)
+    kept, _, _ = nsga2_survival(objectives, settings.population)
     chosen = [unique[position] for position in kept]
     return [trees[position] for position in chosen], [numbers[position] for position in chosen]
 
 
-def _tournament(size: int, random: RandomState, settings: Settings) -> int:
+def _tournament(size: int, random: RandomState, settings: MiningSettings) -> int:
     # survivors come best first, so the least position wins
     return int(random.randint(0, size, settings.tournament).min())

@@ -11,12 +11,12 @@ import pandas as pd
 from lib.market.errors import ParameterError
 from lib.market.fingerprint import fingerprint
 from lib.models.gp.inputs import Inputs
-from lib.models.gp.settings import Settings
+from lib.models.gp.settings import MiningSettings
 
 NULL_STUDY = Path(__file__).resolve().parents[3] / "params" / "studies" / "03_gp_rotation_null.csv"
 
 
-def study_key(mined: Inputs, scored: Inputs, settings: Settings, until, **rules) -> str:
+def study_key(mined: Inputs, scored: Inputs, settings: MiningSettings, until, **rules) -> str:
     """Return what identifies the data and settings of a study: a longer history of the same data
     has the same key.
 
@@ -24,13 +24,13 @@ def study_key(mined: Inputs, scored: Inputs, settings: Settings, until, **rules)
     ----------
     mined, scored : Inputs
         Of the mined and of the scored sectors.
-    settings : Settings
+    settings : MiningSettings
     until : date
         The first session that is scored: closes up to it enter the key.
     **rules
         What else decides the numbers: ``first_mined``, ``top``, ``fill``. The engine's code does
-        not enter; another
-        rounding of its kernels acts like another set of seeds, which is what the study measures.
+        not enter; another rounding of its kernels acts like another set of seeds, which is what the
+        study measures.
     """
     parts = []
     for inputs in (mined, scored):
@@ -47,9 +47,8 @@ def read_null_study(key: str, path: Path = NULL_STUDY) -> pd.DataFrame:
     -------
     DataFrame
         ``seed``, ``rank_ic`` (mean, weekly), ``excess`` (annualised, fraction), ``factors`` (mean
-        per library),
-        ``admission`` (share of the candidates that reach the bars), ``first_week``, ``last_week``,
-        ``key``.
+        per library), ``admission`` (share of the candidates that reach the bars), ``first_week``,
+        ``last_week``, ``key``.
     """
     if not path.exists():
         raise ParameterError(

@@ -1,13 +1,10 @@
 """The operators a formula may use: names, kernels, windows.
 
 A window is part of the operator's name (``ts_mean_20``), never an argument of a formula: a constant
-found by the
-search would otherwise reach a time-series operator as a window of 3.7 days. The 30 operators that
-the research house
-documents for its stock factors are here with windows that suit weekly sector rotation; ``ts_mean``,
-``ts_zscore``,
-``ts_skew``, ``abs``, ``max``, ``min``, ``cs_zscore`` and ``cs_demean`` are what panel languages
-usually add.
+found by the search would otherwise reach a time-series operator as a window of 3.7 days. The 30
+operators that the research house documents for its stock factors are here with windows that suit
+weekly sector rotation; ``ts_mean``, ``ts_zscore``, ``ts_skew``, ``abs``, ``max``, ``min``,
+``cs_zscore`` and ``cs_demean`` are what panel languages usually add.
 """
 
 from __future__ import annotations
@@ -68,7 +65,7 @@ class Operator:
 
 
 #: family -> (arity, kernel, commutative)
-PLAIN: dict[str, tuple[int, Callable, bool]] = {
+UNWINDOWED: dict[str, tuple[int, Callable, bool]] = {
     "add": (2, cell.add, True),
     "sub": (2, cell.sub, False),
     "mul": (2, cell.mul, True),
@@ -111,7 +108,7 @@ WINDOWED: dict[str, tuple[int, Callable, bool]] = {
     "group_diff_sort_avg": (2, sorting.group_diff_sort_avg, False),
 }
 #: windows each family is offered with, in rows (sessions); pairs are (d, n)
-WINDOWS: dict[str, tuple] = {
+WINDOW_CHOICES: dict[str, tuple] = {
     "delay": (1, 5, 10, 20),
     "delta": (1, 5, 10, 20),
     "pct_change": (1, 5, 10, 20),
@@ -130,10 +127,10 @@ DEFAULT_WINDOWS = (5, 10, 20, 60)
 def _build() -> dict[str, Operator]:
     table = {
         name: Operator(name, arity, kernel, (), swap)
-        for name, (arity, kernel, swap) in PLAIN.items()
+        for name, (arity, kernel, swap) in UNWINDOWED.items()
     }
     for family, (arity, kernel, swap) in WINDOWED.items():
-        for choice in WINDOWS.get(family, DEFAULT_WINDOWS):
+        for choice in WINDOW_CHOICES.get(family, DEFAULT_WINDOWS):
             windows = choice if isinstance(choice, tuple) else (choice,)
             name = "_".join([family, *map(str, windows)])
             table[name] = Operator(name, arity, kernel, windows, swap)
@@ -164,6 +161,6 @@ def operator_set(families=None) -> list[Operator]:
     if unknown:
         raise ParameterError(
             f"there is no operator family called {sorted(unknown)[0]}",
-            remedy=f"the families are {', '.join([*PLAIN, *WINDOWED])}",
+            remedy=f"the families are {', '.join([*UNWINDOWED, *WINDOWED])}",
         )
     return [operator for operator in OPERATORS.values() if operator.family in wanted]

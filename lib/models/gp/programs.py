@@ -13,7 +13,7 @@ from numpy.random import RandomState
 
 from lib.market.errors import ModelError
 from lib.models.gp.operators import OPERATORS, Operator
-from lib.models.gp.settings import Settings
+from lib.models.gp.settings import MiningSettings
 
 #: a program in prefix order: gplearn function nodes and positions of inputs
 Tree = list
@@ -36,12 +36,12 @@ class Grammar:
     operators : list of Operator
     names : list of str
         The inputs; a tree holds their positions.
-    settings : Settings
+    settings : MiningSettings
     """
 
     operators: list[Operator]
     names: list[str]
-    settings: Settings
+    settings: MiningSettings
 
     @cached_property
     def _functions(self) -> list[_Function]:

@@ -1,9 +1,8 @@
 """NSGA-II: non-dominated fronts, crowding, survival.
 
 Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II",
-2002. The fronts
-come from moocore; the crowding distance is its definition, with ties in a fixed order so that a
-mining can be repeated.
+2002. The fronts come from moocore; the crowding distance is its definition, with ties in a fixed
+order so that a mining can be repeated.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import moocore
 import numpy as np
 
 
-def fronts(objectives: np.ndarray) -> np.ndarray:
+def nondominated_fronts(objectives: np.ndarray) -> np.ndarray:
     """Return the front of each point, 0 for those no other point dominates.
 
     Parameters
@@ -28,7 +27,7 @@ def fronts(objectives: np.ndarray) -> np.ndarray:
     return moocore.pareto_rank(np.ascontiguousarray(objectives, float), maximise=True)
 
 
-def crowding(objectives: np.ndarray, front: np.ndarray) -> np.ndarray:
+def crowding_distance(objectives: np.ndarray, front: np.ndarray) -> np.ndarray:
     """Return each point's crowding distance within its front, (P,): infinite at the ends, larger
     where it is lonely.
 
@@ -52,7 +51,7 @@ def crowding(objectives: np.ndarray, front: np.ndarray) -> np.ndarray:
     return distance
 
 
-def survivors(objectives: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def nsga2_survival(objectives: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose the next generation: whole fronts first, the lonelier points of the front that is cut.
 
     Parameters
@@ -67,6 +66,6 @@ def survivors(objectives: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray
         Positions, best first; equals keep their order.
     front, distance : arrays, (P,)
     """
-    front = fronts(objectives)
-    distance = crowding(objectives, front)
+    front = nondominated_fronts(objectives)
+    distance = crowding_distance(objectives, front)
     return np.lexsort((-distance, front))[:size], front, distance

@@ -11,7 +11,7 @@ MIN_SYMBOLS = 15
 
 
 @dataclass(frozen=True)
-class Settings:
+class MiningSettings:
     """What decides a library of factors, next to the data and the code.
 
     What a run chooses has no default here: it is set in ``params/03_gp_rotation.yaml``.
@@ -28,8 +28,7 @@ class Settings:
         Sessions the label looks ahead, from the next close on.
     min_train_t, min_validation_t : float
         Least mean rank IC, in standard errors of the mean rank IC of a factor without information
-        (see
-        ``objectives.Target.null_error``); the second in the direction of training.
+        (see ``objectives.Target.null_standard_error``); the second in the direction of training.
     max_correlation : float
         Cap on the absolute mean cross-sectional correlation with every factor already admitted.
     max_vif : float

@@ -2,8 +2,7 @@
 price-volume correlations.
 
 The operators of a formula look back 60 sessions at most. What is known about sectors beyond that,
-such as twelve-month
-momentum or volume against its half-year mean, is therefore an input.
+such as twelve-month momentum or volume against its half-year mean, is therefore an input.
 """
 
 from __future__ import annotations

@@ -66,10 +66,8 @@ def residual_scores(scores: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     -------
     DataFrame, (K, N)
         Residuals of each session's cross-sectional regression, with a constant, of the score's
-        ranks on the signals'
-        ranks; NaN for a symbol that lacks the score or a signal, and on sessions with fewer than
-        twice as many symbols
-        as coefficients.
+        ranks on the signals' ranks; NaN for a symbol that lacks the score or a signal, and on
+        sessions with fewer than twice as many symbols as coefficients.
     """
     signals = textbook_ranks(inputs)[:, inputs.dates.get_indexer(scores.index)]
     ranks = scores.rank(axis=1, pct=True).to_numpy() - 0.5

@@ -15,29 +15,29 @@ from lib.market.errors import ModelError
 from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
 from lib.models import forecast_evaluation
+from lib.models.cache import cache_key, load_entry
 from lib.models.gp.admission import admit
 from lib.models.gp.inputs import Inputs, factor_inputs, quarter_ends
 from lib.models.gp.library import Entry, Library, load_library
 from lib.models.gp.mining import mine, window_at, window_bounds
 from lib.models.gp.programs import to_text
-from lib.models.gp.settings import Settings
+from lib.models.gp.settings import MiningSettings
 
 #: modules of this package that do not change what a mining finds
-BYSTANDERS = (
+NOT_IN_FINGERPRINT = (
     "__init__",
     "baseline",
     "composite",
     "library",
     "null_study",
-    "reading",
     "textbook",
     "walkforward",
 )
 
 
-def walk_forward(
+def walk_forward_mining(
     panel: Panel | Inputs,
-    settings: Settings,
+    settings: MiningSettings,
     seeds: tuple[int, ...],
     *,
     first: str | pd.Timestamp,
@@ -53,7 +53,7 @@ def walk_forward(
     ----------
     panel : Panel or Inputs
         History up to the session of the run; a mining sees the rows up to its quarter end only.
-    settings : Settings
+    settings : MiningSettings
     seeds : tuple of int
     first : date
         The quarter ends on or after it are mined; see ``mining_ends``.
@@ -89,7 +89,8 @@ def walk_forward(
     for end in ends:
         content = _content(window_at(inputs, end, settings))
         for seed in seeds:
-            key = fingerprint(content, settings.asdict(), seed, families, shuffled, _engine())
+            inputs_of_key = (content, settings.asdict(), seed, families, shuffled)
+            key = cache_key(*inputs_of_key, code=[_engine()])
             cached = None if folder is None else _cached(folder / key, end, seed, inputs)
             if cached is None:
                 missing.append((end, seed, key))
@@ -123,14 +124,13 @@ def walk_forward(
     return [found[end, seed] for end in ends for seed in seeds]
 
 
-def mining_ends(inputs: Inputs, settings: Settings, first: str | pd.Timestamp) -> np.ndarray:
+def mining_ends(inputs: Inputs, settings: MiningSettings, first: str | pd.Timestamp) -> np.ndarray:
     """Return the rows of the quarter ends that are mined, (Q,).
 
     Those on or after ``first``, from the first one whose window is long enough on. A quarter end at
-    which the source
-    has closes only is passed over: formulas of opens, ranges and volumes could not be validated
-    there, and the
-    libraries made before stay in force. ``close_only_quarters`` names them.
+    which the source has closes only is passed over: formulas of opens, ranges and volumes could not
+    be validated there, and the libraries made before stay in force. ``close_only_quarters`` names
+    them.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def close_only_quarters(inputs: Inputs, first: str | pd.Timestamp) -> pd.Datetim
     return days[days >= pd.Timestamp(first)]
 
 
-def _mine_one(window, settings: Settings, seed: int, families, key: str) -> Library:
+def _mine_one(window, settings: MiningSettings, seed: int, families, key: str) -> Library:
     candidates, evaluated = mine(window, settings, seed, families)
     admission = admit(candidates, window, settings)
     entries = tuple(
@@ -205,7 +205,7 @@ def _shuffle(inputs: Inputs, end: int, seed: int) -> int:
 def _engine() -> str:
     """Fingerprint of the modules that decide what a mining finds."""
     folder = Path(__file__).parent
-    modules = [path for path in sorted(folder.glob("*.py")) if path.stem not in BYSTANDERS]
+    modules = [path for path in sorted(folder.glob("*.py")) if path.stem not in NOT_IN_FINGERPRINT]
     return fingerprint(*modules, Path(forecast_evaluation.__file__))
 
 
@@ -217,4 +217,4 @@ def _content(window) -> str:
 
 def _cached(folder: Path, end: int, seed: int, inputs: Inputs) -> Library | None:
     path = folder / Library(inputs.dates[end], seed, ()).file_name
-    return load_library(path) if path.exists() else None
+    return load_entry(path, lambda: load_library(path, unedited=True))

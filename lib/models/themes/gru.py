@@ -56,6 +56,8 @@ class Gru:
         Units per band, passes, rows per step, learning rate, weight of the mean loss of the bands'
         own heads.
     seed : int
+    state : dict of name to array
+        Parameters of the fitted network.
     """
 
     names: list[str]
@@ -65,12 +67,12 @@ class Gru:
     rate: float = 2e-3
     side: float = 0.3
     seed: int = 11
-    network: object = None
-    places: dict[str, np.ndarray] = field(default_factory=dict)
+    state: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self):
         """Find the columns of each band's window, (bars, channels), the oldest bar first."""
         self.torch = torch()
+        self.places = {}
         self.device = "cuda" if self.torch.cuda.is_available() else "cpu"
         place = {name: column for column, name in enumerate(self.names)}
         for band in BANDS:
@@ -81,6 +83,10 @@ class Gru:
                     for back in range(bars, 0, -1)
                 ]
             )
+        self.network = self._network(self.torch.Generator().manual_seed(self.seed))
+        if self.state:
+            values = {name: self.torch.as_tensor(array) for name, array in self.state.items()}
+            self.network.load_state_dict(values)
 
     def fit(self, x, y, weight):
         """Learn by Adam on shuffled rows; weights scale the squared errors."""
@@ -99,6 +105,9 @@ class Gru:
                 loss.backward()
                 lib.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
                 steps.step()
+        self.state = {
+            name: values.cpu().numpy() for name, values in self.network.state_dict().items()
+        }
 
     def predict(self, x):
         """Return the joint head's score per row."""

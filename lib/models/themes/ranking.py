@@ -87,20 +87,3 @@ def strongest_and_weakest(
     table = table[np.isfinite(table["gain_peak"]) & np.isfinite(table["latest_score"])].sort_index()
     table = table.sort_values(["gain_peak", "gain_cumulative"], kind="stable")
     return table.iloc[::-1].head(count), table.head(count)
-
-
-def top_weights(scores: pd.DataFrame, tradable: pd.DataFrame, top: int) -> pd.DataFrame:
-    """Return equal weights of the ``top`` scores on each date, (K, M); symbols that are not
-    tradable are left out.
-    """
-    values = scores.where(
-        tradable.reindex(index=scores.index, columns=scores.columns, fill_value=False)
-    ).to_numpy()
-    order = (
-        (-np.where(np.isfinite(values), values, -np.inf))
-        .argsort(axis=1, kind="stable")
-        .argsort(axis=1)
-    )
-    held = (order < top) & np.isfinite(values)
-    count = held.sum(axis=1, keepdims=True)
-    return pd.DataFrame(held / np.maximum(count, 1), index=scores.index, columns=scores.columns)

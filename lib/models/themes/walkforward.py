@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +13,7 @@ import pandas as pd
 from lib.market.errors import ModelError
 from lib.market.fingerprint import fingerprint
 from lib.market.panel import Panel
+from lib.models.cache import cached
 from lib.models.themes import bands, features, gru, kernels, labels, learners
 
 MODULES = (bands, features, gru, kernels, labels, learners)
@@ -125,9 +123,8 @@ def walk_forward(
     groups : int array, (N,), optional
         Sector of each symbol for neutral labels.
     cache_dir : Path, optional
-        Where scores are kept under the fingerprint of data, settings and code, and each fitted
-        model under that of
-        what it learned from: a further week fits anew only what it has changed.
+        Where scores and fitted models are cached, a model by what it learned from: a further week
+        fits again only what it has changed.
     intraday : mapping of name to array (N, T), optional
         ``intraday_band`` of the panel, where there are minute bars.
 
@@ -136,28 +133,16 @@ def walk_forward(
     ModelError
         Too little history before ``first``, or labels that cannot be learned.
     """
-    if cache_dir is None:
-        return _walk(panel, dates, first, settings, groups, None, intraday)
-    code = [*MODULES, Path(__file__)]
-    minutes = [part for pair in (intraday or {}).items() for part in pair]
+    folder = None if cache_dir is None else Path(cache_dir) / "themes"
     sectors = groups if groups is not None else "none"
-    key = fingerprint(panel, dates, str(first), settings.key(), sectors, *minutes, *code)
-    path = Path(cache_dir) / f"themes-{key}.pickle"
-    return _kept(
-        path, lambda: _walk(panel, dates, first, settings, groups, Path(cache_dir), intraday)
+    inputs = (panel, dates, str(first), settings.key(), sectors, dict(intraday or {}))
+    return cached(
+        Scores,
+        folder,
+        lambda: _walk(panel, dates, first, settings, groups, folder, intraday),
+        inputs,
+        [*MODULES, Path(__file__)],
     )
-
-
-def _kept(path: Path, make: Callable[[], object]):
-    """Return what a file keeps; made and written first, aside and renamed, where there is none."""
-    if path.exists():
-        return pickle.loads(path.read_bytes())
-    made = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-    aside.write_bytes(pickle.dumps(made))
-    os.replace(aside, path)
-    return made
 
 
 def _check_spread(name: str, values: np.ndarray, dates: pd.DatetimeIndex) -> None:
@@ -223,10 +208,7 @@ def _walk(panel, dates, first, settings, groups, cache_dir, intraday) -> Scores:
         )
         rows, target, weights = x[train], y[train], np.broadcast_to(weight[:, None], y.shape)[train]
         learners.check_labels(target)
-        code = (learners, gru)
-        learned = cache_dir and fingerprint(
-            rows, target, weights, list(names), settings.seeds, *code
-        )
+        learned = cache_dir and fingerprint(rows, target, weights, list(names), settings.seeds)
         importance = {}
         for name in settings.learners:
             seen = slice(None) if name == "gru" else slice(plain)
@@ -236,11 +218,8 @@ def _walk(panel, dates, first, settings, groups, cache_dir, intraday) -> Scores:
                 model.fit(rows[:, seen], target, weights)
                 return model
 
-            model = (
-                _kept(cache_dir / f"themes-{name}-{learned}.pickle", fitted)
-                if cache_dir
-                else fitted()
-            )
+            kind = learners.KINDS[name]
+            model = cached(kind, cache_dir, fitted, (learned,), (learners, gru))
             # a network's sums depend on the rows beside; the others score all dates at once. Refits
             # share no row
             step = 1 if name == "gru" else stop - start

@@ -20,7 +20,7 @@ MIN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Objectives:
+class Fitness:
     """Measures of one factor over the weeks of a window.
 
     Attributes
@@ -58,8 +58,7 @@ def _gain(below, level, valid, relevance, row, cumulative, long):
     their places.
 
     McSherry and Najork, "Computing information retrieval performance measures efficiently in the
-    presence of tied
-    scores", 2008: no order of ties has to be invented.
+    presence of tied scores", 2008: no order of ties has to be invented.
     """
     top = cumulative.shape[0] - 1
     total = 0.0
@@ -209,7 +208,7 @@ class Target:
         return rank_labels(self.labels, DISCOUNTS)
 
     @cached_property
-    def null_error(self) -> float:
+    def null_standard_error(self) -> float:
         r"""Standard error of the mean rank IC of a factor without information; infinite without
         weeks.
 
@@ -235,10 +234,10 @@ def _measure(factor, labels, rows, ranked, cumulative):
     return mean, icir, long.mean() if mean >= 0 else short.mean()
 
 
-def measure(factor: np.ndarray, target: Target, min_coverage: float = 0.0) -> Objectives:
+def evaluate_fitness(factor: np.ndarray, target: Target, min_coverage: float = 0.0) -> Fitness:
     """Measure one factor, (T, N); below ``min_coverage`` everything but the coverage is zero."""
     covered = coverage(factor, target.listed, target.first, target.stop)
     if covered < min_coverage or not len(target.rows):
-        return Objectives(0.0, 0.0, 0.0, covered)
+        return Fitness(0.0, 0.0, 0.0, covered)
     ic, icir, ndcg = _measure(factor, target.labels, target.rows, target.ranked, DISCOUNTS)
-    return Objectives(ic, icir, ndcg, covered)
+    return Fitness(ic, icir, ndcg, covered)
