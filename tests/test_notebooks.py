@@ -16,6 +16,7 @@ from label_lines import label_lines
 from references import outside_references
 from tracing import statements, untraceable
 
+from lib.exhibits.notebook_run import PARAMS_FOLDER
 from lib.exhibits.parameters import PARAMS, RUN_PARAMETERS, checked, load, model_of
 from lib.market import ingest
 from lib.market.store import Store
@@ -209,7 +210,9 @@ def test_the_report_of_the_live_store_is_that_of_the_sample(
     assert (live / "report.html").exists() and (live / "report.pdf").exists()
 
 
-def test_a_second_run_gives_the_same_tables_figures_and_exhibits(report_of_the_sample, tmp_path):
+def test_a_second_run_gives_the_same_tables_figures_and_exhibits(
+    report_of_the_sample, smaller, tmp_path
+):
     manifest, first = report_of_the_sample
     second = shutil.copytree(first, tmp_path / first.name)
     before = manifest.model_copy(
@@ -228,7 +231,9 @@ def test_a_second_run_gives_the_same_tables_figures_and_exhibits(report_of_the_s
         for file in made:
             (second / file).unlink()
         parameters = given | manifest.parameters[name]
-        assert execute(NOTEBOOKS / f"{name}.ipynb", tmp_path / "executed.ipynb", parameters) is None
+        notebook, executed = NOTEBOOKS / f"{name}.ipynb", tmp_path / "executed.ipynb"
+        environment = {PARAMS_FOLDER: str(smaller)}
+        assert execute(notebook, executed, parameters, environment=environment) is None
         assert [
             file for file in made if (second / file).read_bytes() != (first / file).read_bytes()
         ] == []
@@ -238,7 +243,7 @@ def test_a_second_run_gives_the_same_tables_figures_and_exhibits(report_of_the_s
 
 
 def test_a_report_made_on_a_tuesday_has_the_numbers_of_the_week_before(
-    report_of_the_sample, tmp_path
+    report_of_the_sample, smaller, tmp_path
 ):
     """Exhibits 6 to 17 are of the last completed week, whatever the day of the week the report is
     made on.
@@ -252,7 +257,9 @@ def test_a_report_made_on_a_tuesday_has_the_numbers_of_the_week_before(
         "05_global_allocation",
     ):
         parameters = given | manifest.parameters[name]
-        assert execute(NOTEBOOKS / f"{name}.ipynb", tmp_path / "executed.ipynb", parameters) is None
+        notebook, executed = NOTEBOOKS / f"{name}.ipynb", tmp_path / "executed.ipynb"
+        environment = {PARAMS_FOLDER: str(smaller)}
+        assert execute(notebook, executed, parameters, environment=environment) is None
     numbers = set()
     for path in sorted((tmp_path / "tables").glob("fig*.csv")):
         numbers.add(path.name[3:5])

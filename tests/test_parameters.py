@@ -186,6 +186,10 @@ def test_the_plan_keeps_the_order(tmp_path):
             "sections.1.exhibits.1 is 1",
         ),
         ("sections: [{notebok: 01_a}]\nreport: 06_c\n", "unknown key sections.1.notebok"),
+        (
+            "sections: [{notebook: 01_a, exhibits: ['01']}]\ncompared: {'02': weights}\nreport: 06_c\n",
+            "compared names exhibit 02",
+        ),
         ("sections: []\nreport: 06_c\n", "sections is"),
         (
             "sections: [{notebook: 01_a, parameters_of: [03_x]}]\nreport: 06_c\n",

@@ -65,6 +65,7 @@ def test_a_date_without_a_file_has_no_numbers():
         ("tolerance: 0.005", "tolerance: -1.0", "tolerance"),
         ("reason: our_choice", "reason: weather", "reason"),
         ('"12":', "12:", "exhibits"),
+        ('"12":', '"18":', "there is no exhibit 18"),
         ('as_of: "2025-06-13"', "as_of: 2025-06-13", "as_of is not text"),
         ('as_of: "2025-06-13"', 'as_of: "2025-06-06"', "says as_of: 2025-06-06"),
         ("facts:", "facts: [", "cannot be read as YAML"),

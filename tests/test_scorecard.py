@@ -14,6 +14,7 @@ from run_folder import manifest, tables, write_run
 
 from lib.exhibits.notebook_run import Run
 from lib.exhibits.parameters import load
+from lib.exhibits.plan import read_plan
 from lib.exhibits.published import published, published_week
 from lib.exhibits.tables import table_html
 from lib.exhibits.translations import LANGUAGES, translations
@@ -23,6 +24,7 @@ from lib.report.changes import changes, previous_run
 from lib.report.scorecard import VERDICTS, counts, scorecard
 
 TEXT = translations("en")
+PLAN = read_plan()
 WEEK = published_week("2025-06-13")
 SETTINGS = load("06_weekly_report")
 ASSETS = read_universe("allocation")
@@ -34,7 +36,7 @@ def folder(tmp_path):
 
 
 def judged(folder, synthetic=False):
-    return scorecard(WEEK, folder, TEXT, synthetic=synthetic)
+    return scorecard(WEEK, folder, TEXT, numbers=PLAN.exhibits, synthetic=synthetic)
 
 
 def row(table, exhibit, name, measure, relation="equal"):
@@ -329,7 +331,7 @@ def later(tmp_path):
 
 
 def test_changes_against_the_previous_run(folder, tmp_path):
-    table, missing = changes(later(tmp_path), folder, TEXT, SETTINGS, ASSETS)
+    table, missing = changes(later(tmp_path), folder, TEXT, SETTINGS, ASSETS, PLAN.compared)
     found = set(table[["exhibit", "name_en", "what"]].itertuples(index=False, name=None))
     assert found == {
         ("06", "Software Services", "new"),
@@ -353,18 +355,18 @@ def test_scores_of_two_sources_are_not_compared(folder, tmp_path):
     path.write_text(
         path.read_text(encoding="utf-8").replace("constituents", "bars"), encoding="utf-8"
     )
-    table, _ = changes(new, folder, TEXT, SETTINGS, ASSETS)
+    table, _ = changes(new, folder, TEXT, SETTINGS, ASSETS, PLAN.compared)
     assert "score" not in set(table["what"]) and "new" in set(table["what"])
     pd.read_csv(path).drop(columns="score_source").to_csv(path, index=False)
-    assert "score" not in set(changes(new, folder, TEXT, SETTINGS, ASSETS)[0]["what"]), (
-        "an earlier run had no source"
-    )
+    assert "score" not in set(
+        changes(new, folder, TEXT, SETTINGS, ASSETS, PLAN.compared)[0]["what"]
+    ), "an earlier run had no source"
 
 
 def test_exhibits_that_one_run_lacks_are_not_compared(folder, tmp_path):
     new = later(tmp_path)
     next(new.glob("tables/fig16_*")).unlink()
-    table, missing = changes(new, folder, TEXT, SETTINGS, ASSETS)
+    table, missing = changes(new, folder, TEXT, SETTINGS, ASSETS, PLAN.compared)
     assert missing == ["16"] and "16" not in set(table["exhibit"])
 
 

@@ -14,6 +14,13 @@ from lib.market.errors import ParameterError
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
+#: two digits, in quotes
+Number = Annotated[str, Field(pattern=r"[0-9]{2}")]
+#: what is compared with the previous run: names and scores of themes, the sectors held, weights by
+#: row or by column, class budgets
+Comparison = Literal["themes", "holdings", "weights", "weights_by_column", "budgets"]
+
+
 class Section(BaseModel):
     """One notebook of the report.
 
@@ -34,7 +41,7 @@ class Section(BaseModel):
     notebook: str
     needs: list[str] = []
     parameters_of: list[str] = []
-    exhibits: list[Annotated[str, Field(pattern=r"[0-9]{2}")]] = []
+    exhibits: list[Number] = []
 
 
 class Plan(BaseModel):
@@ -45,6 +52,8 @@ class Plan(BaseModel):
     sections : list of Section
     report : str
         The report notebook's stem.
+    compared : dict
+        What of an exhibit is compared with the previous run, by its number.
     appendix_code : bool
         Whether the appendices, one per notebook, show code.
     stale_sessions : int
@@ -57,6 +66,7 @@ class Plan(BaseModel):
 
     sections: Annotated[list[Section], Field(min_length=1)]
     report: str
+    compared: dict[Number, Comparison] = {}
     appendix_code: bool = True
     stale_sessions: Annotated[int, Field(ge=0)] = 5
     stale_series: Literal["print", "refuse"] = "print"
@@ -94,6 +104,13 @@ def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
         if duplicates:
             raise ParameterError(
                 f"duplicate {kind} {duplicates[0]}", file=path, remedy="delete one of them"
+            )
+    for number in plan.compared:
+        if number not in plan.exhibits:
+            raise ParameterError(
+                f"compared names exhibit {number}, which no section makes",
+                file=path,
+                remedy="delete the line, or add the number to the exhibits of its section",
             )
     for position, section in enumerate(plan.sections):
         earlier = names[:position]

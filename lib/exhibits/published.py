@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.exhibits.parameters import PARAMS, checked, read_yaml
+from lib.exhibits.plan import Number, read_plan
 from lib.exhibits.tables import ROW_FORMATS
 from lib.market.errors import ParameterError
 from lib.market.pointintime import Market
@@ -175,7 +176,7 @@ class Week(_Strict):
     as_of: Annotated[str, Field(pattern=r"\d{4}-\d{2}-\d{2}")]
     published: Annotated[str, Field(pattern=r"\d{4}-\d{2}-\d{2}")]
     report: Words
-    exhibits: dict[Annotated[str, Field(pattern=r"(0[1-9]|1[0-7])")], Exhibit]
+    exhibits: dict[Number, Exhibit]
     elsewhere: list[Elsewhere] = []
 
 
@@ -207,6 +208,14 @@ def published_week(as_of, folder: Path = FOLDER) -> Week | None:
             f"the file of {path.stem} says as_of: {week.as_of}",
             file=path,
             remedy="rename the file, or correct as_of",
+        )
+    known = read_plan().exhibits
+    unknown = [number for number in week.exhibits if number not in known]
+    if unknown:
+        raise ParameterError(
+            f"there is no exhibit {unknown[0]}",
+            file=path,
+            remedy=f"params/weekly.yaml lists the exhibits: {', '.join(known)}",
         )
     return week
 

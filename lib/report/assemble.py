@@ -98,12 +98,17 @@ class Assembly:
         if self.manifest:
             previous, broken = previous_run(self._results.parent, self.manifest)
         if previous:
-            table, missing = changes(self._results, previous, self.run.t, settings, self._assets())
+            table, missing = changes(
+                self._results,
+                previous,
+                self.run.t,
+                settings,
+                self._assets(),
+                self.run.plan.compared,
+            )
             if len(table):
-                kinds = dict.fromkeys(("previous", "latest", "change"), "format")
-                shown = self._saved(
-                    "s51", "changes", table, kinds, previous=self.run.t.date(previous.name)
-                )
+                date = pd.Timestamp(previous.name)
+                shown = self._saved("s51", "changes", table, previous=date)
         name = previous and previous.name
         labels = [self.run.label(number) for number in missing]
         return self._render(
@@ -118,10 +123,13 @@ class Assembly:
         if week is None:
             return self._render("scorecard", week=None, verdicts={}, shown=None)
         table = scorecard(
-            week, self._results, self.run.t, synthetic=self.run.market.source.synthetic
+            week,
+            self._results,
+            self.run.t,
+            numbers=self.run.plan.exhibits,
+            synthetic=self.run.market.source.synthetic,
         )
-        formats = dict.fromkeys(("published", "value", "difference", "tolerance"), "format")
-        shown = self._saved("s50", "scorecard", table, formats)
+        shown = self._saved("s50", "scorecard", table)
         return self._render("scorecard", week=week, verdicts=counts(table), shown=shown)
 
     def quality(self) -> HTML:
@@ -199,10 +207,10 @@ class Assembly:
             ]
         return sorted({exhibit["notebook"] for exhibit in self.exhibits} - {self.run.notebook})
 
-    def _saved(self, number: str, slug: str, table: pd.DataFrame, formats: dict, **values) -> dict:
+    def _saved(self, number: str, slug: str, table: pd.DataFrame, **values) -> dict:
         """Save an exhibit that the report makes itself and return its record with its table."""
         with capture_output():
-            self.run.exhibit(number, slug, table, formats=formats, values=values, show_table=True)
+            self.run.exhibit(number, slug, table, values=values, show_table=True)
         path = self.run.out / "exhibits" / f"fig{number}_{slug}.json"
         return self._filled(json.loads(path.read_text(encoding="utf-8")), self.run.out)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from lib.exhibits.parameters.weekly_report import WeeklyReport
+from lib.exhibits.plan import Comparison
 from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
 from lib.report.commentary.quotations import Table, Tables
@@ -16,8 +17,6 @@ from lib.report.manifest import Manifest
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 COLUMNS = ["exhibit", "name", "name_en", "what", "previous", "latest", "change", "format"]
-#: the exhibits that are compared
-COMPARED = ("06", "07", "10", "13", "16", "17")
 
 
 def previous_run(out: Path, manifest: Manifest) -> tuple[Path | None, list[str]]:
@@ -53,7 +52,12 @@ def previous_run(out: Path, manifest: Manifest) -> tuple[Path | None, list[str]]
 
 
 def changes(
-    folder: Path, previous: Path, text: Translations, settings: WeeklyReport, assets: pd.DataFrame
+    folder: Path,
+    previous: Path,
+    text: Translations,
+    settings: WeeklyReport,
+    assets: pd.DataFrame,
+    compared: Mapping[str, Comparison],
 ) -> tuple[pd.DataFrame, list[str]]:
     """Compare two runs.
 
@@ -65,7 +69,9 @@ def changes(
     settings : WeeklyReport
         From which size on a change of a score or of a weight is listed.
     assets : DataFrame indexed by symbol
-        ``name_zh`` and ``name_en`` of the instruments that head the columns of exhibit 16.
+        ``name_zh`` and ``name_en`` of the instruments that head the columns of weights.
+    compared : mapping
+        What is compared, by the number of the exhibit.
 
     Returns
     -------
@@ -79,22 +85,20 @@ def changes(
     now, before = Tables(folder, text), Tables(previous, text)
     missing = []
     rows: list[dict] = []
-    for number in COMPARED:
+    for number, kind in compared.items():
         old, new = before(number), now(number)
         if old is None or new is None:
             missing.append(number)
             continue
         pair = old, new
-        if number in ("06", "07"):
-            rows += [
-                *_names(number, *map(_listed, pair)),
-                *_moves(number, *pair, "latest_score", settings),
-            ]
-        elif number == "10":
+        if kind == "themes":
+            rows += _names(number, *map(_listed, pair))
+            rows += _moves(number, *pair, "latest_score", settings)
+        elif kind == "holdings":
             rows += _names(number, *map(_held, pair))
-        elif number == "13":
+        elif kind == "weights":
             rows += _moves(number, *pair, "weight", settings)
-        elif number == "16":
+        elif kind == "weights_by_column":
             rows += _assets(number, *pair, settings, assets)
         else:
             rows += _moves(number, *pair, "budget", settings)

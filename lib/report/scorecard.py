@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,25 +17,28 @@ from lib.report.commentary.quotations import KEYS, Table, Tables
 #: not_published: the run has an exhibit of which nothing was printed
 VERDICTS = ("reproduced", "differs", "not_comparable", "absent", "not_published")
 COLUMNS = [
-    *(
-        "exhibit",
-        "name",
-        "name_en",
-        "measure",
-        "relation",
-        "published",
-        "value",
-        "difference",
-        "tolerance",
-    ),
-    *("verdict", "reason", "why", "why_en", "format"),
+    "exhibit",
+    "name",
+    "name_en",
+    "measure",
+    "relation",
+    "published",
+    "value",
+    "difference",
+    "tolerance",
+    "verdict",
+    "reason",
+    "why",
+    "why_en",
+    "format",
 ]
-NUMBERS = [f"{number:02d}" for number in range(1, 18)]
 #: floating point may not decide whether a difference is within the tolerance
 SLACK = 1e-9
 
 
-def scorecard(week: Week, folder: Path, text: Translations, *, synthetic: bool) -> pd.DataFrame:
+def scorecard(
+    week: Week, folder: Path, text: Translations, *, numbers: Iterable[str], synthetic: bool
+) -> pd.DataFrame:
     """Compare each published number with this run's.
 
     Parameters
@@ -44,8 +48,10 @@ def scorecard(week: Week, folder: Path, text: Translations, *, synthetic: bool) 
     folder : Path
         Of the run.
     text : Translations
+    numbers : iterable of str
+        The exhibits in their order.
     synthetic : bool
-        On a made-up market every value is shown and none is comparable.
+        On a synthetic market every value is shown and none is comparable.
 
     Returns
     -------
@@ -61,7 +67,7 @@ def scorecard(week: Week, folder: Path, text: Translations, *, synthetic: bool) 
         NaN where there is no value.
     """
     tables, rows = Tables(folder, text), []
-    for number in NUMBERS:
+    for number in numbers:
         part, table = week.exhibits.get(number), tables(number)
         if part:
             more = tables(part.supplement) if part.supplement else None

@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lib.exhibits.parameters.base import Parameters, Symbol
-from lib.exhibits.parameters.gp_rotation import Day, SectorList
+from lib.exhibits.parameters.base import Cost, Day, Jobs, Parameters, Symbol
+from lib.exhibits.parameters.gp_rotation import SectorList
 
-Cost = Annotated[float, Field(ge=0, le=0.05)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Errors = Annotated[float, Field(ge=0, le=20)]
@@ -104,4 +103,4 @@ class AbsoluteReturnEtf(Parameters):
     cash_rate: Symbol
     shocks: Shocks
     rotation: Rotation
-    n_jobs: Annotated[int, Field(ge=1, le=64)]
+    n_jobs: Jobs

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lib.exhibits.parameters.base import Parameters
+from lib.exhibits.parameters.base import Cost, Day, Jobs, Parameters, Share, Universe
 
 Weight = Annotated[float, Field(ge=0)]
 
@@ -48,11 +48,11 @@ class AiThemes(Parameters):
         No result depends on it.
     """
 
-    universe: Annotated[str, Field(min_length=1)]
+    universe: Universe
     anchor: Annotated[str, Field(pattern=r"^(auto|\d{4}-\d{2}-\d{2})$")]
     anchor_window: Annotated[int, Field(ge=20, le=1000)]
     anchor_settle: Annotated[int, Field(ge=0, le=120)]
-    first_score: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    first_score: Day
     boosted: Weight
     linear: Weight
     gru: Weight
@@ -61,10 +61,10 @@ class AiThemes(Parameters):
     retrain_months: Annotated[int, Field(ge=1, le=24)]
     window_years: Annotated[float, Field(ge=1)]
     half_life_years: Annotated[float, Field(ge=0)]
-    neutral: Annotated[float, Field(ge=0, le=1)]
+    neutral: Share
     seeds: Annotated[int, Field(ge=1, le=20)]
     top: Annotated[int, Field(ge=1, le=60)]
-    cost: Annotated[float, Field(ge=0, le=0.05)]
+    cost: Cost
     gain_sessions: Annotated[int, Field(ge=5, le=250)]
     claim_horizon: Annotated[int, Field(ge=1, le=120)]
-    threads: Annotated[int, Field(ge=1, le=64)]
+    threads: Jobs

@@ -11,6 +11,17 @@ from lib.exhibits.translations import Language
 #: a code such as "000300.SH"; always text, because YAML reads an unquoted 000300 as the number 192
 Symbol = Annotated[str, Field(min_length=1, description="an instrument's code, in quotes")]
 
+#: stem of a list in params/universe
+Universe = Annotated[str, Field(min_length=1)]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+#: fraction of the traded value, one way
+Cost = Annotated[float, Field(ge=0, le=0.05)]
+#: a fraction that may be zero, and one that may not
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+#: processes or threads; no result depends on it
+Jobs = Annotated[int, Field(ge=1, le=64)]
+
 #: set by the command line, the same for every notebook of a run
 RUN_PARAMETERS = ("as_of", "data", "out", "language")
 

@@ -6,10 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lib.exhibits.parameters.base import Parameters
-
-Share = Annotated[float, Field(gt=0, le=1)]
-Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+from lib.exhibits.parameters.base import Cost, Day, Parameters, PositiveShare, Universe
 
 
 class GlobalAllocation(Parameters):
@@ -48,9 +45,9 @@ class GlobalAllocation(Parameters):
         Circular shifts of the class scores.
     """
 
-    universe: Annotated[str, Field(min_length=1)]
-    start: Date
-    earlier_start: Date
+    universe: Universe
+    start: Day
+    earlier_start: Day
     variant: Literal["intersection", "cycle_budget"]
     hedging: Literal["hedged", "unhedged"]
     short_rates: dict[Literal["CNY", "USD", "HKD", "EUR", "GBP", "JPY"], str]
@@ -61,9 +58,9 @@ class GlobalAllocation(Parameters):
     regression_window: Annotated[int, Field(ge=24, le=240)]
     momentum_window: Annotated[int, Field(ge=3, le=36)]
     covariance_weeks: Annotated[int, Field(ge=26, le=520)]
-    target_volatility: Share
-    asset_cap: Share
-    class_cap: Share
-    cost: Annotated[float, Field(ge=0, le=0.05)]
+    target_volatility: PositiveShare
+    asset_cap: PositiveShare
+    class_cap: PositiveShare
+    cost: Cost
     bond_check: Annotated[list[str], Field(max_length=2)]
     placebo_draws: Annotated[int, Field(ge=1, le=200)]

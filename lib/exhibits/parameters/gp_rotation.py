@@ -6,13 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lib.exhibits.parameters.base import Parameters
+from lib.exhibits.parameters.base import Cost, Day, Jobs, Parameters, Share
 from lib.market.errors import DataError
 from lib.market.universe import read_universe
 from lib.models.gp.settings import MIN_SYMBOLS
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
 def _sector_list(name: str) -> str:
@@ -81,6 +78,6 @@ class GpRotation(Parameters):
     max_factors: Annotated[int, Field(ge=1, le=100)]
     top: Annotated[int, Field(ge=1, le=15)]
     fill: Literal["next_close", "next_open"]
-    cost: Annotated[float, Field(ge=0, le=0.05)]
+    cost: Cost
     null_seeds: Annotated[int, Field(ge=1, le=50)]
-    n_jobs: Annotated[int, Field(ge=1, le=64)]
+    n_jobs: Jobs

@@ -6,10 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lib.exhibits.parameters.base import Parameters
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Return = Annotated[float, Field(ge=0, le=1)]
+from lib.exhibits.parameters.base import Parameters, Share
 
 
 class WeeklyReport(Parameters):
@@ -45,8 +42,8 @@ class WeeklyReport(Parameters):
         Probability below which an excess return is said to be indistinguishable from luck.
     """
 
-    little_changed: Return
-    large_move: Return
+    little_changed: Share
+    large_move: Share
     yield_move: Annotated[float, Field(ge=0, le=500)]
     majority: Annotated[float, Field(gt=0.5, le=1)]
     score_change: Annotated[float, Field(ge=0, le=10)]
@@ -56,5 +53,5 @@ class WeeklyReport(Parameters):
     large_class: Share
     near_low: Share
     large_drawdown: Share
-    cost_drag: Return
+    cost_drag: Share
     confidence: Annotated[float, Field(gt=0, lt=1)]
