@@ -19,36 +19,6 @@ from lib.portfolio.volatility import ControlledWeights, raise_along_ray
 Events = list[tuple[int, str, str]]
 
 
-def join_views(
-    view: pd.DataFrame, earlier: pd.DataFrame, sectors: pd.Series, first: str
-) -> pd.DataFrame:
-    """Put scores of a second classification of sectors before those of the first.
-
-    Parameters
-    ----------
-    view : DataFrame, (T, S)
-        Scores of the sectors that funds carry, used from ``first`` on where a session has any.
-    earlier : DataFrame, (T', S')
-        Scores of the other classification, used on all other sessions.
-    sectors : Series, indexed by sector of ``view``
-        Its counterpart in ``earlier``; empty where there is none.
-    first : date
-
-    Returns
-    -------
-    DataFrame, (T'', S)
-        On the sessions of both; NaN where neither has a score. A row depends on no other row.
-    """
-    dates = view.index.union(earlier.index)
-    renamed = {symbol: earlier[other] for symbol, other in sectors.items() if other in earlier}
-    counterpart = pd.DataFrame(renamed, index=earlier.index).reindex(
-        index=dates, columns=view.columns
-    )
-    scores = view.reindex(dates)
-    begun = scores.notna().any(axis=1) & (dates >= pd.Timestamp(first))
-    return scores.where(begun, counterpart)
-
-
 def equity_slots(
     scores: np.ndarray,
     roles: np.ndarray,
