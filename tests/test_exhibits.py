@@ -207,13 +207,22 @@ def test_shared_charts_draw_without_missing_glyphs(tmp_path, language):
     panels = {word: pd.Series({"x": 1.0, "y": -2.0}), "two": pd.Series({"z": 0.5})}
     figure = charts.panels_of_bars(panels, sign_colours(language), dict.fromkeys(panels, str))
     save(figure, tmp_path / "panels.png")
-    table = pd.DataFrame({"now": [0.3, 0.1], "before": [0.2, 0.2]})
-    save(
-        charts.now_against_before(table, [word, "b"], sign_colours(language), (word, word)),
-        tmp_path / "dots.png",
-    )
+    table = pd.DataFrame({"a": [0.3, 0.1], "b": [0.2, 0.2]}, index=[word, word])
+    for horizontal in (False, True):
+        figure = charts.grouped_bars(table, {"a": word}, word, horizontal=horizontal, percent=True)
+        axes = figure.axes[0]
+        assert [len(bars) for bars in axes.containers] == [2, 2], "rows of one name stay apart"
+        ticks = axes.get_yticklabels() if horizontal else axes.get_xticklabels()
+        assert [tick.get_text() for tick in ticks] == [word, word]
+        save(figure, tmp_path / "grouped.png")
+    strip = pd.DataFrame({"value": [0.1, 0.2, 0.3], "low": [0.0, 0.1, 0.2], "high": 0.4})
+    figure = charts.strip_with_intervals(strip, [word, "b", "b"], word, mark=0.1)
+    (intervals,) = [each for each in figure.axes[0].collections if hasattr(each, "get_segments")]
+    assert len(intervals.get_segments()) == 1, "a distribution has no interval"
+    save(figure, tmp_path / "strip.png")
     assert all(
-        (tmp_path / f"{name}.png").stat().st_size > 5000 for name in ("nav", "panels", "dots")
+        (tmp_path / f"{name}.png").stat().st_size > 5000
+        for name in ("nav", "panels", "grouped", "strip")
     )
 
 

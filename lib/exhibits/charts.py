@@ -9,9 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+
+from lib.exhibits.style import PALETTE
+from lib.exhibits.translations import MISSING
+
+#: hatches of the first series, which tell them apart without colour
+HATCHES = ("", "////", "....", "xxxx")
 
 
 def diverging_bars(
@@ -73,21 +80,12 @@ def _bars(
 ) -> None:
     values = values.sort_values(na_position="first", kind="stable")
     heights = values.fillna(0.0).to_numpy()
-    places = np.arange(len(values))
-    axes.barh(places, heights, height=0.72, color=np.where(heights >= 0, *colours))
+    shades = np.where(heights >= 0, *colours)
+    bars = axes.barh(np.arange(len(values)), heights, height=0.72, color=shades)
+    written = [MISSING if pd.isna(value) else write(value) for value in values]
+    axes.bar_label(bars, written, padding=3, fontsize=7.5)
     reach = max(np.abs(heights).max(), 1e-12)
-    for place, value in zip(places, values, strict=True):
-        end = 0.0 if np.isnan(value) else value
-        axes.annotate(
-            "–" if np.isnan(value) else write(value),
-            (end, place),
-            xytext=(3 if end >= 0 else -3, 0),
-            textcoords="offset points",
-            ha="left" if end >= 0 else "right",
-            va="center",
-            fontsize=7.5,
-        )
-    axes.set_yticks(places, values.index)
+    axes.set_yticks(np.arange(len(values)), values.index)
     axes.set_ylim(-0.6, len(values) - 0.4)
     # room for the values at both ends
     low, high = min(heights.min(), 0), max(heights.max(), 0)
@@ -145,6 +143,96 @@ def nav_chart(
     return figure
 
 
+def grouped_bars(
+    table: pd.DataFrame,
+    labels: Mapping[str, str],
+    ylabel: str = "",
+    *,
+    horizontal: bool = False,
+    percent: bool = False,
+    size: tuple[float, float] = (8.0, 3.4),
+) -> Figure:
+    """Draw a group of bars per row and a colour and hatch per column.
+
+    Parameters
+    ----------
+    table : DataFrame, (N, K)
+        Indexed by the names of the rows.
+    labels : mapping
+        Of the columns.
+    ylabel : str
+        Of the values.
+    horizontal : bool
+        Bars to the right, the first row on top.
+    percent : bool
+        The values are fractions.
+    size : tuple of float
+        Width and height in inches.
+    """
+    figure, axes = plt.subplots(figsize=size, layout="constrained")
+    rows = np.arange(len(table))
+    long = table.set_axis(rows).melt(ignore_index=False).set_axis(["column", "value"], axis=1)
+    across, along = ("value", "row") if horizontal else ("row", "value")
+    sns.barplot(
+        long.rename_axis("row").reset_index(),
+        x=across,
+        y=along,
+        hue="column",
+        orient="h" if horizontal else "v",
+        palette=PALETTE[: table.shape[1]],
+        saturation=1,
+        edgecolor="white",
+        errorbar=None,
+        ax=axes,
+        legend=False,
+    )
+    for bars, column, hatch in zip(axes.containers, table, HATCHES, strict=False):
+        bars.set_label(labels.get(column, column))
+        for bar in bars:
+            bar.set_hatch(hatch)
+    (axes.set_yticks if horizontal else axes.set_xticks)(rows, table.index)
+    (axes.axvline if horizontal else axes.axhline)(0, color="#444444", linewidth=0.8)
+    axes.grid(axis="y" if horizontal else "x", visible=False)
+    axes.set(xlabel=ylabel if horizontal else "", ylabel="" if horizontal else ylabel)
+    if percent:
+        value_axis = axes.xaxis if horizontal else axes.yaxis
+        value_axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    if table.shape[1] > 1:
+        legend_above(axes, 4)
+    return figure
+
+
+def strip_with_intervals(
+    table: pd.DataFrame, labels: Sequence[str], xlabel: str, *, mark: float
+) -> Figure:
+    """Draw values as dots, one line per label in the table's order, and a dashed line across.
+
+    Parameters
+    ----------
+    table : DataFrame, (N, 3)
+        ``value``, ``low`` and ``high``: the ends of its interval. Several rows of one label are a
+        distribution and are drawn without intervals.
+    labels : sequence of str, (N,)
+    xlabel : str
+    mark : float
+        Where the dashed line is.
+    """
+    names = list(dict.fromkeys(labels))
+    figure, axes = plt.subplots(figsize=(7.6, 0.34 * len(names) + 1.0), layout="constrained")
+    rows = table.assign(label=pd.Categorical(labels, names))
+    several = rows["label"].duplicated(keep=False)
+    dots = dict(y="label", order=names, orient="h", jitter=False, ax=axes, x="value")
+    sns.stripplot(rows[~several], size=7, color=PALETTE[0], **dots)
+    sns.stripplot(
+        rows[several], size=6, linewidth=1.0, facecolor="none", edgecolor=PALETTE[1], **dots
+    )
+    single = rows[~several]
+    axes.hlines(single["label"].cat.codes, single["low"], single["high"], linewidth=1.6)
+    axes.axvline(mark, color="#444444", linestyle="--", linewidth=0.8)
+    axes.set(xlabel=xlabel, ylabel="", ylim=(len(names) - 0.4, -0.6))
+    return figure
+
+
 def legend_above(axes: Axes, columns: int) -> None:
     """Put the legend above the plot, where it hides nothing, in so many columns."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
@@ -174,37 +262,3 @@ def label_ends(axes: Axes, lines: pd.DataFrame, labels: Mapping[str, str]) -> No
             fontsize=8,
             annotation_clip=False,
         )
-
-
-def now_against_before(
-    table: pd.DataFrame, labels: Sequence[str], colours: tuple[str, str], words: tuple[str, str]
-) -> Figure:
-    """Draw a dot for each line's value now and a ring for the value before, joined, the largest on
-    top.
-
-    Parameters
-    ----------
-    table : DataFrame, (N, 2)
-        Now and before; fractions.
-    labels : sequence of str, (N,)
-    colours : tuple of str
-        Of a rise and of a fall.
-    words : tuple of str
-        What the dot and the ring are called.
-    """
-    order = np.argsort(table.iloc[:, 0].to_numpy(), kind="stable")
-    now, before = table.iloc[order, 0].to_numpy(), table.iloc[order, 1].to_numpy()
-    places = np.arange(len(order))
-    figure, axes = plt.subplots(figsize=(7.6, 0.27 * len(order) + 1.0), layout="constrained")
-    shades = np.where(now >= before, *colours)
-    axes.hlines(places, before, now, color=shades, linewidth=2)
-    axes.scatter(
-        before, places, s=34, facecolor="white", edgecolor="#555555", zorder=3, label=words[1]
-    )
-    axes.scatter(now, places, s=34, color=shades, zorder=4, label=words[0])
-    axes.set_yticks(places, [labels[place] for place in order])
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.grid(axis="x")
-    axes.grid(axis="y", visible=False)
-    axes.legend(loc="lower right")
-    return figure

@@ -10,10 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from lib.exhibits.charts import legend_above
+from lib.exhibits.charts import HATCHES, grouped_bars, legend_above
 from lib.exhibits.style import PALETTE
-
-HATCHES = ("", "////", "....")
 
 
 def weights_by_class(
@@ -120,20 +118,6 @@ def volatility_lines(table: pd.DataFrame, target: float, words: Mapping[str, str
 
 def return_and_risk(table: pd.DataFrame, labels: Sequence[str], words: Mapping[str, str]) -> Figure:
     """Draw each part's share of return, risk and capital side by side, the first part on top."""
-    figure, axes = plt.subplots(figsize=(8.2, 0.5 * len(table) + 0.9), layout="constrained")
-    places = np.arange(len(table))[::-1]
-    for step, column in enumerate(("return_share", "risk_share", "average_weight")):
-        axes.barh(
-            places - 0.26 * (step - 1),
-            table[column],
-            0.24,
-            hatch=HATCHES[step],
-            color=PALETTE[step],
-            edgecolor="white",
-            label=words[column],
-        )
-    axes.axvline(0, color="#444444", linewidth=0.8)
-    axes.set_yticks(places, labels)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    legend_above(axes, 3)
-    return figure
+    parts = table[["return_share", "risk_share", "average_weight"]].set_axis(labels)
+    size = (8.2, 0.5 * len(table) + 0.9)
+    return grouped_bars(parts, words, horizontal=True, percent=True, size=size)

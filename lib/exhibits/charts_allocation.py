@@ -10,10 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from lib.exhibits.charts import HATCHES, grouped_bars, strip_with_intervals
 from lib.exhibits.style import PALETTE
-
-#: one per class, so that the classes differ without colour too
-HATCHES = ("", "////", "....", "xxxx")
 
 
 def stacked_weights(
@@ -67,22 +65,8 @@ def stacked_weights(
 
 def class_budgets(table: pd.DataFrame, labels: Sequence[str], words: Mapping[str, str]) -> Figure:
     """Draw budget, realised contribution to risk and weight of each class side by side."""
-    figure, axes = plt.subplots(figsize=(7.6, 3.6), layout="constrained")
-    places = np.arange(len(table))
-    for step, column in enumerate(("budget", "risk_contribution", "weight")):
-        axes.bar(
-            places + 0.27 * (step - 1),
-            table[column],
-            0.25,
-            hatch=HATCHES[step],
-            label=words[column],
-            edgecolor="white",
-        )
-    axes.axhline(0, color="#444444", linewidth=0.8)
-    axes.set_xticks(places, labels)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.legend(loc="best")
-    return figure
+    parts = table[["budget", "risk_contribution", "weight"]].set_axis(labels)
+    return grouped_bars(parts, words, percent=True, size=(7.6, 3.6))
 
 
 def cycle_panels(
@@ -121,28 +105,12 @@ def sharpe_strip(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Fig
     one label are a
     distribution and get none. The first row is drawn as a dashed line across all others.
     """
-    names = list(dict.fromkeys(labels))
-    places = {name: len(names) - 1 - order for order, name in enumerate(names)}
-    figure, axes = plt.subplots(figsize=(7.6, 0.34 * len(names) + 1.0), layout="constrained")
-    heights = np.array([places[name] for name in labels])
-    counts = pd.Series(labels).value_counts()
-    single = np.array([counts[name] == 1 for name in labels])
-    alone = table[single]
-    axes.errorbar(
-        alone["sharpe"],
-        heights[single],
-        xerr=alone["sharpe_error"],
-        fmt="o",
-        markersize=6,
-        capsize=3,
-        linewidth=1.2,
-        color=PALETTE[0],
+    error = table["sharpe_error"]
+    ratios = pd.DataFrame(
+        {
+            "value": table["sharpe"],
+            "low": table["sharpe"] - error,
+            "high": table["sharpe"] + error,
+        }
     )
-    axes.scatter(
-        table.loc[~single, "sharpe"], heights[~single], s=30, facecolor="none", edgecolor=PALETTE[1]
-    )
-    axes.axvline(table["sharpe"].iloc[0], color="#444444", linestyle="--", linewidth=0.8)
-    axes.set_yticks(list(places.values()), names)
-    axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.set_xlabel(xlabel)
-    return figure
+    return strip_with_intervals(ratios, labels, xlabel, mark=table["sharpe"].iloc[0])

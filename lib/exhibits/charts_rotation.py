@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.colors import to_rgba_array
+import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from lib.exhibits.charts import legend_above
+from lib.exhibits.style import PALETTE
 
 
 def nav_band(nav: pd.DataFrame, words: dict[str, str]) -> Figure:
@@ -73,22 +74,12 @@ def quarter_bars(table: pd.DataFrame, words: dict[str, str]) -> Figure:
         label=words["rank_ic"],
         capsize=2,
     )
-    axes.plot(
-        table["quarter"],
-        table["running_mean"],
-        "o-",
-        color="black",
-        markersize=3,
-        label=words["running_mean"],
-    )
-    axes.plot(
-        table["quarter"],
-        table["textbook_mean"],
-        "s--",
-        color="grey",
-        markersize=3,
-        label=words["textbook_mean"],
-    )
+    for column, marks, colour in (
+        ("running_mean", "o-", "black"),
+        ("textbook_mean", "s--", "grey"),
+    ):
+        label = words[column]
+        axes.plot(table["quarter"], table[column], marks, color=colour, markersize=3, label=label)
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set_ylabel(words["rank_ic"])
     axes.tick_params(axis="x", rotation=60)
@@ -142,25 +133,31 @@ def null_points(
         shuffled points.
     """
     figure, axes = plt.subplots(layout="constrained")
-    for labels, marker in (("own", "o"), ("shuffled", "x")):
-        part = table[table["labels"] == labels]
-        dots = axes.scatter(
-            part["rank_ic"], part["excess"], marker=marker, s=50, label=words[labels]
+    kinds = ("own", "shuffled")
+    sns.scatterplot(
+        table.assign(kind=table["labels"].map(words)),
+        x="rank_ic",
+        y="excess",
+        hue="kind",
+        hue_order=[words[kind] for kind in kinds],
+        palette=PALETTE[:2],
+        style="kind",
+        markers={words["own"]: "o", words["shuffled"]: "X"},
+        s=60,
+        ax=axes,
+    )
+    if scatter is not None:
+        points = table[table["labels"] == "shuffled"]
+        axes.errorbar(
+            points["rank_ic"],
+            points["excess"],
+            xerr=scatter["rank_ic"],
+            yerr=scatter["excess"],
+            fmt="none",
+            ecolor=PALETTE[1],
+            capsize=2,
+            linewidth=0.8,
         )
-        if labels == "shuffled" and scatter is not None:
-            bars = dict(
-                xerr=scatter["rank_ic"],
-                yerr=scatter["excess"],
-                fmt="none",
-                capsize=2,
-                linewidth=0.8,
-            )
-            axes.errorbar(
-                part["rank_ic"],
-                part["excess"],
-                ecolor=to_rgba_array(dots.get_facecolor())[0],
-                **bars,
-            )
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.axvline(0, color="grey", linewidth=0.8)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+
+from lib.exhibits.charts import grouped_bars, strip_with_intervals
 
 
 def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str, str]) -> Figure:
@@ -68,55 +69,18 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
     return figure
 
 
-def grouped_bars(table: pd.DataFrame, labels: dict[str, str], ylabel: str) -> Figure:
-    """Draw one group of bars per row and one colour per column, (N, K)."""
-    figure, axes = plt.subplots(figsize=(8.0, 3.4), layout="constrained")
-    width = 0.8 / max(table.shape[1], 1)
-    for place, column in enumerate(table.columns):
-        axes.bar(
-            np.arange(len(table)) + (place - (table.shape[1] - 1) / 2) * width,
-            table[column],
-            width,
-            label=labels.get(column, column),
-            hatch=["", "//", "..", "xx"][place % 4],
-            edgecolor="white",
-            linewidth=0.4,
-        )
-    axes.axhline(0, color="#444444", linewidth=0.8)
-    axes.set_xticks(np.arange(len(table)), table.index)
-    axes.set_ylabel(ylabel)
-    axes.grid(axis="x", visible=False)
-    if table.shape[1] > 1:
-        figure.legend(loc="outside upper left", ncols=4, frameon=False)
-    return figure
-
-
 def rates_with_intervals(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Figure:
     """Draw a rate and its interval per row: ``hit_rate``, ``low``, ``high``; a line marks one
     half.
     """
-    places = np.arange(len(table))[::-1]
-    figure, axes = plt.subplots(figsize=(7.2, 0.55 * len(table) + 1.0), layout="constrained")
-    axes.hlines(places, table["low"], table["high"], linewidth=2.2)
-    axes.scatter(table["hit_rate"], places, s=52, zorder=3)
-    axes.axvline(0.5, color="#444444", linewidth=0.9, linestyle="--")
-    _name_rows(axes, places, labels, xlabel)
+    rates = table[["hit_rate", "low", "high"]].rename(columns={"hit_rate": "value"})
+    figure = strip_with_intervals(rates, labels, xlabel, mark=0.5)
+    figure.axes[0].xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     return figure
 
 
 def shares(values: pd.Series, labels: Sequence[str], xlabel: str) -> Figure:
     """Draw horizontal bars of shares, the first row on top."""
-    places = np.arange(len(values))[::-1]
-    figure, axes = plt.subplots(figsize=(7.2, 0.26 * len(values) + 0.9), layout="constrained")
-    axes.barh(places, values, height=0.7)
-    _name_rows(axes, places, labels, xlabel)
-    return figure
-
-
-def _name_rows(axes: Axes, places: np.ndarray, labels: Sequence[str], xlabel: str) -> None:
-    """Write a name at each row of a chart of shares."""
-    axes.set_yticks(places, labels)
-    axes.set_ylim(-0.6, len(places) - 0.4)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_xlabel(xlabel)
-    axes.grid(axis="y", visible=False)
+    size = (7.2, 0.26 * len(values) + 0.9)
+    bars = values.to_frame().set_axis(labels)
+    return grouped_bars(bars, {}, xlabel, horizontal=True, percent=True, size=size)
