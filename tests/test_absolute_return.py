@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.exhibits.parameters import load
 from lib.market.errors import ModelError
 from lib.market.universe import read_universe
 from lib.models.dividend_timing import dividend_timing
@@ -25,7 +24,7 @@ from lib.portfolio.backtest import backtest
 from lib.portfolio.budgets import risk_budget_weights
 from lib.portfolio.metrics import cost_curve, performance
 from lib.portfolio.proxies import splice_proxies
-from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots, join_views
+from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
 from lib.portfolio.volatility import raise_along_ray
 
 FUNDS = pd.DataFrame(
@@ -89,7 +88,7 @@ def test_a_proxy_carries_the_history_and_the_fund_continues_from_its_level():
     proxy = pd.Series([1.0, 2.0, 4.0, 8.0, 100.0, 100.0], DAYS[:6])
     made = splice_proxies(own.to_frame("a"), {"a": proxy})
     assert made.values["a"].tolist() == pytest.approx([1, 2, 4, 8, 8.8, 9.68])
-    assert made.own_from["a"] == DAYS[3]
+    assert made.first_close["a"] == DAYS[3]
 
 
 def test_a_listing_rewrites_nothing_that_was_known_before():
@@ -127,9 +126,9 @@ def test_an_unadjusted_split_is_levelled_out_and_named(move):
     split.loc[day:, "long"] *= 1 + move
     true, _ = path(prices)
     made, history = path(split)
-    assert history.jumps["symbol"].tolist() == ["long"]
-    assert history.jumps["date"].tolist() == [day]
-    assert history.jumps["move"].iloc[0] == pytest.approx(move, abs=0.01)
+    assert history.splits["symbol"].tolist() == ["long"]
+    assert history.splits["date"].tolist() == [day]
+    assert history.splits["move"].iloc[0] == pytest.approx(move, abs=0.01)
     pd.testing.assert_frame_equal(made.weights, true.weights, atol=0.02)
     fall = backtest(history.values, made.weights).gross.pct_change()[day]
     assert abs(fall) < 0.01
@@ -137,7 +136,7 @@ def test_an_unadjusted_split_is_levelled_out_and_named(move):
 
 def test_a_limit_move_is_no_split():
     own = pd.Series([1.0, 1.2, 0.96], DAYS[:3])
-    assert splice_proxies(own.to_frame("a"), {}).jumps.empty
+    assert splice_proxies(own.to_frame("a"), {}).splits.empty
 
 
 def test_a_price_that_is_not_positive_is_refused_with_place_and_remedy():
@@ -510,30 +509,6 @@ def test_a_fund_is_requested_where_the_rules_could_hold_it():
     )
 
 
-def test_an_earlier_view_serves_until_the_first_quarter_and_where_the_view_is_missing():
-    days = DAYS[:6]
-    view = pd.DataFrame(
-        {"a": [np.nan, 1, 2, np.nan, 4, 5], "b": [np.nan, 1, 2, np.nan, np.nan, 5]}, days
-    )
-    earlier = pd.DataFrame({"x": np.arange(5.0) * 10, "other": 7.0}, days[:5])
-    joined = join_views(view, earlier, pd.Series({"a": "x", "b": "gone"}), f"{days[2]:%Y-%m-%d}")
-    assert joined["a"].tolist() == [0, 10, 2, 30, 4, 5]
-    assert joined["b"].isna().tolist() == [
-        True,
-        True,
-        False,
-        True,
-        True,
-        False,
-    ], "a session has one classification"
-    changed = view.copy()
-    changed.iloc[4:] = 99.0
-    pd.testing.assert_frame_equal(
-        join_views(changed, earlier, pd.Series({"a": "x", "b": "gone"}), days[2]).iloc[:4],
-        joined.iloc[:4],
-    )
-
-
 def test_realised_volatility_starts_when_the_traded_weights_earn():
     gross = pd.Series(1.0, DAYS)
     moves = np.where(np.arange(len(DAYS)) % 2, 0.01, -0.01)
@@ -584,14 +559,6 @@ def test_the_excess_is_gone_at_the_break_even_cost():
 
 
 # parameters and lists
-
-
-def test_the_rotation_is_that_of_its_own_notebook():
-    rotation, own = (
-        load("03_gp_rotation").model_dump(),
-        load("04_absolute_return_etf").model_dump()["rotation"],
-    )
-    assert {name: rotation[name] for name in own} == own
 
 
 def test_the_list_has_one_fund_per_sector_and_every_role():

@@ -12,9 +12,8 @@ from lib.exhibits.parameters import load
 from lib.market.pointintime import Market
 from lib.market.universe import read_universe
 from lib.models.dividend_timing import dividend_timing
-from lib.models.total_return import bond_total_return
 from lib.portfolio.absolute_return import AbsoluteReturnRules, absolute_return_portfolio
-from lib.portfolio.proxies import splice_proxies
+from lib.portfolio.proxies import proxy_values, splice_proxies
 
 
 def rules():
@@ -27,14 +26,8 @@ def rules():
 def weights(market, start="2023-12-29"):
     funds = read_universe("absolute_return").query("role != 'alternative'")
     closes = market.panel(funds.index, start="2022-01-04").frame()
-    named = funds[funds["proxy"] != ""]
-    lines = market.closes(named["proxy"].unique(), start="2022-01-04")
-    proxies = {
-        symbol: bond_total_return(lines[row.proxy].dropna(), float(row.maturity))
-        if row.maturity
-        else lines[row.proxy]
-        for symbol, row in named.iterrows()
-    }
+    indices = market.closes(sorted({*funds["proxy"]} - {""}), start="2022-01-04")
+    proxies, _ = proxy_values(indices, funds)
     values = splice_proxies(closes, proxies).values
     ratio = np.log(values["515080.SH"] / values["510300.SH"])
     timing = dividend_timing({"relative_momentum": ratio}, values.index, window=20, band=0.5)

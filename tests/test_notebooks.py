@@ -31,7 +31,6 @@ FRIDAY = pd.Timestamp("2025-06-13")
 LABELLING = {
     "02_ai_themes": 0.14,
     "03_gp_rotation": 0.16,
-    "04_absolute_return_etf": 0.25,
     "05_global_allocation": 0.28,
 }
 RUN_DEFAULTS = {"as_of": "latest", "data": "sample", "out": "", "language": "en"}

@@ -38,9 +38,9 @@ COLUMN_FORMATS = {
             " week_return ytd_return"
         ),
         "share": (
-            "admission annual_volatility average_weight break_even budget coverage cost"
-            " previous_weight return_share risk_contribution risk_share share turnover volatility"
-            " votes_against votes_for weight"
+            "admission annual_volatility average_weight bonds break_even budget class_moves"
+            " cost coverage previous_weight return_share risk_contribution risk_share share"
+            " turnover volatility votes_against votes_for weight"
         ),
         "score": (
             "actual calmar consensus latest_score previous previous_score sharpe sharpe_error"

@@ -184,7 +184,7 @@ def _portfolio(
     """Return the portfolio from inputs that are checked, see ``absolute_return_portfolio``."""
     known = funds_at_decisions(values, funds, view, hold_dividend, decisions, rules)
     inside, sleeve_events = class_sleeves(known, funds, rules)
-    held = inside.any(axis=2)
+    held = np.asarray(inside.any(axis=2))
     if not held.any(axis=1).all():
         raise ModelError(
             "no class has a fund with enough history",
@@ -318,7 +318,7 @@ def class_sleeves(
     }
     events: Events = []
     for name, (weights, sleeve_events) in made.items():
-        held = weights.any(axis=1)
+        held = np.asarray(weights.any(axis=1))
         events += [event for event in sleeve_events if held[event[0]]]
         events += [(int(row), "class_empty", name) for row in np.flatnonzero(~held)]
     return np.stack([weights for weights, _ in made.values()], axis=1), events
@@ -357,7 +357,7 @@ def class_weights(
     ClassWeights
         Events: ``no_trend``, and those of ``budget_risk``.
     """
-    held = inside.any(axis=2)
+    held = np.asarray(inside.any(axis=2))
     events: Events = [
         (int(row), "no_trend", CLASSES[column])
         for row, column in np.argwhere(held & np.isnan(trend))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
-from lib.models.total_return import bond_value
+from lib.models.total_return import bond_total_return
 
 #: a Chinese fund cannot move more in a day: the widest price limit is 20%
 LARGEST_MOVE = 0.25
@@ -109,7 +109,7 @@ def proxy_values(
     spliced = splice_proxies(indices[continued.index], older)
     indices = indices.assign(**spliced.values)
     proxies = {
-        symbol: bond_value(indices[row.proxy].dropna(), float(row.maturity))
+        symbol: bond_total_return(indices[row.proxy].dropna(), float(row.maturity))
         if row.maturity
         else indices[row.proxy]
         for symbol, row in named.iterrows()

@@ -13,7 +13,7 @@ from lib.models.trend import trend_budgets
 from lib.portfolio.budgets import RiskBudget, risk_budget_weights
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
 from lib.portfolio.covariance import shrunk_covariance
-from lib.portfolio.volatility import ControlledWeights, raise_along_ray
+from lib.portfolio.volatility import raise_along_ray
 
 #: fallbacks and exclusions: (row of the decision, event, detail)
 Events = list[tuple[int, str, str]]
@@ -152,7 +152,7 @@ def budget_risk(
     *,
     target_volatility: float | None = None,
     raised: bool = False,
-) -> tuple[RiskBudget | ControlledWeights, list[str]]:
+) -> tuple[RiskBudget, list[str]]:
     """Return the weights of a risk budget under the shrunk covariance of daily returns.
 
     Parameters
@@ -170,12 +170,12 @@ def budget_risk(
 
     Returns
     -------
-    solved : RiskBudget or ControlledWeights
+    solved : RiskBudget
     fallbacks : list of str
         Those of the solver, and ``covariance_repaired``.
     """
     estimate = shrunk_covariance(pd.DataFrame(returns, columns=names), periods=SESSIONS_PER_YEAR)
-    solved: RiskBudget | ControlledWeights = risk_budget_weights(
+    solved = risk_budget_weights(
         estimate.matrix, pd.Series(budgets, names), target_volatility=target_volatility
     )
     if raised and target_volatility is not None:

@@ -4,7 +4,7 @@ the risk budgets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,21 +16,9 @@ from lib.portfolio.budgets import RiskBudget
 TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True)
-class ControlledWeights:
-    """Class weights after the control: ``weights`` (C,), ``contributions`` (C,), ``volatility`` and
-    ``fallbacks``.
-    """
-
-    weights: pd.Series
-    contributions: pd.Series
-    volatility: float
-    fallbacks: tuple[str, ...]
-
-
 def raise_along_ray(
     budget: RiskBudget, covariance: pd.DataFrame, target: float, funding: str = "bond"
-) -> ControlledWeights:
+) -> RiskBudget:
     r"""Move capital from bonds to all other classes, in the proportions of the risk budget, up to a
     target volatility.
 
@@ -57,8 +45,8 @@ def raise_along_ray(
 
     Returns
     -------
-    ControlledWeights
-        Its fallbacks are those of the budget, then ``raised_to_target``, or ``no_bonds_left`` where
+    RiskBudget
+        With the fallbacks of the budget, then ``raised_to_target``, or ``no_bonds_left`` where
         the target cannot be reached without leverage.
 
     Raises
@@ -83,8 +71,12 @@ def raise_along_ray(
             weights = (weights + min(step, bonds / moved) * direction).clip(lower=0.0)
     marginal = sigma @ weights.to_numpy()
     variance = float(weights.to_numpy() @ marginal)
-    return ControlledWeights(
-        weights, weights * marginal / variance, float(np.sqrt(variance)), tuple(fallbacks)
+    return replace(
+        budget,
+        weights=weights,
+        contributions=weights * marginal / variance,
+        volatility=float(np.sqrt(variance)),
+        fallbacks=tuple(fallbacks),
     )
 
 
