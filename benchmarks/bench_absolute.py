@@ -1,5 +1,5 @@
-"""Speed of the absolute-return portfolio: its decisions and backtest since 2016, the settings of its
-notebook, and the warm rerun of that notebook.
+"""Speed of the absolute-return portfolio: its decisions and backtest since 2016, the settings that
+its notebook compares, and the warm rerun of that notebook.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ import time
 from dataclasses import fields, replace
 
 import numpy as np
+import pandas as pd
 
-from benchmarks.measuring import beside_targets, warm_notebook
+from benchmarks.measuring import with_targets, warm_notebook
 from lib.exhibits.parameters import load
 from lib.market.ingest import open_market
 from lib.market.universe import read_universe
@@ -45,7 +46,7 @@ def whole_backtest() -> tuple[float, float]:
     begin = time.perf_counter()
     proxies, _ = proxy_values(indices, funds)
     values = splice_proxies(closes, proxies).values
-    view = values[sectors.index].set_axis(sectors, axis=1) * 0 + noise
+    view = pd.DataFrame(noise, values.index, sectors)
     ratio = np.log(values["515080.SH"] / values["510300.SH"])
     timing = dividend_timing({"relative_momentum": ratio}, values.index, window=20, band=0.5)
     inputs = (values, funds, view.loc["2022-09-30":], timing.hold, decisions)
@@ -61,7 +62,7 @@ def whole_backtest() -> tuple[float, float]:
 def measure() -> list[dict]:
     """Return the rows of ``outputs/benchmarks.json``."""
     once, settings = whole_backtest()
-    return beside_targets(
+    return with_targets(
         [
             ("absolute.backtest_2016", once, "s", 1.0),
             ("absolute.settings", settings, "s", 4.0),
