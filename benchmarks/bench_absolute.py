@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pandas as pd
 
-from benchmarks.measuring import with_targets, warm_notebook
+from benchmarks.measuring import warm_notebook, with_targets
 from lib.exhibits.parameters import load
 from lib.market.ingest import open_market
 from lib.market.universe import read_universe

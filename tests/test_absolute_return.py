@@ -2,7 +2,7 @@
 future.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from lib.portfolio.absolute_return_evidence import (
     realised_volatility,
 )
 from lib.portfolio.backtest import backtest
-from lib.portfolio.budgets import risk_budget_weights
+from lib.portfolio.budgets import solve_risk_budgets
 from lib.portfolio.metrics import cost_curve, performance
 from lib.portfolio.proxies import splice_proxies
 from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
@@ -226,8 +226,7 @@ def test_commodities_split_by_risk_and_the_stronger_trend_weighs_more():
     rng = np.random.default_rng(1)
     returns = (rng.normal(size=(400, 2)) * [0.01, 0.02]).T[None].repeat(2, axis=0)
     trend = np.array([[0.0, 0.0], [-0.5, 0.8]])
-    names = np.array(["oil", "gold"])
-    (even, tilted), _ = commodity_weights(returns, trend, np.ones((2, 2), bool), names, 1.0)
+    (even, tilted), _ = commodity_weights(returns, trend, np.ones((2, 2), bool), 1.0)
     deviation = returns[0].std(axis=1)
     assert even[0] / even[1] == pytest.approx(deviation[1] / deviation[0], rel=0.01)
     assert tilted[1] > even[1] and tilted.sum() == pytest.approx(1)
@@ -236,20 +235,37 @@ def test_commodities_split_by_risk_and_the_stronger_trend_weighs_more():
 def test_a_class_of_one_commodity_or_none_needs_no_risk():
     available = np.array([[True, False], [False, False]])
     unknown = np.full((2, 2), np.nan)
-    names = np.array(["oil", "gold"])
-    weights, events = commodity_weights(unknown[:, :, None], unknown, available, names, 1.0)
+    weights, events = commodity_weights(unknown[:, :, None], unknown, available, 1.0)
     assert weights.tolist() == [[1.0, 0.0], [0.0, 0.0]] and not events
+
+
+def test_commodities_that_stopped_moving_are_refused_with_symbol_and_date():
+    prices = closes()
+    prices.loc[DAYS[225] : DAYS[243], "oil"] = prices.loc[DAYS[225], "oil"]
+    with pytest.raises(ModelError, match="does not move") as caught:
+        path(prices, rules=replace(RULES, covariance_window=17))
+    assert "oil" in str(caught.value) and f"{DECISIONS[2]:%Y-%m-%d}" in str(caught.value)
 
 
 # volatility
 
 
 def controlled(trend, target, volatilities=(0.2, 0.02, 0.15)):
-    names = list(CLASSES)
-    sigma = pd.DataFrame(np.diag(np.square(volatilities)), names, names)
-    budgets = pd.Series(trend_budgets(np.array(trend), 1.0), names)
-    budget = risk_budget_weights(sigma, budgets, target_volatility=target)
-    return budget, raise_along_ray(budget, sigma, target), sigma
+    """Risk budget of one decision, the same raised, and the covariance."""
+    sigma = np.diag(np.square(volatilities))
+    budget = solve_risk_budgets(
+        sigma[None],
+        trend_budgets(np.array([trend]), 1.0),
+        np.zeros(len(trend), dtype=int),
+        asset_cap=1.0,
+        class_cap=1.0,
+        target_volatility=target,
+    )
+    return budget, raise_along_ray(budget, sigma[None], target, funding=1), sigma
+
+
+def of_one(solutions):
+    return solutions.weights[0], float(solutions.volatility[0]), solutions.fallbacks[0]
 
 
 @given(
@@ -259,36 +275,50 @@ def controlled(trend, target, volatilities=(0.2, 0.02, 0.15)):
 @settings(max_examples=40, deadline=None)
 def test_the_target_is_met_or_its_miss_is_named_and_nothing_is_borrowed(trend, target):
     budget, made, sigma = controlled(trend, target)
-    assert made.weights.sum() <= 1 + 1e-9 and (made.weights >= 0).all()
-    assert made.volatility <= target * (1 + 1e-5)
-    assert made.volatility == pytest.approx(np.sqrt(made.weights @ sigma @ made.weights))
+    weights, volatility, fallbacks = of_one(made)
+    assert weights.sum() <= 1 + 1e-9 and (weights >= 0).all()
+    assert volatility <= target * (1 + 1e-5)
+    assert volatility == pytest.approx(np.sqrt(weights @ sigma @ weights))
     assert made.contributions.sum() == pytest.approx(1)
-    missed = made.volatility < target * (1 - 1e-5)
-    assert missed == ("no_bonds_left" in made.fallbacks)
+    missed = volatility < target * (1 - 1e-5)
+    assert missed == ("no_bonds_left" in fallbacks)
     # along the ray the other classes keep their proportions, and none is lowered
-    assert made.weights["equity"] * budget.weights["commodity"] == pytest.approx(
-        made.weights["commodity"] * budget.weights["equity"], rel=1e-6
-    )
-    assert (
-        made.weights[["equity", "commodity"]] >= budget.weights[["equity", "commodity"]] - 1e-12
-    ).all()
-    assert made.weights.sum() == pytest.approx(budget.weights.sum())
+    equity, _, commodity = weights
+    first_equity, _, first_commodity = budget.weights[0]
+    assert equity * first_commodity == pytest.approx(commodity * first_equity, rel=1e-6)
+    assert equity >= first_equity - 1e-12 and commodity >= first_commodity - 1e-12
+    assert weights.sum() == pytest.approx(budget.weights.sum())
 
 
 def test_a_target_beyond_reach_without_leverage_is_named():
-    _, made, _ = controlled([0.5, 0.1, 0.5], 0.5)
-    assert "no_bonds_left" in made.fallbacks and made.weights["bond"] == pytest.approx(0)
-    _, made, _ = controlled([-0.5, 0.1, -0.1], 0.05)
-    assert made.fallbacks == ("raised_to_target",), "falling classes are raised like the others"
+    weights, _, fallbacks = of_one(controlled([0.5, 0.1, 0.5], 0.5)[1])
+    assert "no_bonds_left" in fallbacks and weights[1] == pytest.approx(0)
+    fallbacks = of_one(controlled([-0.5, 0.1, -0.1], 0.05)[1])[2]
+    assert fallbacks == ("raised_to_target",), "falling classes are raised like the others"
+    budget, _, sigma = controlled([0, 0, 0], 0.05)
     with pytest.raises(ModelError, match="target"):
-        raise_along_ray(*(controlled([0, 0, 0], 0.05)[k] for k in (0, 2)), -1.0)
+        raise_along_ray(budget, sigma[None], -1.0, funding=1)
+
+
+def test_decisions_are_raised_one_by_one():
+    budget, made, sigma = controlled([0.2, 0.1, -0.1], 0.05)
+    stacked = {
+        part.name: np.concatenate([getattr(one, part.name) for one in (budget, made)])
+        for part in fields(budget)
+        if part.name != "fallbacks"
+    }
+    both = replace(budget, **stacked, fallbacks=[*budget.fallbacks, *made.fallbacks])
+    again = raise_along_ray(both, np.stack([sigma, sigma]), 0.05, funding=1)
+    np.testing.assert_allclose(again.weights, made.weights.repeat(2, axis=0))
+    assert again.fallbacks == made.fallbacks * 2
 
 
 def test_a_portfolio_of_bonds_alone_cannot_be_raised():
-    sigma = pd.DataFrame([[0.0004]], ["bond"], ["bond"])
-    budget = risk_budget_weights(sigma, pd.Series([1.0], ["bond"]), target_volatility=0.05)
-    made = raise_along_ray(budget, sigma, 0.05)
-    assert made.fallbacks[-1] == "no_bonds_left" and made.weights["bond"] == pytest.approx(1.0)
+    sigma = np.array([[[0.0004]]])
+    alone = (np.ones((1, 1)), np.zeros(1, dtype=int))
+    budget = solve_risk_budgets(sigma, *alone, asset_cap=1.0, class_cap=1.0, target_volatility=0.05)
+    weights, _, fallbacks = of_one(raise_along_ray(budget, sigma, 0.05, funding=0))
+    assert fallbacks[-1] == "no_bonds_left" and weights[0] == pytest.approx(1.0)
 
 
 # the whole path
@@ -442,23 +472,6 @@ def test_the_cap_alone_never_raises_the_volatility():
     below = portfolio.volatility < RULES.target_volatility * (1 - 1e-5)
     assert below.any() and (portfolio.weights.sum(axis=1)[below] > 1 - 1e-9).all()
     assert (raised.classes.loc[below, "bond"] < portfolio.classes.loc[below, "bond"]).all()
-
-
-def test_kept_portfolios_are_the_same_and_depend_on_everything(tmp_path, monkeypatch):
-    values, view, hold = closes(), scores(), pd.Series(True, DAYS)
-    made = absolute_return_portfolio(values, FUNDS, view, hold, DECISIONS, RULES, tmp_path)
-    absolute_return_portfolio(values, FUNDS, view, ~hold, DECISIONS, RULES, tmp_path)
-    absolute_return_portfolio(
-        values, FUNDS, view, hold, DECISIONS, replace(RULES, steepness=2.0), tmp_path
-    )
-    assert len(list((tmp_path / "absolute_return").iterdir())) == 3
-    monkeypatch.setattr(
-        "lib.portfolio.absolute_return._portfolio", lambda *_: pytest.fail("made again")
-    )
-    again = absolute_return_portfolio(values, FUNDS, view, hold, DECISIONS, RULES, tmp_path)
-    pd.testing.assert_frame_equal(made.weights, again.weights, check_freq=False)
-    pd.testing.assert_series_equal(made.volatility, again.volatility, check_freq=False)
-    pd.testing.assert_frame_equal(made.events, again.events)
 
 
 # evidence

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,11 +11,10 @@ from lib.market.universe import read_universe
 from lib.models.cycle_scores import cycle_scores
 from lib.models.momentum import momentum
 from lib.models.total_return import asof_rows, total_return_index
-from lib.portfolio.allocation import VARIANTS, AllocationRules, Allocator
+from lib.portfolio.allocation import VARIANTS, AllocationRules, Allocator, class_budgets
 from lib.portfolio.backtest import backtest
 from lib.portfolio.comparisons import (
     benchmark_portfolios,
-    cached_cycle_scores,
     circular_shifts,
     paired_difference,
     performance_table,
@@ -21,10 +23,18 @@ from lib.portfolio.comparisons import (
 )
 from lib.portfolio.metrics import performance
 
+BASE = AllocationRules(
+    variant="cycle_budget",
+    asset_cap=0.25,
+    class_cap=0.7,
+    target_volatility=0.05,
+    covariance_weeks=104,
+)
+rules = partial(replace, BASE)
 CLASSES = pd.Series(["x", "x", "y", "y", "z", "z"], list("abcdef"))
 
 
-def made(change=None, cache_dir=None):
+def made(change=None):
     rng = np.random.default_rng(11)
     days = pd.bdate_range("2005-01-03", "2014-12-31")
     values = pd.DataFrame(
@@ -37,7 +47,7 @@ def made(change=None, cache_dir=None):
     decisions = ends[-24:]
     scores = pd.DataFrame(rng.normal(size=(24, 3)), decisions, list("xyz"))
     return (
-        Allocator(values, monthly, momentum(monthly), CLASSES, decisions, cache_dir),
+        Allocator(values, monthly, momentum(monthly), CLASSES, decisions),
         scores,
         decisions,
     )
@@ -46,18 +56,13 @@ def made(change=None, cache_dir=None):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_weights_obey_the_rules(variant):
     allocator, scores, decisions = made()
-    allocation = allocator.allocate(
-        scores, AllocationRules(variant=variant, target_volatility=0.05)
-    )
+    allocation = allocator.allocate(scores, rules(variant=variant, target_volatility=0.05))
     assert (allocation.weights >= 0).all(axis=None) and (
         allocation.weights.sum(axis=1) <= 1 + 1e-9
     ).all()
     assert (allocation.volatility.dropna() <= 0.05 + 1e-9).all()
-    assert allocation.weights.max(axis=None) <= AllocationRules().asset_cap + 1e-9
-    assert (
-        allocation.weights.T.groupby(CLASSES).sum().max(axis=None)
-        <= AllocationRules().class_cap + 1e-9
-    )
+    assert allocation.weights.max(axis=None) <= rules().asset_cap + 1e-9
+    assert allocation.weights.T.groupby(CLASSES).sum().max(axis=None) <= rules().class_cap + 1e-9
     if variant == "intersection":
         for date in decisions:
             best = set(scores.loc[date].nlargest(2).index)
@@ -73,9 +78,7 @@ def test_the_future_changes_no_weight():
     cut = pd.Timestamp("2014-01-31")
     before, scores, _ = made()
     after, _, _ = made(lambda values: values.mul(np.where(values.index <= cut, 1.0, 3.0), axis=0))
-    first, second = (
-        a.allocate(scores, AllocationRules()).weights.loc[:cut] for a in (before, after)
-    )
+    first, second = (a.allocate(scores, rules()).weights.loc[:cut] for a in (before, after))
     assert len(first) > 5
     pd.testing.assert_frame_equal(first, second)
 
@@ -88,7 +91,7 @@ def test_an_asset_that_hardly_moves_or_has_a_gap_is_left_out_and_named():
         return values
 
     allocator, scores, _ = made(change)
-    allocation = allocator.allocate(scores, AllocationRules(variant="momentum"))
+    allocation = allocator.allocate(scores, rules(variant="momentum"))
     assert (allocation.weights[["a", "c"]] == 0).all(axis=None)
     told = set(zip(allocation.events["event"], allocation.events["detail"], strict=True))
     assert {("hardly_moves", "a"), ("gap", "b"), ("short_history", "c")} <= told
@@ -97,7 +100,7 @@ def test_an_asset_that_hardly_moves_or_has_a_gap_is_left_out_and_named():
 def test_nothing_selected_keeps_the_previous_weights():
     allocator, scores, decisions = made()
     scores.iloc[5] = np.nan
-    allocation = allocator.allocate(scores, AllocationRules())
+    allocation = allocator.allocate(scores, rules())
     pd.testing.assert_series_equal(
         allocation.weights.iloc[5], allocation.weights.iloc[4], check_names=False
     )
@@ -112,9 +115,7 @@ def test_caps_that_leave_cash_are_recorded_with_the_sum_that_they_allow():
     four.
     """
     allocator, scores, _ = made()
-    allocation = allocator.allocate(
-        scores, AllocationRules(variant="intersection", target_volatility=None)
-    )
+    allocation = allocator.allocate(scores, rules(variant="intersection", target_volatility=None))
     noted = (
         allocation.events[allocation.events["event"] == "caps_leave_cash"]
         .set_index("date")["detail"]
@@ -125,26 +126,22 @@ def test_caps_that_leave_cash_are_recorded_with_the_sum_that_they_allow():
     )
     assert len(noted) == len(fresh)
     np.testing.assert_allclose(fresh.sum(axis=1), noted[fresh.index], atol=1e-6)
-    wide = allocator.allocate(
-        scores, AllocationRules(variant="intersection", asset_cap=1.0, class_cap=1.0)
-    )
+    wide = allocator.allocate(scores, rules(variant="intersection", asset_cap=1.0, class_cap=1.0))
     assert "caps_leave_cash" not in set(wide.events["event"])
 
 
 def test_a_part_of_the_decisions_gets_the_weights_of_the_whole():
     allocator, scores, _ = made()
-    whole, part = (
-        allocator.allocate(some, AllocationRules()) for some in (scores, scores.iloc[10:])
-    )
+    whole, part = (allocator.allocate(some, rules()) for some in (scores, scores.iloc[10:]))
     pd.testing.assert_frame_equal(part.weights, whole.weights.iloc[10:])
     strange = scores.set_axis(scores.index.shift(1, freq="D"))
     with pytest.raises(ModelError, match="without a decision"):
-        allocator.allocate(strange, AllocationRules())
+        allocator.allocate(strange, rules())
 
 
 def test_simple_portfolios():
     allocator, _, _ = made()
-    simple = benchmark_portfolios(allocator, AllocationRules())
+    simple = benchmark_portfolios(allocator, rules())
     np.testing.assert_allclose(simple["equal_weight"].sum(axis=1), 1)
     np.testing.assert_allclose(simple["inverse_volatility"].sum(axis=1), 1)
 
@@ -180,13 +177,13 @@ def test_circular_shifts_keep_the_persistence_of_the_scores():
 
 def test_placebos_are_reversed_and_shifted():
     allocator, scores, _ = made()
-    wrong = placebos(allocator, scores, AllocationRules(), draws=2)
-    again = placebos(allocator, scores, AllocationRules(), draws=2)
+    wrong = placebos(allocator, scores, rules(), draws=2)
+    again = placebos(allocator, scores, rules(), draws=2)
     assert list(wrong) == ["reversed", "shifted_11", "shifted_13"]
     for name, allocation in wrong.items():
         pd.testing.assert_frame_equal(allocation.weights, again[name].weights)
     pd.testing.assert_frame_equal(
-        wrong["reversed"].weights, allocator.allocate(-scores, AllocationRules()).weights
+        wrong["reversed"].weights, allocator.allocate(-scores, rules()).weights
     )
 
 
@@ -257,50 +254,16 @@ def test_the_performance_table_ends_with_the_week_and_knows_its_error():
 def test_bad_settings_are_refused():
     allocator, scores, _ = made()
     with pytest.raises(ModelError, match="no variant"):
-        allocator.allocate(scores, AllocationRules(variant="best"))
+        allocator.allocate(scores, rules(variant="best"))
     with pytest.raises(ModelError, match="do not fit"):
-        allocator.allocate(scores, AllocationRules(covariance_weeks=5000))
+        allocator.allocate(scores, rules(covariance_weeks=5000))
 
 
-def test_a_kept_allocation_is_the_same_and_depends_on_data_and_rules(tmp_path):
-    fresh, scores, _ = made()
-    expected = fresh.allocate(scores, AllocationRules())
-    for _ in range(2):
-        kept = made(cache_dir=tmp_path)[0].allocate(scores, AllocationRules())
-        for part in ("weights", "contributions", "budgets", "events"):
-            pd.testing.assert_frame_equal(
-                getattr(kept, part), getattr(expected, part), check_freq=False
-            )
-        pd.testing.assert_series_equal(
-            kept.volatility, expected.volatility, check_freq=False, check_names=False
-        )
-    assert len(list((tmp_path / "allocation").iterdir())) == 1
-    made(cache_dir=tmp_path)[0].allocate(scores, AllocationRules(asset_cap=0.4))
-    made(lambda values: values * values, tmp_path)[0].allocate(scores, AllocationRules())
-    assert len(list((tmp_path / "allocation").iterdir())) == 3
-
-
-def test_kept_views_are_those_of_the_cycle_and_depend_on_the_settings(tmp_path):
-    allocator, _, decisions = made(cache_dir=tmp_path)
-    monthly = asof_rows(allocator.values, decisions)
-    months = pd.date_range("1995-01-31", decisions[0], freq="BME")[:-1]
-    rng = np.random.default_rng(5)
-    early = pd.DataFrame(
-        np.exp(rng.normal(0, 0.05, (len(months), 6)).cumsum(axis=0)), months, monthly.columns
-    )
-    monthly = pd.concat([early, monthly])
-    fresh = cycle_scores(monthly, CLASSES, decisions, (42, 100), 10.0, 50)
-    for _ in range(2):  # made, then read back
-        kept = cached_cycle_scores(allocator, monthly, (42, 100), 10.0, 50)
-        assert kept.classes.equals(fresh.classes) and kept.assets.equals(fresh.assets)
-    other = cached_cycle_scores(
-        allocator, monthly * 1.01 ** np.arange(len(monthly))[:, None] ** 0.5, (42, 100), 10.0, 50
-    )
-    wider, shorter = (
-        cached_cycle_scores(allocator, monthly, (42, 100), *setting)
-        for setting in ((5.0, 50), (10.0, 36))
-    )
-    assert not any(one.classes.equals(fresh.classes) for one in (other, wider, shorter))
+def test_class_budgets_by_variant():
+    scores = pd.DataFrame([[3.0, np.nan, 1.0, 1.0], [np.nan] * 4], columns=list("wxyz"))
+    assert class_budgets(scores, "cycle_budget").tolist() == [[4, 0, 3, 2], [0, 0, 0, 0]]
+    assert class_budgets(scores, "intersection").tolist() == [[1, 0, 1, 0], [0, 0, 0, 0]]
+    assert class_budgets(scores, "momentum").tolist() == [[1, 1, 1, 1], [1, 1, 1, 1]]
 
 
 @pytest.mark.real
@@ -319,7 +282,7 @@ def test_the_headline_shows_the_structure_of_the_published_weights(real_market):
     daily = asof_rows(values, days)
     views = cycle_scores(monthly, assets["group"], decisions)
     allocator = Allocator(daily, monthly, momentum(monthly), assets["group"], decisions)
-    allocation = allocator.allocate(views.classes, AllocationRules(target_volatility=0.05))
+    allocation = allocator.allocate(views.classes, rules(target_volatility=0.05))
     last = allocation.weights.iloc[-1]
     equities = last[assets.index[assets["group"] == "equity"]]
     assert (equities[["SPX", "NDX"]] > 0).all() and equities.max() < 0.03

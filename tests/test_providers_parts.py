@@ -125,7 +125,7 @@ HEADS = "symbol,name_zh,name_en,group,providers\n"
 @pytest.mark.parametrize(
     "cell, words",
     [
-        ("yfinance.charts:^GSPC", "no provider function yfinance.charts"),
+        ("yfinance.charts:^GSPC", "unknown provider function yfinance.charts"),
         ("yfinance.bars", "yfinance.bars needs a name of its own"),
     ],
 )

@@ -5,10 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from market_folder import tables, write_folder
 
-from lib.exhibits.recap import late, latest_inflation, spanning_more, week_changes
+from lib.exhibits.notebook_run import Run
+from lib.exhibits.recap import latest_inflation, series_notes, week_changes
+from lib.exhibits.translations import translations
 from lib.market.calendar import Week
 from lib.market.errors import DataError
+from lib.market.ingest import open_market
 
 
 class FakeMarket:
@@ -26,6 +30,9 @@ class FakeMarket:
 
     def closes(self, symbols, start):
         return self._closes[list(symbols)].loc[start:]
+
+    def findings(self, symbols, first, last):
+        return pd.DataFrame(columns=["symbol", "check", "date", "detail"])
 
 
 ASSETS = pd.DataFrame(
@@ -69,7 +76,6 @@ def test_change_runs_from_last_close_to_last_close(changes):
 
 def test_assets_without_data_are_left_out_and_old_closes_named(changes):
     assert list(changes["symbol"]) == ["A", "B", "Y"]
-    assert list(late(changes, FakeMarket.week.last)["symbol"]) == ["B"]
     assert changes.loc[1, "date"] == pd.Timestamp("2025-06-09")
 
 
@@ -83,10 +89,7 @@ def test_a_series_without_a_close_in_the_week_has_no_change():
     ).set_index("symbol")
     assert np.isnan(table["change"]["A"]), "a series that has stopped did not stand at +0.00%"
     assert table["change"]["B"] == pytest.approx(0.1)
-    assert list(late(table, FakeMarket.week.last).index) == ["A"]
-    assert list(spanning_more(table, FakeMarket.week.previous_last).index) == ["B"], (
-        "its change covers two weeks"
-    )
+    assert table["previous_date"]["B"] == pd.Timestamp("2025-05-28"), "its change covers two weeks"
 
 
 def test_a_universe_without_any_data_is_refused_with_its_remedy():
@@ -162,3 +165,85 @@ def test_the_published_etfs_lead_and_lag(real_market):
     assert list(sector.index[:2]) == ["Liquor ETF", "Food & Beverage ETF"]
     assert broad.index[0] == "STAR 50 ETF" and broad.index[-1].startswith("ChiNext")
     assert smartbeta.index[-1] == "CSI 500 Quality Growth ETF"
+
+
+def last_close(symbol, change):
+    """Return the small folder's tables with the last close of a symbol changed."""
+    files = tables()
+    for name, rows in files.items():
+        if name.startswith("bars/") and symbol in set(rows["symbol"]):
+            place = rows.index[rows["symbol"] == symbol][-1]
+            rows.loc[place, ["open", "high", "low", "close"]] *= change
+    return files
+
+
+def changes_of(tmp_path, files):
+    folder = write_folder(tmp_path / "desk", files)
+    market = open_market(str(folder), "2025-06-13", store_dir=tmp_path / "store")
+    universe = market.instruments().rename(columns={"name": "name_zh"})
+    return market, week_changes(market, universe).set_index("symbol")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "factor"),
+    [("510300.SH", 100), ("510300.SH", 0.5), ("000300.SH", 2), ("SPX", 0.01), ("US10Y", 0.01)],
+)
+def test_a_move_that_cannot_be_is_withheld(tmp_path, symbol, factor):
+    _, before = changes_of(tmp_path / "good", tables())
+    _, after = changes_of(tmp_path / "bad", last_close(symbol, factor))
+    assert np.isnan(after.loc[symbol, "change"]) and not np.isnan(after.loc[symbol, "withheld"])
+    others = before.index.drop(symbol)
+    pd.testing.assert_frame_equal(before.loc[others], after.loc[others])
+
+
+def test_a_large_move_that_can_be_is_shown_and_marked(tmp_path):
+    files = tables()
+    rows = files["bars/etf.csv"]
+    own = rows.index[rows["symbol"] == "510300.SH"]
+    calm = 100 * (1.0005 ** (np.arange(len(own)) % 2))
+    rows.loc[own, "close"] = calm
+    rows.loc[own[-1], "close"] *= 1.08
+    for field in ("open", "high", "low"):
+        rows.loc[own, field] = rows.loc[own, "close"]
+    _, table = changes_of(tmp_path, files)
+    assert table.loc["510300.SH", "unusual"]
+    assert table.loc["510300.SH", "change"] == pytest.approx(0.076, abs=0.005)
+    assert not table["unusual"].drop("510300.SH").any()
+
+
+def test_flat_tails_are_marked(tmp_path):
+    files = tables()
+    rows = files["bars/etf.csv"]
+    own = rows.index[rows["symbol"] == "510300.SH"][-7:]
+    rows.loc[own, ["open", "high", "low", "close"]] = rows.loc[own[0], "close"]
+    _, table = changes_of(tmp_path, files)
+    assert table["unchanged"].to_dict() == {s: s == "510300.SH" for s in table.index}
+
+
+class NotedRun:
+    """The parts of a run that the notes of the recap ask for, with the English texts."""
+
+    notebook = "01_market_recap"
+    language = "en"
+    names, note, notes, _values = Run.names, Run.note, Run.notes, Run._values
+    stale_notes = Run.stale_notes
+
+    def __init__(self, market):
+        self.market, self.week, self.t = market, market.week, translations("en")
+
+    def stale(self, symbols):
+        return pd.Series(dtype="datetime64[ns]")
+
+
+def test_the_notes_name_other_dates_and_withheld_changes(tmp_path):
+    files = last_close("SPX", 100)
+    rows = files["bars/etf.csv"]
+    last = rows.index[rows["symbol"] == "159915.SZ"][-1]
+    files["bars/etf.csv"] = rows.drop(index=last)
+    market, table = changes_of(tmp_path, files)
+    universe = market.instruments().rename(columns={"name": "name_zh"})
+    notes = series_notes(NotedRun(market), table.reset_index(), universe)
+    (dates,) = [note for note in notes if note.startswith("Change from")]
+    assert "6 June 2025" in dates and "12 June 2025" in dates and "ChiNext ETF" in dates
+    (withheld,) = [note for note in notes if note.startswith("Withheld")]
+    assert "S&P 500 (+" in withheld

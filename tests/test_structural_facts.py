@@ -92,7 +92,7 @@ def test_nothing_is_compared_with_a_synthetic_market_or_another_week():
     [
         ("active_weight,bond", "excess,bond", "has the measure excess"),
         ("bond,above", "bond,over", "has the relation over"),
-        ("as_of,measure", "date,measure", "no column as_of"),
+        ("as_of,measure", "date,measure", "column as_of is missing"),
         ("about,0,0.02", "about,0,", "about without a tolerance"),
     ],
 )

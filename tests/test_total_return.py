@@ -126,9 +126,10 @@ def test_momentum_by_hand(monthly):
         log_price.diff().iloc[-12:].std() * 12**0.5
     )
     assert momentum(monthly, 12)["a"].iloc[-1] == pytest.approx(expected)
-    assert stronger_half(pd.Series({"a": 1.0, "b": np.nan, "c": 3.0, "d": 2.0})).tolist() == [
-        "c",
-        "d",
+    scores = pd.DataFrame({"a": [1.0, 1.0], "b": np.nan, "c": [3.0, 1.0], "d": [2.0, np.nan]})
+    assert stronger_half(scores).to_numpy().tolist() == [
+        [False, False, True, True],
+        [True, False, False, False],
     ]
 
 

@@ -222,3 +222,26 @@ def test_frames_that_are_not_a_table_are_refused():
         judge(bars().astype({"close": "str"}))
     with pytest.raises(DataError, match="no rows"):
         judge(bars().iloc[:0])
+
+
+@pytest.mark.parametrize("kind", ["etf", "global_index"])
+@pytest.mark.parametrize("days", [2, 200, 3000])
+def test_rows_dated_in_the_future_are_set_aside(kind, days):
+    rows = tables()[f"bars/{kind}.csv"]
+    future = pd.Timestamp.now().normalize() + pd.Timedelta(days=days)
+    late = rows.iloc[[-1]].assign(date=future)
+    result = judge(canonical("bars", pd.concat([rows, late], ignore_index=True)), kind=kind)
+    assert len(result.rows) == len(rows)
+    assert result.quarantined["check"].tolist() == ["in the future"]
+
+
+def test_sessions_past_the_horizon_are_those_of_the_data(monkeypatch):
+    horizon = Sessions.load().horizon
+    later = pd.bdate_range(horizon + pd.Timedelta(days=1), periods=8)
+    clock = lambda tz=None: (later[-1] + pd.Timedelta(hours=20)).tz_localize(tz)  # noqa: E731
+    monkeypatch.setattr(pd.Timestamp, "now", clock)
+    rows = tables()["bars/etf.csv"]
+    more = [rows.groupby("symbol").tail(1).assign(date=day) for day in later]
+    result = judge(canonical("bars", pd.concat([rows, *more], ignore_index=True)))
+    assert not len(result.quarantined)
+    assert set(later) <= set(result.rows["date"])

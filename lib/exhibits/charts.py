@@ -34,6 +34,8 @@ def diverging_bars(
         Of a rise and of a fall.
     write : callable
         Turns a value into the text at its bar.
+    xlabel : str
+        Of the axis of values.
     """
     figure, axes = plt.subplots(figsize=(7.6, 0.235 * len(values) + 0.7), layout="constrained")
     _bars(axes, values, colours, write)
@@ -52,6 +54,7 @@ def panels_of_bars(
     Parameters
     ----------
     groups : mapping of title to Series
+        Values of a panel by label, (N,); NaN leaves a line empty with a dash.
     colours : tuple of str
         Of a rise and of a fall.
     write : mapping of title to callable
@@ -61,9 +64,9 @@ def panels_of_bars(
     """
     stacks: list[list[str]] = [[] for _ in range(columns)]
     for title in groups:
-        lengths = [sum(len(groups[name]) + 2.2 for name in stack) for stack in stacks]
+        lengths = [_height(groups, stack) for stack in stacks]
         stacks[int(np.argmin(lengths))].append(title)
-    height = max(sum(len(groups[name]) + 2.2 for name in stack) for stack in stacks)
+    height = max(_height(groups, stack) for stack in stacks)
     figure = plt.figure(figsize=(9.6, 0.24 * height + 0.2), layout="constrained")
     for part, stack in zip(figure.subfigures(1, columns, squeeze=False)[0], stacks, strict=True):
         rows = part.subplots(
@@ -75,9 +78,14 @@ def panels_of_bars(
     return figure
 
 
+def _height(groups: Mapping[str, pd.Series], stack: list[str]) -> float:
+    return sum(len(groups[name]) + 2.2 for name in stack)
+
+
 def _bars(
     axes: Axes, values: pd.Series, colours: tuple[str, str], write: Callable[[float], str]
 ) -> None:
+    """Draw diverging bars into axes, the largest on top."""
     values = values.sort_values(na_position="first", kind="stable")
     heights = values.fillna(0.0).to_numpy()
     shades = np.where(heights >= 0, *colours)
@@ -88,8 +96,10 @@ def _bars(
     axes.set_yticks(np.arange(len(values)), values.index)
     axes.set_ylim(-0.6, len(values) - 0.4)
     # room for the values at both ends
-    low, high = min(heights.min(), 0), max(heights.max(), 0)
-    axes.set_xlim(low - 0.16 * (high - low + reach * 0.2), high + 0.16 * (high - low + reach * 0.2))
+    low = min(heights.min(), 0)
+    high = max(heights.max(), 0)
+    room = 0.16 * (high - low + reach * 0.2)
+    axes.set_xlim(low - room, high + room)
     axes.axvline(0, color="#444444", linewidth=0.8)
     axes.grid(False)
     axes.spines[["left", "bottom"]].set_visible(False)
@@ -117,6 +127,10 @@ def nav_chart(
         The column whose drawdown is shown.
     band : DataFrame, (T, 2), optional
         Lower and upper edge of a band behind the main line.
+    nav_label : str
+        Of the axis of net asset values.
+    drawdown_label : str
+        Of the axis of drawdowns.
     """
     figure, (top, bottom) = plt.subplots(
         2, 1, figsize=(8.6, 4.8), sharex=True, layout="constrained", height_ratios=[3, 1]
@@ -213,7 +227,9 @@ def strip_with_intervals(
         ``value``, ``low`` and ``high``: the ends of its interval. Several rows of one label are a
         distribution and are drawn without intervals.
     labels : sequence of str, (N,)
+        Name of each row.
     xlabel : str
+        Of the axis of values.
     mark : float
         Where the dashed line is.
     """
@@ -239,7 +255,17 @@ def legend_above(axes: Axes, columns: int) -> None:
 
 
 def label_ends(axes: Axes, lines: pd.DataFrame, labels: Mapping[str, str]) -> None:
-    """Write each line's name at its last value, moved apart where they would touch."""
+    """Write each line's name at its last value, moved apart where they would touch.
+
+    Parameters
+    ----------
+    axes : Axes
+        With one line per column, in their order.
+    lines : DataFrame, (T, K)
+        Indexed by date; NaN is filled with the value before.
+    labels : mapping
+        Name of each column.
+    """
     last = lines.ffill().iloc[-1].sort_values()
     low, high = axes.get_ylim()
     gap = 0.055 * (high - low)

@@ -99,7 +99,17 @@ def class_history(classes: pd.DataFrame, words: Mapping[str, str]) -> Figure:
 
 
 def volatility_lines(table: pd.DataFrame, target: float, words: Mapping[str, str]) -> Figure:
-    """Draw volatility expected, realised in each month and over a year, and the target."""
+    """Draw volatility expected, realised in each month and over a year, and the target.
+
+    Parameters
+    ----------
+    table : DataFrame, (K, 3)
+        Indexed by decision: ``expected``, ``realised``, ``realised_year``; annualised fractions.
+    target : float
+        Annualised fraction.
+    words : mapping
+        Labels of the columns, and ``target``.
+    """
     figure, axes = plt.subplots(figsize=(8.6, 3.4), layout="constrained")
     axes.scatter(table.index, table["realised"], s=11, color="#999999", label=words["realised"])
     axes.plot(
@@ -124,7 +134,17 @@ def volatility_lines(table: pd.DataFrame, target: float, words: Mapping[str, str
 
 
 def return_and_risk(table: pd.DataFrame, labels: Sequence[str], words: Mapping[str, str]) -> Figure:
-    """Draw each part's share of return, risk and capital side by side, the first part on top."""
+    """Draw each part's share of return, risk and capital side by side, the first part on top.
+
+    Parameters
+    ----------
+    table : DataFrame, (N, 3)
+        ``return_share``, ``risk_share``, ``average_weight``: fractions.
+    labels : sequence of str, (N,)
+        Name of each part.
+    words : mapping
+        Labels of the columns.
+    """
     parts = table[["return_share", "risk_share", "average_weight"]].set_axis(labels)
     size = (8.2, 0.5 * len(table) + 0.9)
     return grouped_bars(parts, words, horizontal=True, percent=True, size=size)

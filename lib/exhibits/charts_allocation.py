@@ -19,6 +19,17 @@ def stacked_weights(
 ) -> Figure:
     """Draw weights as stacked columns, (K, N): colour and hatch tell the class, lightness and label
     the asset.
+
+    Parameters
+    ----------
+    weights : DataFrame, (K, N)
+        Fractions, indexed by decision.
+    classes : Series, (N,)
+        Class of each asset.
+    words : mapping
+        Labels of the classes.
+    labels : sequence of str, (N,)
+        Name of each asset.
     """
     figure, axes = plt.subplots(figsize=(9.6, 5.2), layout="constrained")
     names = list(dict.fromkeys(classes[weights.columns]))
@@ -64,7 +75,17 @@ def stacked_weights(
 
 
 def class_budgets(table: pd.DataFrame, labels: Sequence[str], words: Mapping[str, str]) -> Figure:
-    """Draw budget, realised contribution to risk and weight of each class side by side."""
+    """Draw budget, realised contribution to risk and weight of each class side by side.
+
+    Parameters
+    ----------
+    table : DataFrame, (C, 3)
+        ``budget``, ``risk_contribution``, ``weight``: fractions, one row per class.
+    labels : sequence of str, (C,)
+        Name of each class.
+    words : mapping
+        Labels of the columns.
+    """
     parts = table[["budget", "risk_contribution", "weight"]].set_axis(labels)
     return grouped_bars(parts, words, percent=True, size=(7.6, 3.6))
 
@@ -87,8 +108,16 @@ def cycle_panels(
 
 
 def edge_lines(full: pd.Series, real_time: pd.Series, words: tuple[str, str]) -> Figure:
-    """Draw a filtered series as it is seen with all data and as each month saw its own last
-    value.
+    """Draw a filtered series as it is seen with all data and as each month saw its own last value.
+
+    Parameters
+    ----------
+    full : Series, (T,)
+        Filtered with all data, indexed by month.
+    real_time : Series, (T,)
+        Filtered with the data until each month.
+    words : tuple of str
+        Labels of the two lines.
     """
     figure, axes = plt.subplots(figsize=(8.6, 3.6), layout="constrained")
     axes.plot(full.index, full, linewidth=1.6, label=words[0])
@@ -102,8 +131,17 @@ def sharpe_strip(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Fig
     """Draw Sharpe ratios as dots, one line per label in the table's order.
 
     A label of one row gets a bar of one standard error, ``sharpe_error``, each way; several rows of
-    one label are a
-    distribution and get none. The first row is drawn as a dashed line across all others.
+    one label are a distribution and get none. The first row is drawn as a dashed line across all
+    others.
+
+    Parameters
+    ----------
+    table : DataFrame, (N, 2)
+        ``sharpe`` and its standard error ``sharpe_error``.
+    labels : sequence of str, (N,)
+        Name of each row.
+    xlabel : str
+        Of the axis of values.
     """
     error = table["sharpe_error"]
     ratios = pd.DataFrame(

@@ -24,6 +24,8 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
         are not comparable and not joined.
     words : dict
         ``now``, ``before``, ``score``, ``gain``.
+    labels : sequence of str, (N,)
+        Name of each theme.
     """
     places = np.arange(len(table))[::-1]
     figure, axes = plt.subplots(figsize=(7.8, 0.36 * len(table) + 1.3), layout="constrained")
@@ -72,6 +74,15 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
 def rates_with_intervals(table: pd.DataFrame, labels: Sequence[str], xlabel: str) -> Figure:
     """Draw a rate and its interval per row: ``hit_rate``, ``low``, ``high``; a line marks one
     half.
+
+    Parameters
+    ----------
+    table : DataFrame, (N, 3)
+        ``hit_rate`` and the ends of its interval, ``low`` and ``high``: fractions.
+    labels : sequence of str, (N,)
+        Name of each row.
+    xlabel : str
+        Of the axis of rates.
     """
     rates = table[["hit_rate", "low", "high"]].rename(columns={"hit_rate": "value"})
     figure = strip_with_intervals(rates, labels, xlabel, mark=0.5)
@@ -80,7 +91,17 @@ def rates_with_intervals(table: pd.DataFrame, labels: Sequence[str], xlabel: str
 
 
 def shares(values: pd.Series, labels: Sequence[str], xlabel: str) -> Figure:
-    """Draw horizontal bars of shares, the first row on top."""
+    """Draw horizontal bars of shares, the first row on top.
+
+    Parameters
+    ----------
+    values : Series, (N,)
+        Fractions.
+    labels : sequence of str, (N,)
+        Name of each row.
+    xlabel : str
+        Of the axis of shares.
+    """
     size = (7.2, 0.26 * len(values) + 0.9)
     bars = values.to_frame().set_axis(labels)
     return grouped_bars(bars, {}, xlabel, horizontal=True, percent=True, size=size)

@@ -22,6 +22,7 @@ def feature_name(identifier: str, t: Translations) -> str:
         placeholders
         ``first`` and ``second`` are 5 and 20.
     t : Translations
+        Texts of the language.
 
     Raises
     ------

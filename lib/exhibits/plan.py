@@ -60,6 +60,8 @@ class Plan(BaseModel):
         A series that ends more than this many sessions before the end of the week is stale.
     stale_series : str
         ``print`` names it under the exhibits that use it, ``refuse`` stops the section.
+    capital : float
+        CNY in each portfolio, from which the trades get amounts and lots; 0: percent only.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -70,6 +72,7 @@ class Plan(BaseModel):
     appendix_code: bool = True
     stale_sessions: Annotated[int, Field(ge=0)] = 5
     stale_series: Literal["print", "refuse"] = "print"
+    capital: Annotated[float, Field(ge=0, le=1e12, strict=False, allow_inf_nan=False)] = 0.0
 
     @property
     def notebooks(self) -> list[str]:

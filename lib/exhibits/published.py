@@ -31,7 +31,7 @@ HALF_UNITS = {
     "count": 0.5,
 }
 #: share of the printed number by which a result of other data may miss it and still count as
-# reproduced
+#: reproduced
 TOLERATED_SHARE = 0.1
 
 Text = Annotated[str, Field(min_length=1)]
@@ -66,15 +66,13 @@ class Fact(_Strict):
         A column to be taken off.
     value : float, str or None
         As printed: a fraction for returns and weights, a name for ``held``, nothing for ``first``,
-        ``last`` and
-        ``listed``.
+        ``last`` and ``listed``.
     alternatives : list of str
         Other rows that may hold the same thing, such as another fund of the same role; what is
         listed is added up.
     relation : str
         How it was said: ``equal``, ``about``, ``above``, ``below``; ``first`` and ``last`` in the
-        order of the
-        column; ``held`` among the columns' names; ``listed`` among the exhibit's rows.
+        order of the column; ``held`` among the columns' names; ``listed`` among the exhibit's rows.
     tolerance, reason, why, format : optional
         In place of the exhibit's.
     """
@@ -99,6 +97,7 @@ class Fact(_Strict):
 
     @model_validator(mode="after")
     def _value_fits_relation(self):
+        """Return the fact, or raise when its relation takes another kind of value."""
         kind = {"first": type(None), "last": type(None), "listed": type(None), "held": str}.get(
             self.relation, float
         )
@@ -229,20 +228,20 @@ def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.Da
         Last session of the week.
     exhibit : str, optional
         Its number, such as ``"12"``; all exhibits when left out.
+    folder : Path
+        Of the files, one per week.
 
     Returns
     -------
     DataFrame
         One row per published number: ``exhibit``, ``row`` and ``column`` (its place in the
-        exhibit's table),
-        ``minus``, ``name``, ``name_en``, ``value`` (fractions), ``relation``, ``format``. Empty
-        when nothing was
-        published for that date.
+        exhibit's table), ``minus``, ``name``, ``name_en``, ``value`` (fractions), ``relation``,
+        ``format``. Empty when nothing was published for that date.
 
     Examples
     --------
-    >>> published("2025-06-13", "12").query("column ==
-    'strategy'").set_index("row")["value"]["sharpe"]
+    >>> numbers = published("2025-06-13", "12")
+    >>> numbers[numbers["column"] == "strategy"].set_index("row")["value"]["sharpe"]
     1.69
     """
     week = published_week(as_of, folder)
@@ -264,6 +263,7 @@ def with_published(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.D
     measured : DataFrame
         One row per metric, with a column ``strategy``.
     market : Market
+        Its last completed week is compared.
     exhibit : str
         The exhibit's number.
 
@@ -271,9 +271,8 @@ def with_published(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.D
     -------
     DataFrame
         With ``published`` as the last column, NaN where a metric was not published; as it came when
-        nothing was
-        published for the market's last session, or when its data are synthetic and nothing can be
-        compared.
+        nothing was published for the market's last session, or when its data are synthetic and
+        nothing can be compared.
     """
     facts = published(market.week.last, exhibit)
     facts = facts[(facts["column"] == "strategy") & facts["minus"].isna()]

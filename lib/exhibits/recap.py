@@ -7,12 +7,12 @@ from __future__ import annotations
 import pandas as pd
 
 from lib.exhibits.notebook_run import Run
+from lib.market.checks.series import JUMP, UNUSUAL
 from lib.market.errors import DataError
 from lib.market.pointintime import Market
 
-#: days before the end of the week from which a close is late: the market was closed or the series
-# has ended
-LATE_DAYS = 3
+#: equal closes in sequence up to the end of the week from which a series counts as unchanged
+UNCHANGED_CLOSES = 6
 #: mark of a spot price in an instrument's Chinese name
 SPOT = "现货"
 
@@ -21,12 +21,12 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     """Return each asset's change over the last completed week.
 
     Each asset keeps its own dates: its last close on or before the week's last session against its
-    last close on or
-    before the last session of the week before.
+    last close on or before the last session of the week before.
 
     Parameters
     ----------
     market : Market
+        Gives closes and the last completed week.
     assets : DataFrame indexed by symbol
         A universe: ``name_zh``, ``name_en``, ``group``. Assets without data are left out.
 
@@ -34,10 +34,11 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Columns ``symbol``, ``name`` (Chinese), ``name_en``, ``group``, ``previous_date``, ``date``,
-        ``previous_close``,
-        ``close``, ``change`` (fraction; basis points for yields) and ``unit``; in the universe's
-        order. NaN where a
-        close is missing or there is none in the week: a stale series is not an unchanged one.
+        ``previous_close``, ``close``, ``change`` (fraction; basis points for yields) and ``unit``;
+        in the universe's order. NaN where a close is missing or there is none in the week (a stale
+        series is not an unchanged one), and where a move in the week is beyond what the instrument
+        can do: that change is in ``withheld``. ``unusual`` and ``unchanged`` (bool) ask for a
+        second look.
 
     Raises
     ------
@@ -65,11 +66,32 @@ def week_changes(market: Market, assets: pd.DataFrame) -> pd.DataFrame:
     fraction = table["close"] / table["previous_close"] - 1
     # yields are stored in percent: a hundredth of a point is a basis point
     points = (table["close"] - table["previous_close"]) * 100
-    table["change"] = fraction.where(~is_yield, points).where(
-        table["date"] > table["previous_date"]
-    )
+    change = fraction.where(~is_yield, points).where(table["date"] > table["previous_date"])
+    found = _checks_of_the_week(market, table)
+    table["change"] = change.mask(found["jump"])
     table["unit"] = is_yield.map({True: "basis points", False: "fraction"})
+    table["withheld"] = change.where(found["jump"])
+    table["unusual"] = found["unusual"]
+    tails = closes.loc[: week.last].apply(lambda column: column.dropna().tail(UNCHANGED_CLOSES))
+    equal = (tails.max() == tails.min()) & (tails.count() == UNCHANGED_CLOSES)
+    table["unchanged"] = table["symbol"].map(equal).fillna(False).astype(bool)
     return table
+
+
+def _checks_of_the_week(market: Market, table: pd.DataFrame) -> pd.DataFrame:
+    """Return which changes hold a jump or an unusual move, bool columns ``jump``, ``unusual``."""
+    first = table["previous_date"].min()
+    findings = market.findings(table["symbol"], first, market.week.last)
+    spans = findings.merge(
+        table[["symbol", "previous_date", "date"]], on="symbol", suffixes=["", "_last"]
+    )
+    inside = spans[(spans["date"] > spans["previous_date"]) & (spans["date"] <= spans["date_last"])]
+    return pd.DataFrame(
+        {
+            name: table["symbol"].isin(inside.loc[inside["check"] == check, "symbol"])
+            for name, check in (("jump", JUMP), ("unusual", UNUSUAL))
+        }
+    )
 
 
 def _last(closes: pd.DataFrame) -> pd.DataFrame:
@@ -81,41 +103,54 @@ def _last(closes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"date": pd.to_datetime(dates), "close": values}, index=closes.columns)
 
 
-def late(changes: pd.DataFrame, week_last: pd.Timestamp) -> pd.DataFrame:
-    """Return the assets whose last close is ``LATE_DAYS`` or more before the end of the week, or
-    missing.
-    """
-    age = (week_last - changes["date"]).dt.days
-    return changes[~(age < LATE_DAYS)]
-
-
-def spanning_more(changes: pd.DataFrame, previous_last: pd.Timestamp) -> pd.DataFrame:
-    """Return the assets whose change starts at a close ``LATE_DAYS`` or more before the end of the
-    previous week.
-    """
-    return changes[(previous_last - changes["previous_date"]).dt.days >= LATE_DAYS]
-
-
 def series_notes(run: Run, changes: pd.DataFrame, listed: pd.DataFrame) -> list[str]:
-    """Return the notes under an exhibit of changes: which series are stale, missing, late, measured
-    over more than the week, or spot prices.
+    """Return the notes under an exhibit of changes.
+
+    They name the series that are stale, missing, without a close in the week, withheld, unusual,
+    unchanged, spot prices, or measured between other dates than the week's.
 
     Parameters
     ----------
     run : Run
+        Gives the market and the texts.
     changes : DataFrame
         Of ``week_changes``.
     listed : DataFrame indexed by symbol
         The universe.
     """
-    stale, old = run.stale(listed.index), late(changes, run.week.last)
+    stale = run.stale(listed.index)
     stored = run.market.instruments()["name"]
-    return run.stale_notes(stale) + run.notes(
-        missing=listed[~listed.index.isin(changes["symbol"])],
-        late=old[~old["symbol"].isin(stale.index)],
-        span=spanning_more(changes, run.week.previous_last),
-        spot=changes[changes["symbol"].map(stored).str.contains(SPOT)],
-    )
+    week = run.week
+    old = changes[~changes["symbol"].isin(stale.index)]
+    without = old[old["change"].isna() & old["withheld"].isna()]
+    return [
+        *run.stale_notes(stale),
+        *run.notes(
+            missing=listed[~listed.index.isin(changes["symbol"])],
+            no_close=without,
+            withheld=_with_changes(run, changes[changes["withheld"].notna()]),
+            unusual=changes[changes["unusual"]],
+            unchanged=old[old["unchanged"]],
+            spot=changes[changes["symbol"].map(stored).str.contains(SPOT)],
+        ),
+        *(
+            run.note("dates", first=first, last=last, names=run.names(rows))
+            for (first, last), rows in old.dropna(subset="change").groupby(
+                ["previous_date", "date"]
+            )
+            if (first, last) != (week.previous_last, week.last)
+        ),
+    ]
+
+
+def _with_changes(run: Run, rows: pd.DataFrame) -> list[str]:
+    """Return the names of assets with the changes that are withheld."""
+    units = {"fraction": "{:+.2%}", "basis points": "{:+.1f} bp"}
+    changes = [
+        units[unit].format(change)
+        for unit, change in zip(rows["unit"], rows["withheld"], strict=True)
+    ]
+    return [f"{name} ({change})" for name, change in zip(run.names(rows), changes, strict=True)]
 
 
 def dates_and_extremes(run: Run, changes: pd.DataFrame) -> dict[str, object]:
@@ -134,7 +169,7 @@ def latest_inflation(releases: pd.DataFrame, series: list[str]) -> pd.DataFrame:
     Parameters
     ----------
     releases : DataFrame
-        Point-in-time macro releases.
+        Point-in-time macro releases, one row per release.
     series : list of str
         In the order of the table; those never released are left out.
 
@@ -142,8 +177,7 @@ def latest_inflation(releases: pd.DataFrame, series: list[str]) -> pd.DataFrame:
     -------
     DataFrame
         Columns ``series``, ``actual``, ``consensus``, ``previous`` (percent), ``surprise`` (actual
-        minus consensus,
-        percentage points), ``period`` and ``release_date``.
+        minus consensus, percentage points), ``period`` and ``release_date``.
     """
     newest = (
         releases.sort_values(["period", "release_date"])

@@ -34,10 +34,8 @@ def read_facts(market: Market, path: Path = FILE) -> pd.DataFrame:
     -------
     DataFrame
         ``name``, ``name_en``, ``measure``, ``members`` (list of symbols or classes), ``relation``,
-        ``published`` (a
-        fraction; NaN where the data are synthetic or the statement was made for another week),
-        ``tolerance`` (of the
-        relation ``about``, a fraction).
+        ``published`` (a fraction; NaN where the data are synthetic or the statement was made for
+        another week), ``tolerance`` (of the relation ``about``, a fraction).
 
     Raises
     ------
@@ -101,6 +99,7 @@ def structural_facts(
     facts : DataFrame
         As ``read_facts`` returns them.
     allocations : mapping of variant to Allocation
+        Weights of each variant, (K, N).
     classes : Series, (N,)
         Class of each asset.
     equal_weight : DataFrame, (K, N)
@@ -110,8 +109,8 @@ def structural_facts(
     -------
     DataFrame
         ``name``, ``name_en``, ``relation``, ``published``, then for each variant its value (a
-        fraction) and
-        ``<variant>_verdict``, one of ``VERDICTS``; ``format``: how the values of a row are shown.
+        fraction) and ``<variant>_verdict``, one of ``VERDICTS``; ``format``: how the values of a
+        row are shown.
     """
     table = facts.drop(columns=["members", "measure", "tolerance"])
     table["format"] = np.where(facts["measure"] == "weight", "share", "percent")

@@ -56,6 +56,7 @@ def add_source_line(figure: Figure, line: str, synthetic: str = "") -> None:
     Parameters
     ----------
     figure : Figure
+        Changed in place.
     line : str
         Source and date of the data.
     synthetic : str

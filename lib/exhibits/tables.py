@@ -35,20 +35,20 @@ COLUMN_FORMATS = {
     for kind, columns in {
         "percent": (
             "annual_return drawdown excess gain_cumulative gain_peak max_drawdown net_return"
-            " week_return ytd_return"
+            " mean_excess return week_return ytd_return"
         ),
         "share": (
             "admission annual_volatility average_weight bonds break_even budget class_moves"
-            " cost coverage previous_weight return_share risk_contribution risk_share share"
-            " turnover volatility votes_against votes_for weight"
+            " cost coverage from_weight previous_weight return_share risk_contribution risk_share"
+            " share to_weight turnover volatility votes_against votes_for weight"
         ),
         "score": (
             "actual calmar consensus latest_score previous previous_score sharpe sharpe_error"
             " training_ic validation_ic"
         ),
         "change": "change surprise trend",
-        "count": "decisions_asking decisions_on_proxy factors sessions trials",
-        "number": "close previous_close",
+        "count": "amount decisions_asking decisions_on_proxy factors sessions trials",
+        "number": "close lots previous_close",
     }.items()
     for column in columns.split()
 }

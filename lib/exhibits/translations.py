@@ -69,6 +69,7 @@ class Translations:
         value : float
             NaN gives a dash.
         decimals : int
+            Digits after the point.
         signed : bool
             Write the plus sign of positive numbers.
         """
@@ -121,14 +122,14 @@ def translations(language: str) -> Translations:
         )
     texts: dict[str, str] = {}
     for path in sorted((FOLDER / language).glob("*.yaml")):
-        texts |= _flat(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, path.stem)
+        texts |= flat_texts(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, f"{path.stem}.")
     return Translations(language, texts)
 
 
-def _flat(tree: Mapping, prefix: str) -> dict[str, str]:
+def flat_texts(tree: Mapping, prefix: str = "") -> dict[str, str]:
     """Return the texts of a nested mapping by their dotted keys."""
     flat: dict[str, str] = {}
     for key, value in tree.items():
-        name = f"{prefix}.{key}"
-        flat |= _flat(value, name) if isinstance(value, Mapping) else {name: str(value)}
+        name = f"{prefix}{key}"
+        flat |= flat_texts(value, f"{name}.") if isinstance(value, Mapping) else {name: str(value)}
     return flat

@@ -1,11 +1,10 @@
 """Trials: the settings that were tried before a notebook's defaults were fixed, one CSV per
 notebook.
 
-Every trial is a chance to be lucky, so an evaluation counts them. The file is the only
-place that says how
-many there were; a notebook reads, counts and shows it. Trials belong to the market history they
-were made on: on
-another one, such as the synthetic sample, they say nothing and are not charged.
+Every trial is a chance to be lucky, so an evaluation counts them. The file is the only place that
+says how many there were; a notebook reads, counts and shows it. Trials belong to the market history
+they were made on: on another one, such as the synthetic sample, they say nothing and are not
+charged.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from lib.market.pointintime import Market
 
 TRIALS = PARAMS / "trials"
 #: text columns of every file: the setting in both languages, the first and last decision it was
-# judged on, the data it
-#: was judged on and the key of their history, and whether it became the default (yes or no)
+#: judged on, the data it was judged on and the key of their history, and whether it became the
+#: default (yes or no)
 TEXT_COLUMNS = ("setting", "setting_zh", "window_start", "window_end", "data", "history", "chosen")
 #: those and how many trials a row counts
 REQUIRED_COLUMNS = (*TEXT_COLUMNS, "trials")
@@ -35,6 +34,15 @@ def history_key(market: Market, start, end) -> str | None:
     closes, to the point.
 
     None where the market lacks the index, or its closes do not span the window.
+
+    Parameters
+    ----------
+    market : Market
+        The market that is identified.
+    start : date
+        First day of the window.
+    end : date
+        Last day of the window.
     """
     start, end = pd.Timestamp(start), pd.Timestamp(end)
     if IDENTIFYING_INDEX not in market.instruments().index or market.as_of < end:
@@ -52,6 +60,15 @@ def history_key(market: Market, start, end) -> str | None:
 def applicable_trials(market: Market, notebook: str, folder: Path = TRIALS) -> pd.DataFrame:
     """Return the trials that were made on this market's own history, as ``read_trials`` does; none
     on another one.
+
+    Parameters
+    ----------
+    market : Market
+        The market of the run.
+    notebook : str
+        Stem of the notebook whose trials are read.
+    folder : Path
+        Of the files of trials.
     """
     table = read_trials(notebook, folder)
     windows = table[["window_start", "window_end"]].drop_duplicates().itertuples(index=False)
@@ -77,17 +94,15 @@ def read_trials(notebook: str, folder: Path = TRIALS) -> pd.DataFrame:
     -------
     DataFrame, one row per trial
         ``setting`` and ``setting_zh``, ``window_start`` and ``window_end`` (Timestamps), ``data``
-        (where the trial
-        was run), ``history`` (see ``history_key``), ``chosen`` (bool), ``trials`` (how many the row
-        counts), and
-        the notebook's own measures as numbers (NaN where a cell is empty).
+        (where the trial was run), ``history`` (see ``history_key``), ``chosen`` (bool), ``trials``
+        (how many the row counts), and the notebook's own measures as numbers (NaN where a cell is
+        empty).
 
     Raises
     ------
     ParameterError
         No such file, no trial in it, a missing column, a date or a number that cannot be read, or
-        no or several chosen
-        trials; with file, line and remedy.
+        no or several chosen trials; with file, line and remedy.
     """
     path = Path(folder) / f"{notebook}.csv"
     try:

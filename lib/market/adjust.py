@@ -1,10 +1,9 @@
 r"""Repair of ETF prices that were adjusted by subtracting dividends.
 
 A widespread way to "forward-adjust" prices maps the raw price :math:`p_t` to :math:`x_t = p_t / a -
-D`: splits scale,
-dividends are subtracted. Between events :math:`a` and :math:`D` are constant, and the last price is
-true (:math:`a = 1,
-D = 0`). The return of :math:`x` overstates every move before a dividend; the true total return is
+D`: splits scale, dividends are subtracted. Between events :math:`a` and :math:`D` are constant, and
+the last price is true (:math:`a = 1, D = 0`). The return of :math:`x` overstates every move before
+a dividend; the true total return is
 
 .. math:: r_t = \frac{x_t - x_{t-1}}{x_{t-1} + D_{t-1}}
 
@@ -17,8 +16,7 @@ price of the bar:
 :math:`D` is the running median of :math:`v / a - x`, and :math:`a` the slope of moves of :math:`v`
 on moves of
 :math:`x`. Everything about a date rests on rows up to it, and the repaired close is chained forward
-from the first
-raw price, so that later rows never rewrite earlier ones.
+from the first raw price, so that later rows never rewrite earlier ones.
 """
 
 from __future__ import annotations
@@ -30,8 +28,7 @@ import numba
 import numpy as np
 
 #: an offset below this share of the price overstates a move by less than a hundredth of it and is
-# left alone; twice as
-#: much is asked for until the median rests on ten rows
+#: left alone; twice as much is asked for until the median rests on ten rows
 MATERIAL = 0.01
 #: the offset in use follows the measured one when they differ by more than this share of the price
 STEP = 0.004
@@ -39,21 +36,25 @@ STEP = 0.004
 FRESH = 0.015
 #: rows of the running median
 SMOOTH = 20
-#: moves are taken over so many rows; a slope needs so many rows, looks back so far and is renewed
-# so often
-MOVE, ENOUGH, MEMORY, RENEW = 10, 60, 250, 20
-#: a raw price this far (log) from what is expected is an outlier, or, when three in sequence
-# agree, a split
+#: rows over which a move is taken
+MOVE = 10
+#: rows that a slope needs, rows that it looks back, and rows after which it is renewed
+ENOUGH = 60
+MEMORY = 250
+RENEW = 20
+#: a raw price this far (log) from what is expected is an outlier, or, when three in sequence agree,
+#: a split
 SPLIT = 0.2
 #: rows without amount or volume after which a known offset is no longer trusted
 BLIND = 60
 #: a slope that close to a ratio of small integers is taken to be it
 SNAP = 0.03
-#: a slope that close to the scale in use does not replace it; one that close to the ratio of the
-# prices means no offset
-KEEP, SAME = 0.08, 0.05
-#: noise in the adjusted price and dividends inside a move make a slope smaller, by up to this
-# share of it
+#: a slope that close to the scale in use does not replace it
+KEEP = 0.08
+#: a slope that close to the ratio of the prices means no offset
+SAME = 0.05
+#: noise in the adjusted price and dividends inside a move make a slope smaller, by up to this share
+#: of it
 ATTENUATION = 0.1
 #: a first ratio of raw to adjusted price below this is an offset, not a split
 NO_SPLIT = 1.3
@@ -69,8 +70,7 @@ class Adjustment(NamedTuple):
     """What to do with each row, all (T,).
 
     ``(price + offset) * factor`` is the repaired price; ``verdict`` is ``CLEAN`` (leave the row
-    alone), ``REPAIRED`` or
-    ``LOST`` (the raw level is not known).
+    alone), ``REPAIRED`` or ``LOST`` (the raw level is not known).
     """
 
     offset: np.ndarray
@@ -82,8 +82,7 @@ class _Scale(NamedTuple):
     """How raw prices follow from adjusted ones.
 
     ``ratio`` is NaN while it is not known, ``scale_only`` says that no offset was subtracted,
-    ``provisional`` that the
-    ratio rests on the first row alone.
+    ``provisional`` that the ratio rests on the first row alone.
     """
 
     ratio: float
@@ -118,7 +117,8 @@ def find_adjustment(first: np.ndarray, prices: np.ndarray, average: np.ndarray) 
     typical = np.where(known, prices[:, 1:].sum(axis=1) / 3, close)
     width = np.where(known, prices[:, 1] - prices[:, 2], 0.0)
     starts = np.append(np.flatnonzero(first), len(first))
-    offset, factor = np.zeros(len(close)), np.ones(len(close))
+    offset = np.zeros(len(close))
+    factor = np.ones(len(close))
     verdict = np.zeros(len(close), dtype=np.int8)
     average = np.ascontiguousarray(average, dtype=float)
     raw = np.full(len(close), np.nan)
@@ -152,10 +152,9 @@ def _split_ratio(slope):
 
 @numba.njit(cache=True)
 def _median_offset(raw, typical, scale, begin, t, rows):
-    """Return the median of raw / scale - typical over the last known rows, and how many there
-    were.
-    """
-    found, count = np.empty(rows), 0
+    """Return the median of raw / scale - typical over the last known rows, and their number."""
+    found = np.empty(rows)
+    count = 0
     for k in range(t, max(begin, t - 2 * rows) - 1, -1):
         if not np.isnan(raw[k]):
             found[count] = raw[k] / scale - typical[k]
@@ -169,15 +168,20 @@ def _median_offset(raw, typical, scale, begin, t, rows):
 def _slope(raw, typical, begin, t):
     """Return the weighted median slope of raw on adjusted moves; NaN when noise hides it."""
     low = max(begin, t - MEMORY)
-    slopes, weights, count = np.empty(t - low + 1), np.empty(t - low + 1), 0
+    slopes = np.empty(t - low + 1)
+    weights = np.empty(t - low + 1)
+    count = 0
     for k in range(low + MOVE, t + 1):
-        own, other = typical[k] - typical[k - MOVE], raw[k] - raw[k - MOVE]
+        own = typical[k] - typical[k - MOVE]
+        other = raw[k] - raw[k - MOVE]
         if own != 0 and not np.isnan(other):
-            slopes[count], weights[count] = other / own, abs(own)
+            slopes[count] = other / own
+            weights[count] = abs(own)
             count += 1
     if count < ENOUGH - MOVE:
         return np.nan
-    slopes, weights = slopes[:count], weights[:count]
+    slopes = slopes[:count]
+    weights = weights[:count]
     order = np.argsort(slopes)
     share = np.cumsum(weights[order])
     slope = slopes[order[np.searchsorted(share, share[-1] / 2)]]
@@ -194,7 +198,9 @@ def _repair_symbol(begin, stop, typical, width, close, average, raw, offset, fac
     """
     scale = _Scale(np.nan, False, False)
     last = _LastRead(begin, -1, 0)
-    current_offset, chain, previous_row = 0.0, np.nan, -1
+    current_offset = 0.0
+    chain = np.nan
+    previous_row = -1
     for t in range(begin, stop):
         previous_offset = current_offset
         scale, last, rescaled, split = _read_raw(
@@ -242,8 +248,8 @@ def _read_raw(scale, last, offset, typical, average, raw, t):
     """Take the average of row t as its raw price, unless it is an outlier.
 
     An outlier that equals the adjusted price, or the third in sequence of three that agree, shows a
-    split. Returned are
-    the scale, what was read last, and whether the scale changed at all and by a split.
+    split. Returned are the scale, what was read last, and whether the scale changed at all and by a
+    split.
     """
     price = average[t]
     if np.isnan(price) or typical[t] == 0:
@@ -259,7 +265,8 @@ def _read_raw(scale, last, offset, typical, average, raw, t):
     rescaled = False
     if scale.provisional and abs(price / (scale.ratio * typical[t]) - 1) > 0.04:
         # the ratio of raw to adjusted prices moves with them: it was an offset
-        scale, rescaled = _Scale(np.nan, scale.scale_only, False), True
+        scale = _Scale(np.nan, scale.scale_only, False)
+        rescaled = True
     expected = raw[last.raw_row] if np.isnan(scale.ratio) else scale.ratio * (typical[t] + offset)
     if expected > 0 and abs(np.log(price / expected)) <= SPLIT:
         raw[t] = price
@@ -371,8 +378,7 @@ def _growth(previous_close, close, previous_offset, offset, rescaled, split, kno
     """Return the total return of a row, 1 for none.
 
     Parameters are the adjusted closes and the offsets of the previous and this row, whether the
-    scale changed, whether
-    by a split, and whether the scale is known.
+    scale changed, whether by a split, and whether the scale is known.
     """
     before = previous_close + (offset if rescaled and not split else previous_offset)
     if rescaled and not before > 0:

@@ -34,6 +34,7 @@ def kind_of(symbol: str, list_name: str, group: str, stated: str = "") -> str:
     Parameters
     ----------
     symbol : str
+        The suite's symbol, such as ``000300.SH``.
     list_name : str
         Stem of the universe list.
     group : str

@@ -97,7 +97,9 @@ def ingest(
     Parameters
     ----------
     source : Source
+        Gives the batches.
     store : Store
+        Changed in one transaction.
     accept_revisions : bool
         Let the source change or withdraw stored rows; the old rows move to the ``revisions`` table.
     progress : callable, optional
@@ -199,6 +201,7 @@ def _write_meta(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
 
 
 def _validate(connection: duckdb.DuckDBPyConnection, batch: Batch) -> ValidationResult:
+    """Validate a batch against the instruments and the number of rows stored so far."""
     # imported here because of its compiled loops: only a file that is new waits for them
     from lib.market.validation import ValidationContext, validate_batch
 
@@ -343,6 +346,7 @@ def _write_unread(connection: duckdb.DuckDBPyConnection, unread: dict[str, str])
 
 
 def _log(run: _Ingest, file: str, key: IngestKey, row_count: int, levels: list[int]) -> None:
+    """Write the entry of a file into ``ingest_log``, with its number of findings by level."""
     finished = datetime.now(UTC).replace(tzinfo=None)
     entry = [
         run.number,

@@ -32,6 +32,7 @@ def sector_members(market: Market, groups: Iterable[str]) -> tuple[pd.DataFrame,
     Parameters
     ----------
     market : Market
+        Gives instruments and constituents.
     groups : iterable of str
         Groups of the sector indices, the preferred one first, such as ``citic1`` and ``sw1``.
 

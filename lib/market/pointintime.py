@@ -178,6 +178,7 @@ class Market:
         Parameters
         ----------
         symbols : iterable of str, (N,)
+            Instruments with valuations.
         fields : sequence of str
             Of pe_ttm and pb.
         start : date, optional
@@ -297,6 +298,29 @@ class Market:
             ORDER BY list_position(['refuse', 'quarantine', 'repair', 'warn'], level), "check",
                 file""",
             [self.as_of.date()],
+        )
+
+    def findings(self, symbols: Iterable[str], first, last) -> pd.DataFrame:
+        """Return the findings on the bars of some symbols.
+
+        Parameters
+        ----------
+        symbols : iterable of str
+            Instruments with bars.
+        first, last : date
+            Both included; nothing after ``as_of`` is returned.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``symbol``, ``check``, ``date`` and ``detail``, by date.
+        """
+        until = min(pd.Timestamp(last), self.as_of)
+        return self.store.query(
+            """SELECT symbol, "check", last_date AS date, detail FROM findings
+            WHERE table_name = 'bars' AND last_date BETWEEN ? AND ?
+            AND symbol IN (SELECT unnest(?::VARCHAR[])) ORDER BY last_date, symbol""",
+            [pd.Timestamp(first).date(), until.date(), list(symbols)],
         )
 
     def fingerprint(self, symbols: Iterable[str] | None = None) -> str:

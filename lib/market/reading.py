@@ -57,6 +57,7 @@ def read_table(path: Path, table: str, kind: str | None = None) -> pd.DataFrame:
     Parameters
     ----------
     path : Path
+        A CSV or Parquet file.
     table : str
         A key of ``TABLES``.
     kind : str, optional

@@ -273,8 +273,11 @@ def append_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pd.Data
     Parameters
     ----------
     connection : DuckDBPyConnection
+        An open transaction.
     table : str
+        Name of the table.
     rows : DataFrame
+        Columns of the table, one row per record.
     """
     if not len(rows):
         return

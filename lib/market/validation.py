@@ -76,9 +76,11 @@ def validate_batch(
     Parameters
     ----------
     batch : Batch
+        Table, kind and file of the rows.
     frame : DataFrame
-        The rows that ``batch.load()`` returned.
+        The rows that ``batch.load()`` returned, with the columns of the table.
     context : ValidationContext
+        Instruments, sessions and stored rows.
 
     Returns
     -------

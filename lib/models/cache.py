@@ -89,9 +89,8 @@ def cached(
     Returns
     -------
     dataclass
-        Always as it is read back, so that a first run and a later one continue with the same
-        types. An entry that is damaged, cut off or of another format is made again, and the log
-        says so.
+        Always as it is read back, so that a first run and a later one continue with the same types.
+        An entry that is damaged, cut off or of another format is made again, and the log says so.
     """
     if folder is None:
         return make()

@@ -52,9 +52,8 @@ def cycle_factors(
     """Filter a series around each period and continue it.
 
     Zeros are padded in front to ``size``, the transform is multiplied by each window and inverted.
-    The last L points
-    are the filtered series; the first ``horizon`` points, where the circle closes, are its
-    forecast.
+    The last L points are the filtered series; the first ``horizon`` points, where the circle
+    closes, are its forecast.
 
     Parameters
     ----------
@@ -64,8 +63,7 @@ def cycle_factors(
         Months.
     width : float
         Width a of the window in bins. In time the filter fades to 1/e after N / (pi a) months: 130
-        for a = 10, 1304
-        for a = 1, with N = 4096.
+        for a = 10, 1304 for a = 1, with N = 4096.
     horizon : int
         Months of forecast.
 
@@ -164,8 +162,7 @@ def harmonic_f_test(base: pd.Series, periods: Sequence[int] = PERIODS) -> float:
     t}{T}\right) + e_t
 
     and the F test that all :math:`a_T` and :math:`b_T` are zero. Yearly changes cannot be tested
-    so: they overlap, and
-    overlap alone makes slow waves (Slutzky, 1937).
+    so: they overlap, and overlap alone makes slow waves (Slutzky, 1937).
 
     Parameters
     ----------

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 #: sessions between the close that a score rests on and the close that its return is measured from:
-# a score known
-#: after today's close can be traded at tomorrow's close, not at today's
+#: a score known after today's close can be traded at tomorrow's close, not at today's
 EXECUTION_LAG = 1
 #: fewest symbols with a score and a return that give a rank correlation
 MIN_PAIRS = 10

@@ -28,9 +28,14 @@ def momentum(monthly: pd.DataFrame, window: int = 12) -> pd.DataFrame:
     return (log_price - log_price.shift(window)) / (noise.where(noise > 1e-9) * np.sqrt(window))
 
 
-def stronger_half(scores: pd.Series) -> pd.Index:
-    """Return the better half of the assets that have a score, best first; of an odd number the
-    middle one too.
+def stronger_half(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return which assets are in the better half on each date, bool, (K, N).
+
+    Parameters
+    ----------
+    scores : DataFrame, (K, N)
+        Assets with NaN do not count; of an odd number the middle one is in the better half too, and
+        of two equal scores the first column ranks higher.
     """
-    known = scores.dropna().sort_values(ascending=False, kind="stable")
-    return known.index[: (len(known) + 1) // 2]
+    ranks = scores.rank(axis=1, ascending=False, method="first")
+    return ranks.le((scores.notna().sum(axis=1) + 1) // 2, axis=0)

@@ -14,7 +14,7 @@ from lib.market.errors import ModelError
 HOME = "CNY"
 Hedging = Literal["hedged", "hedged_with_carry", "unhedged"]
 #: a value older than this many days is no value any more; the longest holiday of any market is 13
-# days
+#: days
 CARRIED_DAYS = 16
 RULES = ("price", "total_return", "yield", "currency", "spot")
 
@@ -37,11 +37,9 @@ def total_return_index(
         ``allocation`` explains them.
     hedging : {"hedged", "hedged_with_carry", "unhedged"}
         Hedged: foreign assets earn their local return, the cost or gain of the hedge (the
-        difference of short rates)
-        ignored. With carry: they also earn the short rate of CNY less that of their currency, by
-        covered interest
-        parity. Unhedged: their price is multiplied by the exchange rate. The class of currencies is
-        never hedged.
+        difference of short rates) ignored. With carry: they also earn the short rate of CNY less
+        that of their currency, by covered interest parity. Unhedged: their price is multiplied by
+        the exchange rate. The class of currencies is never hedged.
     short_rates : mapping of currency to Series (D,), for ``hedged_with_carry``
         Yields in percent. A currency without one is hedged without carry, and so is every day
         before both are known.
@@ -50,16 +48,14 @@ def total_return_index(
     -------
     DataFrame, (T, N)
         Values on all dates, each carried over closed days for at most 16 calendar days, NaN before
-        the first and in
-        longer gaps. Dividends of equities, roll of commodities and interest of currencies are
-        ignored.
+        the first and in longer gaps. Dividends of equities, roll of commodities and interest of
+        currencies are ignored.
 
     Raises
     ------
     ModelError
         An unknown rule, a yield that looks like a fraction, a missing series, a value that is not
-        positive, or carry
-        without a short rate of CNY.
+        positive, or carry without a short rate of CNY.
     """
     rates_at_hand = dict(short_rates or {})
     if hedging == "hedged_with_carry" and HOME not in rates_at_hand:
@@ -118,15 +114,13 @@ def bond_total_return(percent: pd.Series, maturity: float) -> pd.Series:
     r"""Return the value of a bond held at a constant maturity, from its par yield.
 
     .. math:: r_t = y_{t-1} \frac{d_t}{365} - D\,\Delta y_t + \tfrac12 C\,\Delta y_t^2, \qquad
-              D = \frac{1 - v^{2M}}{y_{t-1}}, \quad
-              C = \frac{2 (1 - v^{2M})}{y_{t-1}^2} - \frac{2 M v^{2M+1}}{y_{t-1}}, \quad v =
+              D = \frac{1 - v^{2M}}{y_{t-1}}, \quad C = \frac{2 (1 - v^{2M})}{y_{t-1}^2} - \frac{2 M
+              v^{2M+1}}{y_{t-1}}, \quad v =
               \frac{1}{1 + y_{t-1}/2}
 
     with :math:`d_t` the days since the last yield: income, modified duration and convexity of a par
-    bond with
-    half-yearly coupons (Swinkels, 2019, Treasury Bond Return Data Starting in 1962, Data 4(3)). The
-    roll down the curve
-    is ignored.
+    bond with half-yearly coupons (Swinkels, 2019, Treasury Bond Return Data Starting in 1962, Data
+    4(3)). The roll down the curve is ignored.
 
     Parameters
     ----------
@@ -186,8 +180,7 @@ def compare_bond_returns(percent: pd.Series, index: pd.Series, maturity: float) 
     -------
     DataFrame
         ``year``, ``formula`` and ``index``: both returns of each full calendar year (from the last
-        common date of the
-        year before), then of the current one so far.
+        common date of the year before), then of the current one so far.
 
     Raises
     ------

@@ -8,20 +8,16 @@ Axes: K decisions, N funds, C classes, T sessions, W sessions of the covariance 
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
-from lib.models import trend as trend_module
-from lib.models.cache import cached
 from lib.models.trend import trend_budgets, trend_strength
-from lib.portfolio import budgets, covariance, sleeves, volatility
+from lib.portfolio.budgets import BudgetSolutions
+from lib.portfolio.covariance import SMALLEST_DEVIATION
 from lib.portfolio.sleeves import Events, bond_legs, budget_risk, commodity_weights, equity_slots
 
 CLASSES = ("equity", "bond", "commodity")
@@ -92,6 +88,8 @@ class FundsAtDecisions:
 
     Attributes
     ----------
+    decisions : DatetimeIndex, (K,)
+    symbols : Index, (N,)
     available : array of bool, (K, N)
         Whether a fund trades and has the history that a decision needs.
     requested : array of bool, (K, N)
@@ -106,25 +104,14 @@ class FundsAtDecisions:
         ``unlisted``, ``suspended`` and ``young`` funds among the requested ones.
     """
 
+    decisions: pd.DatetimeIndex
+    symbols: pd.Index
     available: np.ndarray
     requested: np.ndarray
     scores: np.ndarray
     trend: np.ndarray
     returns: np.ndarray
     hold_dividend: np.ndarray
-    events: Events
-
-
-@dataclass(frozen=True)
-class ClassWeights:
-    """Capital of the classes: ``weights``, ``budgets`` and ``contributions`` (K, C), zero for a
-    class without a fund, ``volatility`` (K,) and ``events``.
-    """
-
-    weights: np.ndarray
-    budgets: np.ndarray
-    contributions: np.ndarray
-    volatility: np.ndarray
     events: Events
 
 
@@ -135,7 +122,6 @@ def absolute_return_portfolio(
     hold_dividend: pd.Series,
     decisions: pd.DatetimeIndex,
     rules: AbsoluteReturnRules,
-    cache_dir: Path | None = None,
 ) -> AbsoluteReturnPortfolio:
     """Return the weights decided at some sessions' closes; nothing looks past its decision.
 
@@ -152,8 +138,6 @@ def absolute_return_portfolio(
     decisions : DatetimeIndex, (K,)
         Sessions of ``values``.
     rules : AbsoluteReturnRules
-    cache_dir : Path, optional
-        Where portfolios are cached; by default they are not.
 
     Raises
     ------
@@ -166,22 +150,7 @@ def absolute_return_portfolio(
         raise ModelError(
             "the decisions are not sessions of the data", date=date, remedy="start later"
         )
-    inputs = (values[funds.index], funds, view, hold_dividend, decisions)
-    folder = None if cache_dir is None else Path(cache_dir) / "absolute_return"
-    make = partial(_portfolio, *inputs, rules)
-    code = (sys.modules[__name__], budgets, covariance, sleeves, volatility, trend_module)
-    return cached(AbsoluteReturnPortfolio, folder, make, (*inputs, repr(rules)), code)
-
-
-def _portfolio(
-    values: pd.DataFrame,
-    funds: pd.DataFrame,
-    view: pd.DataFrame,
-    hold_dividend: pd.Series,
-    decisions: pd.DatetimeIndex,
-    rules: AbsoluteReturnRules,
-) -> AbsoluteReturnPortfolio:
-    """Return the portfolio from inputs that are checked, see ``absolute_return_portfolio``."""
+    values = values[funds.index]
     known = funds_at_decisions(values, funds, view, hold_dividend, decisions, rules)
     inside, sleeve_events = class_sleeves(known, funds, rules)
     held = np.asarray(inside.any(axis=2))
@@ -192,23 +161,23 @@ def _portfolio(
             remedy="start later or name proxies",
         )
     trend = np.where(held, class_trend(known, funds), np.nan)
-    capital = class_weights(known.returns, inside, trend, rules)
-    events = sorted([*known.events, *sleeve_events, *capital.events], key=lambda event: event[0])
+    shares, solutions, class_events = class_weights(known, inside, trend, rules)
+    events = sorted([*known.events, *sleeve_events, *class_events], key=lambda event: event[0])
     table = pd.DataFrame(events, columns=["date", "event", "detail"])
     table["date"] = decisions[table["date"].to_numpy(dtype=int)]
 
     def by_class(array: np.ndarray) -> pd.DataFrame:
         return pd.DataFrame(array, decisions, list(CLASSES))
 
-    weights = (inside * capital.weights[:, :, None]).sum(axis=1)
+    weights = (inside * solutions.weights[:, :, None]).sum(axis=1)
     return AbsoluteReturnPortfolio(
         weights=pd.DataFrame(weights, decisions, funds.index),
         requested=pd.DataFrame(known.requested, decisions, funds.index),
-        classes=by_class(capital.weights),
-        budgets=by_class(capital.budgets),
-        contributions=by_class(capital.contributions),
+        classes=by_class(solutions.weights),
+        budgets=by_class(shares),
+        contributions=by_class(solutions.contributions),
         trend=by_class(trend),
-        volatility=pd.Series(capital.volatility, decisions),
+        volatility=pd.Series(solutions.volatility, decisions),
         events=table,
     )
 
@@ -263,7 +232,9 @@ def funds_at_decisions(
     padded = np.vstack([np.full((window, len(funds)), np.nan), daily])
     returns = np.lib.stride_tricks.sliding_window_view(padded, window, axis=0)[rows + 1]
     returns = np.where(available[:, :, None], returns, 0.0)
-    return FundsAtDecisions(available, requested, scores, trend, returns, hold, events)
+    return FundsAtDecisions(
+        decisions, funds.index, available, requested, scores, trend, returns, hold, events
+    )
 
 
 def _requested(
@@ -307,14 +278,14 @@ def class_sleeves(
     """
     groups, roles = funds["group"].to_numpy(), funds["role"].to_numpy()
     equity, bond, commodity = (known.available & (groups == name) for name in CLASSES)
+    several = commodity & (commodity.sum(axis=1, keepdims=True) > 1)
+    _check_moves(known.returns, several, known.decisions, known.symbols)
     made = {
         "equity": equity_slots(
             known.scores, roles, equity, known.hold_dividend, rules.slots, rules.dividend_slots
         ),
         "bond": bond_legs(roles, bond),
-        "commodity": commodity_weights(
-            known.returns, known.trend, commodity, funds.index.to_numpy(), rules.steepness
-        ),
+        "commodity": commodity_weights(known.returns, known.trend, commodity, rules.steepness),
     }
     events: Events = []
     for name, (weights, sleeve_events) in made.items():
@@ -328,9 +299,8 @@ def class_trend(known: FundsAtDecisions, funds: pd.DataFrame) -> np.ndarray:
     """Return the mean trend of each class's available funds other than sector funds, (K, C); NaN
     where none has a trend.
     """
-    member = (funds["group"].to_numpy()[:, None] == CLASSES) & (
-        funds["role"] != "sector"
-    ).to_numpy()[:, None]
+    core = funds["group"].where(funds["role"] != "sector").to_numpy()
+    member = core[:, None] == np.array(CLASSES)
     counted = known.available & np.isfinite(known.trend)
     total = np.where(counted, known.trend, 0.0) @ member
     count = counted.astype(float) @ member
@@ -338,14 +308,13 @@ def class_trend(known: FundsAtDecisions, funds: pd.DataFrame) -> np.ndarray:
 
 
 def class_weights(
-    returns: np.ndarray, inside: np.ndarray, trend: np.ndarray, rules: AbsoluteReturnRules
-) -> ClassWeights:
+    known: FundsAtDecisions, inside: np.ndarray, trend: np.ndarray, rules: AbsoluteReturnRules
+) -> tuple[np.ndarray, BudgetSolutions, Events]:
     """Return the capital of the classes: risk budgets by trend, then the volatility target.
 
     Parameters
     ----------
-    returns : array, (K, N, W)
-        Daily returns of the covariance window, finite where a fund is held.
+    known : FundsAtDecisions
     inside : array, (K, C, N)
         Weights of the funds in their class; all zero for a class without a fund.
     trend : array, (K, C)
@@ -354,8 +323,11 @@ def class_weights(
 
     Returns
     -------
-    ClassWeights
-        Events: ``no_trend``, and those of ``budget_risk``.
+    budgets : array, (K, C)
+        Shares of the risk, zero for a class without a fund.
+    solutions : BudgetSolutions, (K, C)
+    events : list of tuple
+        ``no_trend``, and those of ``budget_risk``.
     """
     held = np.asarray(inside.any(axis=2))
     events: Events = [
@@ -364,20 +336,28 @@ def class_weights(
     ]
     shares = trend_budgets(np.where(held, np.nan_to_num(trend), np.nan), rules.steepness)
     # what today's sleeves would have done over the window
-    past = inside @ returns
-    weights, contributions = np.zeros(held.shape), np.zeros(held.shape)
-    expected = np.zeros(len(held))
-    names = np.array(CLASSES)
-    for row, present in enumerate(held):
-        solved, fallbacks = budget_risk(
-            past[row, present].T,
-            shares[row, present],
-            names[present],
-            target_volatility=rules.target_volatility,
-            raised=rules.volatility_rule == "ray",
+    past = inside @ known.returns
+    _check_moves(past, held, known.decisions, pd.Index(CLASSES))
+    solutions, fallbacks = budget_risk(
+        past,
+        held,
+        shares,
+        target_volatility=rules.target_volatility,
+        funding=CLASSES.index("bond") if rules.volatility_rule == "ray" else None,
+    )
+    return shares, solutions, events + fallbacks
+
+
+def _check_moves(
+    returns: np.ndarray, held: np.ndarray, decisions: pd.DatetimeIndex, names: pd.Index
+) -> None:
+    """Raise ModelError where something that shares the risk does not move over its window."""
+    still = held & ~(returns.std(axis=2) > SMALLEST_DEVIATION)
+    if still.any():
+        row, column = np.argwhere(still)[0]
+        raise ModelError(
+            "a fund or class that shares the risk does not move",
+            symbol=names[column],
+            date=f"{decisions[row]:%Y-%m-%d}",
+            remedy="leave it out: it has no risk to budget",
         )
-        weights[row, present] = solved.weights
-        contributions[row, present] = solved.contributions
-        expected[row] = solved.volatility
-        events += [(row, fallback, "") for fallback in fallbacks]
-    return ClassWeights(weights, shares, contributions, expected, events)

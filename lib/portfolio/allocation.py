@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
-from lib.market.fingerprint import fingerprint
-from lib.models import momentum as momentum_module
-from lib.models.cache import Record, cached
 from lib.models.momentum import stronger_half
-from lib.portfolio import budgets as budgeting
-from lib.portfolio import covariance as estimation
-from lib.portfolio.budgets import RiskBudget, investable_share, risk_budget_weights
+from lib.portfolio.budgets import investable_share, solve_risk_budgets
 from lib.portfolio.conventions import WEEKS_PER_YEAR
-from lib.portfolio.covariance import Covariance, shrunk_covariance
+from lib.portfolio.covariance import shrunk_covariances
 
 #: sessions between the returns of the covariance: a week, so that Asian and American closes of one
-# day overlap
-STEP = 5
+#: day overlap
+SESSIONS_PER_RETURN = 5
 VARIANTS = ("intersection", "cycle_budget", "momentum")
+Variant = Literal["intersection", "cycle_budget", "momentum"]
+#: classes held by ``intersection``
+TOP_CLASSES = 2
+#: relative budgets of the classes by rank of the cycle score, best first, for ``cycle_budget``
+RANK_BUDGETS = (4.0, 3.0, 2.0, 1.0)
+#: months of history before an asset can be held
+MINIMUM_MONTHS = 60
+#: an asset that moves less, annualised, is left out: inverse risk would give it everything
+MINIMUM_VOLATILITY = 0.01
+
+#: a fallback or exclusion: index of the decision, name, detail
+Event = tuple[int, str, str]
 
 
 @dataclass(frozen=True)
@@ -35,36 +40,21 @@ class AllocationRules:
     ----------
     variant : str
         ``cycle_budget``: all assets of the stronger half by momentum, class budgets falling with
-        the rank of the cycle
-        score; the only one that can hold small weights in every class, as the published weights do.
-        ``intersection``:
-        the best classes by cycle score, of them the assets in the stronger half, equal class
-        budgets. ``momentum``: all
-        assets of the stronger half, equal class budgets; no cycle.
-    top_classes : int
-        Classes held by ``intersection``.
-    rank_budgets : sequence of float
-        Relative class budgets by rank, best first, for ``cycle_budget``.
+        the rank of the cycle score; the only one that can hold small weights in every class, as the
+        published weights do. ``intersection``: the best classes by cycle score, of them the assets
+        in the stronger half, equal class budgets. ``momentum``: all assets of the stronger half,
+        equal class budgets; no cycle.
     asset_cap, class_cap, target_volatility
         As in ``risk_budget_weights``.
     covariance_weeks : int
         Weekly returns in each covariance.
-    minimum_months : int
-        Months of history before an asset can be held.
-    minimum_volatility : float
-        Annualised; an asset that moves less is left out, since inverse risk would give it
-        everything.
     """
 
-    variant: str = "cycle_budget"
-    top_classes: int = 2
-    rank_budgets: Sequence[float] = (4.0, 3.0, 2.0, 1.0)
-    asset_cap: float = 0.25
-    class_cap: float = 0.7
-    target_volatility: float | None = 0.05
-    covariance_weeks: int = 104
-    minimum_months: int = 60
-    minimum_volatility: float = 0.01
+    variant: Variant
+    asset_cap: float
+    class_cap: float
+    target_volatility: float | None
+    covariance_weeks: int
 
 
 @dataclass(frozen=True)
@@ -81,8 +71,7 @@ class Allocation:
         Expected by the covariance, annualised.
     events : DataFrame
         ``date``, ``event``, ``detail``: every fallback and exclusion, and for ``caps_leave_cash``
-        the largest sum of
-        weights that the caps allow to the assets selected.
+        the largest sum of weights that the caps allow to the assets selected.
     """
 
     weights: pd.DataFrame
@@ -92,14 +81,32 @@ class Allocation:
     events: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class Estimates:
+    """What is known about risk at each decision.
+
+    Attributes
+    ----------
+    usable : bool array, (K, N)
+        Assets that can be held.
+    covariances : array, (K, N, N)
+        Annualised; NaN where an asset is not usable.
+    events : list of Event
+        Why assets are not usable, and where a covariance was repaired.
+    """
+
+    usable: np.ndarray
+    covariances: np.ndarray
+    events: list[Event]
+
+
 class Allocator:
-    """Weights at month ends; covariances and solves are kept, since placebos ask for the same ones
-    again.
+    """Weights at month ends. Estimates of risk are kept, since placebos and settings share them.
 
     Parameters
     ----------
     values : DataFrame, (T, N)
-        Values of the assets on sessions, carried over closed days.
+        Total return indices of the assets on sessions, carried over closed days.
     monthly : DataFrame, (L, N)
         Month-end values, as far back as they go.
     momentum : DataFrame, (L, N)
@@ -107,42 +114,45 @@ class Allocator:
     classes : Series, (N,)
     decisions : DatetimeIndex, (K,)
         Month ends that are sessions of ``values``.
-    cache_dir : Path, optional
-        Where allocations are cached.
+
+    Raises
+    ------
+    ModelError
+        A decision without a row in ``values`` or ``momentum``.
     """
 
-    def __init__(
-        self,
-        values,
-        monthly,
-        momentum,
-        classes,
-        decisions: pd.DatetimeIndex,
-        cache_dir: Path | None = None,
-    ):
-        strange = decisions.difference(values.index.intersection(momentum.index))
-        if len(strange):
+    def __init__(self, values, monthly, momentum, classes, decisions: pd.DatetimeIndex):
+        invalid = decisions.difference(values.index.intersection(momentum.index))
+        if len(invalid):
             raise ModelError(
-                "a decision is no month end of the data",
-                date=f"{strange[0]:%Y-%m-%d}",
+                "a decision is not a month end of the data",
+                date=f"{invalid[0]:%Y-%m-%d}",
                 remedy="start later",
             )
         self.values, self.classes, self.decisions = values, classes, decisions
         self.momentum = momentum.loc[decisions]
         self.months = monthly.notna().cumsum().loc[decisions]
-        self._covariances: dict = {}
-        self._solved: dict = {}
-        self._selections: dict = {}
-        self._folder = None if cache_dir is None else Path(cache_dir) / "allocation"
-        self._basis = ""
-        if self._folder is not None:
-            code = (sys.modules[__name__], budgeting, estimation, momentum_module)
-            self._basis = fingerprint(values, self.months, self.momentum, classes, decisions, *code)
+        self._estimates: dict[int, Estimates] = {}
 
     def allocate(self, scores: pd.DataFrame, rules: AllocationRules) -> Allocation:
-        """Return the weights by the rules for class scores (K', C) at some or all decisions.
+        """Return the weights by the rules; nothing looks past its decision.
 
-        Nothing looks past its decision.
+        Parameters
+        ----------
+        scores : DataFrame, (K', C)
+            Class scores at some or all decisions; a class with NaN is not held, except by
+            ``momentum``.
+        rules : AllocationRules
+
+        Returns
+        -------
+        Allocation
+            A decision at which nothing is selected keeps the weights of the one before.
+
+        Raises
+        ------
+        ModelError
+            An unknown variant, or scores at a date without a decision.
         """
         if rules.variant not in VARIANTS:
             raise ModelError(
@@ -155,134 +165,110 @@ class Allocator:
                 date=f"{unknown[0]:%Y-%m-%d}",
                 remedy="give the date to the allocator, or leave its scores out",
             )
-        return self.cached(Allocation, lambda: self._allocate(scores, rules), scores, repr(rules))
-
-    def cached(self, kind: type[Record], make: Callable[[], Record], *key) -> Record:
-        """Return what ``make`` makes, from the cache where it has been made of the same data, code
-        and ``key``.
-        """
-        return cached(kind, self._folder, make, (self._basis, *key))
-
-    def _allocate(self, scores: pd.DataFrame, rules: AllocationRules) -> Allocation:
-        names = list(self.classes.unique())
-        weights, parts, budgets = {}, {}, {}
-        volatility = pd.Series(np.nan, scores.index)
-        events: list[tuple] = []
-        previous = pd.Series(dtype=float)
-        for date in scores.index:
-            wanted = self._class_budgets(scores.loc[date, names], rules)
-            solved, split, told = self._weights(date, wanted, rules)
-            events.extend((date, *event) for event in told)
-            if solved is not None:
-                previous = solved.weights
-                parts[date], budgets[date] = solved.contributions, split
-                volatility[date] = solved.volatility
-            weights[date] = previous
-        assets = self.values.columns
-        return Allocation(
-            weights=_by_date(weights, scores.index, assets),
-            contributions=_by_date(parts, scores.index, assets),
-            budgets=_by_date(budgets, scores.index, names),
-            volatility=volatility,
-            events=pd.DataFrame(events, columns=["date", "event", "detail"]),
-        )
-
-    def covariance(
-        self, date: pd.Timestamp, rules: AllocationRules
-    ) -> tuple[Covariance | None, list[tuple[str, str]]]:
-        """Return the covariance of the assets that can be held on a date, and why others cannot."""
-        key = (date, rules.covariance_weeks, rules.minimum_months, rules.minimum_volatility)
-        if key not in self._covariances:
-            self._covariances[key] = self._estimate(date, rules)
-        return self._covariances[key]
-
-    def _estimate(self, date, rules: AllocationRules):
-        row = self.values.index.get_loc(date)
-        rows = np.arange(row - STEP * rules.covariance_weeks, row + 1, STEP)
-        told: list[tuple[str, str]] = []
-        if rows[0] < 0:
-            raise ModelError(
-                f"{rules.covariance_weeks} weeks of returns do not fit before the decision",
-                date=f"{date:%Y-%m-%d}",
-                remedy="start the backtest later or shorten covariance_weeks",
-            )
-        returns = self.values.iloc[rows].pct_change(fill_method=None).iloc[1:]
-        gap = returns.isna().any() | self.momentum.loc[date].isna()
-        young = self.months.loc[date] < rules.minimum_months
-        still = returns.std(ddof=0) * np.sqrt(WEEKS_PER_YEAR) < rules.minimum_volatility
-        for reason, flag in (
-            ("short_history", young),
-            ("gap", gap & ~young),
-            ("hardly_moves", still & ~gap & ~young),
-        ):
-            told.extend((reason, symbol) for symbol in returns.columns[flag])
-        usable = returns.columns[~(gap | young | still)]
-        if not len(usable):
-            return None, told
-        covariance = shrunk_covariance(returns[usable])
-        if covariance.repaired:
-            told.append(("covariance_repaired", ""))
-        return covariance, told
-
-    def _class_budgets(
-        self, scores: pd.Series, rules: AllocationRules
-    ) -> tuple[tuple[str, float], ...]:
-        """Return class and relative budget of the classes that may be held, best first."""
-        if rules.variant == "momentum":
-            return tuple((name, 1.0) for name in scores.index)
-        order = scores.dropna().sort_values(ascending=False, kind="stable").index
-        if rules.variant == "intersection":
-            return tuple((name, 1.0) for name in sorted(order[: rules.top_classes]))
-        return tuple(zip(order, rules.rank_budgets, strict=False))
-
-    def _weights(
-        self, date, wanted, rules: AllocationRules
-    ) -> tuple[RiskBudget | None, pd.Series | None, list]:
-        key = (date, wanted, repr(rules))
-        if key not in self._solved:
-            self._solved[key] = self._solve(date, dict(wanted), rules)
-        return self._solved[key]
-
-    def _solve(self, date, wanted: dict[str, float], rules: AllocationRules):
-        covariance, told = self.covariance(date, rules)
-        matrix = (
-            None
-            if covariance is None
-            else self._selected(date, frozenset(wanted), rules, covariance.matrix)
-        )
-        if matrix is None:
-            return None, None, [*told, ("nothing_selected", ", ".join(wanted))]
-        groups = self.classes[matrix.index]
-        split = pd.Series({name: wanted[name] for name in groups.unique()})
-        split = split / split.sum()
-        solved = risk_budget_weights(
-            matrix,
-            groups.map(split / groups.value_counts()),
-            classes=groups,
+        names = self.classes.unique()
+        groups = pd.Index(names).get_indexer(self.classes)
+        rows = self.decisions.get_indexer(scores.index)
+        estimates = self.estimates(rules.covariance_weeks)
+        wanted = class_budgets(scores[names], rules.variant)
+        strong = stronger_half(self.momentum.where(estimates.usable)).to_numpy()[rows]
+        selected = strong & (wanted[:, groups] > 0)
+        count = selected @ np.eye(len(names))[groups]
+        budgets = normalised_rows(np.where(count > 0, wanted, 0.0))
+        shares = np.divide(budgets, count, out=np.zeros(count.shape), where=count > 0)[:, groups]
+        solution = solve_risk_budgets(
+            estimates.covariances[rows],
+            np.where(selected, shares, 0.0),
+            groups,
             asset_cap=rules.asset_cap,
             class_cap=rules.class_cap,
             target_volatility=rules.target_volatility,
         )
-        details = {
-            "caps_leave_cash": f"{investable_share(groups, rules.asset_cap, rules.class_cap):.6f}"
-        }
-        return solved, split, [*told, *((name, details.get(name, "")) for name in solved.fallbacks)]
+        held = pd.Series(selected.any(axis=1), scores.index)
+        room = investable_share(count, rules.asset_cap, rules.class_cap)
+        assets = self.values.columns
+        weights = pd.DataFrame(solution.weights, scores.index, assets)
+        return Allocation(
+            weights=weights[held].reindex(scores.index, method="ffill").fillna(0.0),
+            contributions=pd.DataFrame(solution.contributions, scores.index, assets),
+            budgets=pd.DataFrame(budgets, scores.index, names),
+            volatility=pd.Series(solution.volatility, scores.index).where(held),
+            events=self._event_table(rows, estimates.events, held, solution.fallbacks, room),
+        )
 
-    def _selected(
-        self, date, names: frozenset[str], rules: AllocationRules, matrix: pd.DataFrame
-    ) -> pd.DataFrame | None:
-        """Return the covariance of the stronger half, as far as it is of these classes; None when
-        none of it is.
+    def estimates(self, covariance_weeks: int) -> Estimates:
+        """Return usable assets and their covariances at all decisions, from weekly returns.
+
+        Raises
+        ------
+        ModelError
+            A window that starts before the first session.
         """
-        key = (date, names, repr(rules))
-        if key not in self._selections:
-            strong = stronger_half(self.momentum.loc[date, matrix.index])
-            chosen = strong[self.classes[strong].isin(names)]
-            self._selections[key] = matrix.loc[chosen, chosen] if len(chosen) else None
-        return self._selections[key]
+        if covariance_weeks not in self._estimates:
+            self._estimates[covariance_weeks] = self._estimate(covariance_weeks)
+        return self._estimates[covariance_weeks]
+
+    def _estimate(self, weeks: int) -> Estimates:
+        """Return the estimates from windows of this many weekly returns."""
+        ends = self.values.index.get_indexer(self.decisions)
+        rows = ends[:, None] + np.arange(-SESSIONS_PER_RETURN * weeks, 1, SESSIONS_PER_RETURN)
+        if (rows < 0).any():
+            raise ModelError(
+                f"{weeks} weeks of returns do not fit before the decision",
+                date=f"{self.decisions[rows[:, 0] < 0][0]:%Y-%m-%d}",
+                remedy="start the backtest later or shorten covariance_weeks",
+            )
+        windows = self.values.to_numpy()[rows]
+        returns = windows[:, 1:] / windows[:, :-1] - 1.0
+        young = self.months.to_numpy() < MINIMUM_MONTHS
+        gap = (np.isnan(returns).any(axis=1) | self.momentum.isna().to_numpy()) & ~young
+        still = returns.std(axis=1) * np.sqrt(WEEKS_PER_YEAR) < MINIMUM_VOLATILITY
+        excluded = {"short_history": young, "gap": gap, "hardly_moves": still & ~gap & ~young}
+        usable = ~(young | gap | still)
+        covariances, repaired = shrunk_covariances(returns, usable, WEEKS_PER_YEAR)
+        events = [
+            (int(row), reason, str(self.values.columns[column]))
+            for reason, flags in excluded.items()
+            for row, column in np.argwhere(flags)
+        ]
+        events += [(int(row), "covariance_repaired", "") for row in np.flatnonzero(repaired)]
+        return Estimates(usable, covariances, events)
+
+    def _event_table(self, rows, exclusions, held, fallbacks, room) -> pd.DataFrame:
+        """Return the events of the decisions ``rows`` in order of date; ``held``, ``fallbacks`` and
+        ``room`` have one value for each of them.
+        """
+        asked = set(rows.tolist())
+        events = [event for event in exclusions if event[0] in asked]
+        for row, any_held, names, share in zip(rows, held, fallbacks, room, strict=True):
+            found = names if any_held else ("nothing_selected",)
+            details = {"caps_leave_cash": f"{share:.6f}"}
+            events += [(int(row), name, details.get(name, "")) for name in found]
+        events.sort(key=lambda event: event[0])
+        table = pd.DataFrame(events, columns=["date", "event", "detail"])
+        return table.assign(date=self.decisions[table["date"].to_numpy(dtype=int)])
 
 
-def _by_date(rows: dict[pd.Timestamp, pd.Series], dates: pd.DatetimeIndex, columns) -> pd.DataFrame:
-    """Return a table of the rows, (K, columns); 0 where a row or a value is missing."""
-    table = pd.DataFrame(rows).T.reindex(index=dates, columns=columns)
-    return table.astype(float).fillna(0.0)
+def class_budgets(scores: pd.DataFrame, variant: Variant) -> np.ndarray:
+    """Return relative budgets of the classes that may be held, (K, C); 0 for others.
+
+    Parameters
+    ----------
+    scores : DataFrame, (K, C)
+        Of two equal scores the first column ranks higher; NaN ranks nowhere.
+    variant : str
+        As in ``AllocationRules``.
+    """
+    if variant == "momentum":
+        return np.ones(scores.shape)
+    by_rank = (1.0,) * TOP_CLASSES if variant == "intersection" else RANK_BUDGETS
+    ranks = scores.rank(axis=1, ascending=False, method="first").to_numpy()
+    budgets = np.zeros(scores.shape)
+    for rank, budget in enumerate(by_rank, start=1):
+        budgets[ranks == rank] = budget
+    return budgets
+
+
+def normalised_rows(budgets: np.ndarray) -> np.ndarray:
+    """Return rows divided by their sum; a row of zeros stays."""
+    total = budgets.sum(axis=1, keepdims=True)
+    return np.divide(budgets, total, out=np.zeros(budgets.shape), where=total > 0)

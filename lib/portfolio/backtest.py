@@ -31,14 +31,12 @@ class Backtest:
         Traded value, purchases and sales together, over the value of the portfolio.
     contributions : DataFrame, (T, N)
         Gross profit of each symbol on each session, in units of the starting value: all of them add
-        up to
-        ``gross - 1``, less the interest on cash.
+        up to ``gross - 1``, less the interest on cash.
     interest : Series, (T,)
         Interest earned on cash on each session, in units of the starting value; 0 without a rate.
     delayed : DataFrame
         Orders that could not be carried out at once: ``decision``, ``symbol``, ``due``, ``traded``
-        (NaT: never, the
-        price had not come back or a later decision took its place).
+        (NaT: never, the price had not come back or a later decision took its place).
     """
 
     gross: pd.Series
@@ -61,12 +59,10 @@ def backtest(
     """Trade target weights and follow the portfolio.
 
     A decision at a session's close is traded on the next session, at its close or its open. Between
-    trades the weights
-    drift. A symbol without a price on the trading session keeps its position, valued at its last
-    close; the order is
-    carried to the symbol's next priced session and recorded. Purchases are cut to the cash at hand,
-    so a sale that
-    cannot be made never leads to borrowing, and completed once the sale has brought the cash.
+    trades the weights drift. A symbol without a price on the trading session keeps its position,
+    valued at its last close; the order is carried to the symbol's next priced session and recorded.
+    Purchases are cut to the cash at hand, so a sale that cannot be made never leads to borrowing,
+    and completed once the sale has brought the cash.
 
     Parameters
     ----------
@@ -80,12 +76,10 @@ def backtest(
         Needed for ``next_open``.
     cost : float or Series by symbol
         Fraction of the traded value, each way. It is taken from the whole portfolio in proportion,
-        so gross and net
-        hold the same weights.
+        so gross and net hold the same weights.
     cash_rate : Series, (D,), indexed by date, optional
         Short rate that cash earns, a fraction a year (Actual/365). The last rate known at a close
-        accrues until the
-        next session; before the first rate, and without any, cash earns nothing.
+        accrues until the next session; before the first rate, and without any, cash earns nothing.
 
     Returns
     -------
@@ -96,8 +90,7 @@ def backtest(
     ------
     ModelError
         A decision that is not a session, an unknown symbol, a weight that is missing or negative,
-        weights above one, a
-        negative cost, or opens that are needed and missing.
+        weights above one, a negative cost, or opens that are needed and missing.
     """
     targets = _checked(closes, targets)
     charge = _charges(cost, closes.columns)

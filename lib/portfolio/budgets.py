@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
+from lib.portfolio.budget_solver import conic, newton
 
-#: a budget below this share is none
-SMALLEST = 1e-9
-SOLVED = ("optimal", "optimal_inaccurate")
-#: caps that leave a single point are widened by this share while solving, so that the solver has
-# an interior
-SLACK = 1e-7
+#: a smaller budget counts as zero
+SMALLEST_BUDGET = 1e-9
+#: weights that sum to less than one by no more than this are fully invested
+CASH_TOLERANCE = 1e-7
+#: share of the capital by which weights may exceed a cap before the caps count as binding
+BINDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -32,18 +31,35 @@ class RiskBudget:
         Shares of the portfolio's variance, summing to one.
     volatility : float
         Of the weights under the covariance, in the units of the covariance.
-    status : str
-        The solver's word on the solve that was used, or ``none``.
     fallbacks : tuple of str
-        In order: ``scaled_to_target``, ``caps_leave_cash``, ``inverse_volatility``, ``inaccurate``,
-        ``previous_weights``; empty for the plain solution.
+        As in ``BudgetSolutions``.
     """
 
     weights: pd.Series
     contributions: pd.Series
     volatility: float
-    status: str
     fallbacks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BudgetSolutions:
+    """Weights of several problems.
+
+    Attributes
+    ----------
+    weights, contributions : array, (K, N)
+        As in ``RiskBudget``; rows without a positive budget are zero.
+    volatility : array, (K,)
+    fallbacks : list of tuple of str, (K,)
+        In this order: ``scaled_to_target``, ``caps_leave_cash``, ``conic_solver`` (Newton's method
+        did not converge), ``inaccurate`` (the conic solver's accuracy is reduced) or
+        ``inverse_volatility`` (it failed too). Empty for the plain solution.
+    """
+
+    weights: np.ndarray
+    contributions: np.ndarray
+    volatility: np.ndarray
+    fallbacks: list[tuple[str, ...]]
 
 
 def risk_budget_weights(
@@ -54,7 +70,6 @@ def risk_budget_weights(
     asset_cap: float = 1.0,
     class_cap: float = 1.0,
     target_volatility: float | None = None,
-    previous: pd.Series | None = None,
 ) -> RiskBudget:
     r"""Return long-only weights whose risk contributions follow the budgets, as far as the caps
     allow.
@@ -82,9 +97,8 @@ def risk_budget_weights(
     least that can be
     met, :math:`1 / n`, would put everything into a single asset when only one is selected.
 
-    When a solve fails, inverse volatility times budget, cut at the caps, takes its place; when the
-    covariance has no
-    positive variance, the previous weights. Every fallback is recorded.
+    When both solvers fail, inverse volatility times budget, cut at the caps, takes their place.
+    Every fallback is recorded.
 
     Parameters
     ----------
@@ -98,186 +112,184 @@ def risk_budget_weights(
         Largest weight of one asset and of one class, fractions; the class cap needs ``classes``.
     target_volatility : float, optional
         In the units of the covariance.
-    previous : Series, optional
-        Weights to fall back on.
 
     Raises
     ------
     ModelError
         Budgets that are missing, negative or do not sum to one; caps or a target that are not
-        positive; no way to
-        weights and no previous ones.
+        positive; an asset with a budget and without a positive variance.
     """
-    budgets = _checked(covariance, budgets, asset_cap, class_cap, target_volatility)
-    held = budgets.index[budgets > SMALLEST]
-    sigma = covariance.loc[held, held].to_numpy(dtype=float)
-    variance = np.diag(sigma)
-    fallbacks: list[str] = []
-    if np.isfinite(sigma).all() and (variance > 0).all():
-        groups = (
-            np.zeros(len(held), dtype=int) if classes is None else pd.factorize(classes[held])[0]
-        )
-        class_cap = 1.0 if classes is None else class_cap
-        share = budgets[held].to_numpy()
-        invested, status = _capped(sigma, share, groups, asset_cap, class_cap)
-        if investable_share(groups, asset_cap, class_cap) < 1.0 - SLACK:
-            fallbacks.append("caps_leave_cash")
-        if invested is None:
-            fallbacks.append("inverse_volatility")
-            invested = share / np.sqrt(variance)
-            invested = _cut(invested / invested.sum(), groups, asset_cap, class_cap)
-        if status == "optimal_inaccurate":
-            fallbacks.append("inaccurate")
-        volatility = float(np.sqrt(invested @ sigma @ invested))
-        if target_volatility is not None and volatility > target_volatility:
-            fallbacks.insert(0, "scaled_to_target")
-            invested = invested * (target_volatility / volatility)
-        weights = pd.Series(0.0, budgets.index)
-        weights[held] = invested
-        return _result(weights, covariance, status, fallbacks)
-    if previous is None:
-        raise ModelError(
-            "the covariance has no usable variance and there are no previous weights",
-            symbol=held[int(np.argmin(np.nan_to_num(variance, nan=-1.0)))],
-            remedy="leave the asset out or start later",
-        )
-    return _result(
-        previous.reindex(budgets.index, fill_value=0.0), covariance, "none", ["previous_weights"]
+    groups = np.zeros(len(budgets), dtype=int) if classes is None else _codes(budgets, classes)
+    _check(covariance, budgets, asset_cap, class_cap, target_volatility)
+    solution = solve_risk_budgets(
+        covariance.to_numpy(dtype=float)[None],
+        budgets.to_numpy(dtype=float)[None],
+        groups,
+        asset_cap=asset_cap,
+        class_cap=1.0 if classes is None else class_cap,
+        target_volatility=target_volatility,
+    )
+    return RiskBudget(
+        weights=pd.Series(solution.weights[0], budgets.index),
+        contributions=pd.Series(solution.contributions[0], budgets.index),
+        volatility=float(solution.volatility[0]),
+        fallbacks=solution.fallbacks[0],
     )
 
 
-def _checked(covariance, budgets, asset_cap, class_cap, target) -> pd.Series:
+def solve_risk_budgets(
+    covariances: np.ndarray,
+    budgets: np.ndarray,
+    groups: np.ndarray,
+    *,
+    asset_cap: float,
+    class_cap: float,
+    target_volatility: float | None,
+) -> BudgetSolutions:
+    """Solve the problem of ``risk_budget_weights`` for several decisions at once.
+
+    Parameters
+    ----------
+    covariances : array, (K, N, N)
+        Positive definite among the assets with a budget; anything elsewhere, NaN too.
+    budgets : array, (K, N)
+        Not negative, each row summing to one, or to zero where nothing is held.
+    groups : int array, (N,)
+        Class of each asset, counted from 0.
+    asset_cap, class_cap, target_volatility
+        As in ``risk_budget_weights``.
+    """
+    held = budgets > SMALLEST_BUDGET
+    members = np.eye(groups.max() + 1)[groups]
+    weights = np.zeros(budgets.shape)
+    contributions = np.zeros(budgets.shape)
+    volatility = np.zeros(len(budgets))
+    fallbacks: list[tuple[str, ...]] = [()] * len(budgets)
+    counts = held.sum(axis=1)
+    for size in np.unique(counts[counts > 0]):
+        rows = np.flatnonzero(counts == size)
+        columns = np.nonzero(held[rows])[1].reshape(len(rows), size)
+        cells = (rows[:, None], columns)
+        covariance = covariances[rows[:, None, None], columns[:, :, None], columns[:, None, :]]
+        invested, names = _invested(
+            covariance, budgets[cells], members[columns], asset_cap, class_cap
+        )
+        marginal = np.matmul(covariance, invested[:, :, None])[:, :, 0]
+        variance = (invested * marginal).sum(axis=1)
+        contributions[cells] = invested * marginal / variance[:, None]
+        deviation = np.sqrt(variance)
+        scale = np.ones(len(rows))
+        if target_volatility is not None:
+            scale = np.minimum(1.0, target_volatility / deviation)
+        weights[cells] = invested * scale[:, None]
+        volatility[rows] = deviation * scale
+        for row, own, factor in zip(rows, names, scale, strict=True):
+            fallbacks[row] = ("scaled_to_target", *own) if factor < 1.0 else own
+    return BudgetSolutions(weights, contributions, volatility, fallbacks)
+
+
+def investable_share(held: np.ndarray, asset_cap: float, class_cap: float) -> np.ndarray:
+    """Return the largest sum of weights that the caps allow, at most one, (K,), from the number of
+    assets held in each class, (K, C).
+    """
+    return np.minimum(np.minimum(held * asset_cap, class_cap).sum(axis=1), 1.0)
+
+
+def _codes(budgets: pd.Series, classes: pd.Series) -> np.ndarray:
+    """Return the class of each asset as a number from 0 on, (N,)."""
+    return pd.factorize(classes.loc[budgets.index])[0]
+
+
+def _check(covariance, budgets, asset_cap, class_cap, target_volatility) -> None:
+    """Raise ModelError for input that has no solution; see ``risk_budget_weights``."""
     if not budgets.index.equals(covariance.index):
         raise ModelError("budgets and covariance are not of the same assets", remedy="align them")
-    if budgets.isna().any() or (budgets < 0).any():
-        symbol = budgets.index[budgets.isna() | (budgets < 0)][0]
+    values = budgets.to_numpy(dtype=float)
+    invalid = np.isnan(values) | (values < 0)
+    if invalid.any():
         raise ModelError(
             "a risk budget is missing or negative",
-            symbol=symbol,
+            symbol=budgets.index[invalid][0],
             remedy="give a share of 0 or more",
         )
-    if abs(budgets.sum() - 1.0) > 1e-6:
+    if abs(values.sum() - 1.0) > 1e-6:
         raise ModelError(
-            f"risk budgets sum to {budgets.sum():.6f}", remedy="divide them by their sum"
+            f"risk budgets sum to {values.sum():.6f}", remedy="divide them by their sum"
         )
-    for name, value in (
+    limits = (
         ("asset cap", asset_cap),
         ("class cap", class_cap),
-        ("target volatility", target),
-    ):
-        if value is not None and not value > 0:
-            raise ModelError(f"the {name} is {value}", remedy="give a share above zero")
-    return budgets
-
-
-def investable_share(classes: np.ndarray, asset_cap: float, class_cap: float) -> float:
-    """Return the largest sum of weights that the caps allow to assets of these classes, (N,); at
-    most one.
-    """
-    counts = np.unique(classes, return_counts=True)[1]
-    return min(float(np.minimum(counts * asset_cap, class_cap).sum()), 1.0)
-
-
-def _capped(sigma, share, groups, asset_cap, class_cap) -> tuple[np.ndarray | None, str]:
-    """Return weights within the caps that sum to the investable share, or None, and the solver's
-    status.
-    """
-    room = investable_share(groups, asset_cap, class_cap)
-    widened = (1.0 + SLACK) / room
-    shares, status = _solve(
-        sigma, share, groups, min(asset_cap * widened, 1.0), min(class_cap * widened, 1.0)
+        ("target volatility", target_volatility),
     )
-    if shares is None:
-        return None, status
-    return _cut(shares * room, groups, asset_cap, class_cap), status
+    for name, limit in limits:
+        if limit is not None and not limit > 0:
+            raise ModelError(f"the {name} is {limit}", remedy="give a share above zero")
+    held = values > SMALLEST_BUDGET
+    variance = np.diag(covariance.to_numpy(dtype=float))
+    unusable = held & ~(np.isfinite(variance) & (variance > 0))
+    if unusable.any():
+        raise ModelError(
+            "an asset with a risk budget has no usable variance",
+            symbol=budgets.index[unusable][0],
+            remedy="leave the asset out or start later",
+        )
 
 
-def _cut(weights: np.ndarray, groups: np.ndarray, asset_cap: float, class_cap: float) -> np.ndarray:
-    """Return weights cut at the asset cap, then each class scaled down to its cap; nothing is added
-    elsewhere.
+def _invested(covariance, budgets, members, asset_cap, class_cap):
+    """Return weights (B, n) within the caps that sum to the investable share, and the fallbacks of
+    each problem; ``members`` (B, n, C) is 1 where an asset is of a class and 0 elsewhere.
     """
-    kept = np.minimum(weights, asset_cap)
-    totals = np.bincount(groups, kept)[groups]
-    return kept * np.minimum(1.0, class_cap / totals)
-
-
-class _Problem:
-    """The convex problem for n assets and a number of caps, compiled once; the data are parameters.
-
-    In units of each asset's volatility, x_i = sigma_i y_i, the covariance becomes the correlation
-    and the problem is
-    well scaled for a bond beside oil.
-    """
-
-    def __init__(self, n: int, rows: int):
-        import cvxpy as cp  # takes long to load: a run whose weights are kept does without
-
-        self.x = cp.Variable(n)
-        self.root = cp.Parameter((n, n))
-        self.budgets = cp.Parameter(n, nonneg=True)
-        self.caps = cp.Parameter((rows, n)) if rows else None
-        objective = 0.5 * cp.sum_squares(self.root @ self.x) - self.budgets @ cp.log(self.x)
-        self.problem = cp.Problem(cp.Minimize(objective), [self.caps @ self.x <= 0] if rows else [])
-
-    def solve(self, root: np.ndarray, budgets: np.ndarray, caps: np.ndarray | None) -> str:
-        import cvxpy as cp
-
-        self.root.value, self.budgets.value = root, budgets
-        if self.caps is not None:
-            self.caps.value = caps
-        try:
-            with warnings.catch_warnings():
-                # an inaccurate solution shows in the status, which becomes a recorded step
-                warnings.simplefilter("ignore", UserWarning)
-                # a warm start would keep the scaling of the problem before: the same data have to
-                # give the same weights
-                self.problem.solve(solver=cp.CLARABEL, enforce_dpp=True, warm_start=False)
-        except cp.SolverError as error:
-            # the caller records the step that follows
-            return f"failed: {error}"
-        return self.problem.status
-
-
-@lru_cache(maxsize=64)
-def _problem(n: int, rows: int) -> _Problem:
-    return _Problem(n, rows)
-
-
-def _solve(sigma, share, groups, asset_cap, class_cap) -> tuple[np.ndarray | None, str]:
-    """Return weights that sum to one, or None, and the solver's status."""
-    n = len(share)
-    if n == 1:
-        return np.ones(1), "optimal"
-    deviation = np.sqrt(np.diag(sigma))
-    size = 1.0 / deviation
-    # x -> size * x are the weights; a cap compares them with the share of their sum
-    size = size / size.max()
-    member = (groups == np.unique(groups)[:, None]).astype(float)
-    caps = np.vstack([np.diag(size) - asset_cap * size, member * size - class_cap * size])
-    correlation = sigma / np.outer(deviation, deviation)
-    try:
-        root = np.linalg.cholesky(correlation).T
-    except np.linalg.LinAlgError:
-        return None, "covariance not positive definite"
-    # caps that do not bind at the optimum without them change nothing: the smaller problem is
-    # enough then
-    for rows in (None, caps):
-        compiled = _problem(n, 0 if rows is None else len(rows))
-        status = compiled.solve(root, share, rows)
-        if status not in SOLVED or compiled.x.value is None:
-            return None, status
-        x = np.maximum(compiled.x.value, 0.0)
-        if rows is None and (caps @ x <= 1e-9 * (size @ x)).all():
-            break
+    room = investable_share(members.sum(axis=1), asset_cap, class_cap)
+    deviation = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    correlation = covariance / (deviation[:, :, None] * deviation[:, None, :])
+    size = deviation.min(axis=1, keepdims=True) / deviation
+    # the weights of x are size * x; a cap compares them with a share of their sum
+    shares = np.minimum(np.array([asset_cap, class_cap]) / room[:, None], 1.0)
+    each = np.eye(size.shape[1]) * size[:, None, :] - (shares[:, :1] * size)[:, None, :]
+    whole = np.swapaxes(members, 1, 2) * size[:, None, :] - (shares[:, 1:] * size)[:, None, :]
+    x, names = _solved(correlation, budgets, np.concatenate([each, whole], axis=1), size)
     weights = x * size
-    return weights / weights.sum(), status
+    weights *= (room / weights.sum(axis=1))[:, None]
+    # the solution keeps the caps up to rounding, inverse volatility does not
+    weights = np.minimum(weights, asset_cap)
+    totals = np.matmul(members, np.matmul(weights[:, None, :], members)[:, 0, :, None])[:, :, 0]
+    weights *= np.minimum(1.0, class_cap / totals)
+    cash = room < 1.0 - CASH_TOLERANCE
+    return weights, [
+        ("caps_leave_cash", *own) if left else own for left, own in zip(cash, names, strict=True)
+    ]
 
 
-def _result(
-    weights: pd.Series, covariance: pd.DataFrame, status: str, fallbacks: list[str]
-) -> RiskBudget:
-    values = covariance.to_numpy(dtype=float)
-    marginal = np.nan_to_num(values) @ weights.to_numpy()
-    variance = float(weights.to_numpy() @ marginal)
-    parts = weights * marginal / variance if variance > 0 else weights * np.nan
-    return RiskBudget(weights, parts, float(np.sqrt(max(variance, 0.0))), status, tuple(fallbacks))
+def _solved(correlation, budgets, caps, size) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+    """Return the variables (B, n) of each problem and the fallbacks that led to them."""
+    names: list[tuple[str, ...]] = [()] * len(budgets)
+    try:
+        np.linalg.cholesky(correlation)
+        x, solved = newton(correlation, budgets, caps[:, :0])
+        # caps that do not bind at the optimum without them change nothing
+        excess = np.matmul(caps, x[:, :, None])[:, :, 0].max(axis=1)
+        binding = excess > BINDING * (size * x).sum(axis=1)
+        if binding.any():
+            x[binding], solved[binding] = newton(
+                correlation[binding], budgets[binding], caps[binding], x[binding]
+            )
+    except np.linalg.LinAlgError:
+        # one singular matrix stops the whole stack: each problem is then solved by itself
+        x, solved = np.ones(budgets.shape), np.zeros(len(budgets), dtype=bool)
+    for row in np.flatnonzero(~solved):
+        x[row], names[row] = _by_fallback(correlation[row], budgets[row], caps[row])
+    return x, names
+
+
+def _by_fallback(correlation, budgets, caps) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the variables (n,) of a problem that Newton's method did not solve, and the fallbacks:
+    the conic solver, or where it fails the budgets, which are inverse volatility times budget.
+    """
+    try:
+        x, status = conic(correlation, budgets, caps)
+    except np.linalg.LinAlgError:
+        x, status = None, "covariance not positive definite"
+    if x is None:
+        return budgets, ("inverse_volatility",)
+    inaccurate = ("inaccurate",) if status == "optimal_inaccurate" else ()
+    return x, ("conic_solver", *inaccurate)

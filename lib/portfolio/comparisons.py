@@ -4,19 +4,14 @@ risk.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from lib.market.calendar import Week
 from lib.market.errors import ModelError
-from lib.models import cycle_scores as cycle_scoring
-from lib.models import cycles
-from lib.models.cycle_scores import CycleScores, cycle_scores
-from lib.portfolio.allocation import Allocation, AllocationRules, Allocator
+from lib.portfolio.allocation import Allocation, AllocationRules, Allocator, normalised_rows
 from lib.portfolio.backtest import Backtest
 from lib.portfolio.conventions import DAYS_PER_YEAR, SESSIONS_PER_YEAR
 from lib.portfolio.metrics import performance
@@ -32,42 +27,27 @@ QUARTER = round(SESSIONS_PER_YEAR / 4)
 MIN_LAG, MIN_LEAD = 12, 62
 
 
-@dataclass(frozen=True)
-class BenchmarkPortfolios:
-    """Target weights of each portfolio, (K, N)."""
-
-    equal_weight: pd.DataFrame
-    inverse_volatility: pd.DataFrame
-    sixty_forty: pd.DataFrame
-
-
 def benchmark_portfolios(allocator: Allocator, rules: AllocationRules) -> dict[str, pd.DataFrame]:
     """Return target weights (K, N) of equal weight, inverse volatility and 60/40, rebalanced at the
     same month ends.
 
     The first two hold the assets that the strategy could hold on the date, the third drops a leg
-    that is too young.
+    that has no value yet; nothing is held before any asset is usable.
     """
-    key = (repr(rules), sys.modules[__name__])
-    return vars(allocator.cached(BenchmarkPortfolios, lambda: _benchmarks(allocator, rules), *key))
-
-
-def _benchmarks(allocator: Allocator, rules: AllocationRules) -> BenchmarkPortfolios:
-    columns = allocator.values.columns
-    empty = pd.DataFrame(0.0, allocator.decisions, columns)
-    made = {name: empty.copy() for name in ("equal_weight", "inverse_volatility", "sixty_forty")}
-    for date in allocator.decisions:
-        covariance, _ = allocator.covariance(date, rules)
-        if covariance is None:
-            continue
-        usable = covariance.matrix.index
-        inverse = 1.0 / np.sqrt(np.diag(covariance.matrix))
-        made["equal_weight"].loc[date, usable] = 1.0 / len(usable)
-        made["inverse_volatility"].loc[date, usable] = inverse / inverse.sum()
-        for symbol, weight in SIXTY_FORTY.items():
-            if symbol in columns and pd.notna(allocator.values.loc[date, symbol]):
-                made["sixty_forty"].loc[date, symbol] = weight
-    return BenchmarkPortfolios(**made)
+    estimates = allocator.estimates(rules.covariance_weeks)
+    variances = np.diagonal(estimates.covariances, axis1=1, axis2=2)
+    inverse = np.where(estimates.usable, 1.0 / np.sqrt(variances), 0.0)
+    values = allocator.values.loc[allocator.decisions]
+    legs = pd.Series(SIXTY_FORTY).reindex(values.columns, fill_value=0.0).to_numpy()
+    fixed = np.where(values.notna() & estimates.usable.any(axis=1, keepdims=True), legs, 0.0)
+    weights = {
+        "equal_weight": normalised_rows(estimates.usable.astype(float)),
+        "inverse_volatility": normalised_rows(inverse),
+        "sixty_forty": fixed,
+    }
+    return {
+        name: pd.DataFrame(rows, values.index, values.columns) for name, rows in weights.items()
+    }
 
 
 def circular_shifts(scores: pd.DataFrame, draws: int) -> dict[int, pd.DataFrame]:
@@ -128,20 +108,6 @@ def placebos(
         name: allocator.allocate(wrong, rules)
         for name, wrong in ({"reversed": -scores} | moved).items()
     }
-
-
-def cached_cycle_scores(
-    allocator: Allocator, monthly: pd.DataFrame, periods: Sequence[int], width: float, window: int
-) -> CycleScores:
-    """Return the cycle views at the allocator's decisions by other settings, kept as its
-    allocations are.
-
-    ``monthly`` are the month-end values (L, N); the settings are those of ``cycle_scores``.
-    """
-    given = (monthly, allocator.classes, allocator.decisions, periods, width, window)
-    return allocator.cached(
-        CycleScores, lambda: cycle_scores(*given), *given, cycles, cycle_scoring
-    )
 
 
 def performance_table(runs: Mapping[str, Backtest], week: Week) -> pd.DataFrame:

@@ -1,9 +1,8 @@
 """Annualisation: the one place that says how many periods a year has.
 
 Performance tables annualise by the calendar (``DAYS_PER_YEAR``), which is right for Shanghai and
-for global sessions
-alike. Everything that rests on counted rows, such as a covariance or an information ratio, uses the
-counts below.
+for global sessions alike. Everything that rests on counted rows, such as a covariance or an
+information ratio, uses the counts below.
 """
 
 from __future__ import annotations

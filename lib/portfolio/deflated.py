@@ -46,8 +46,7 @@ def probabilistic_sharpe(returns: pd.Series | np.ndarray, threshold: float = 0.0
     """Return the probability that the true Sharpe ratio exceeds a threshold.
 
     Bailey and Lopez de Prado, "The Sharpe ratio efficient frontier", 2012: the standard error of
-    the ratio allows for
-    skewness and fat tails.
+    the ratio allows for skewness and fat tails.
 
     Parameters
     ----------
@@ -74,9 +73,8 @@ def deflated_sharpe(returns: pd.Series | np.ndarray, trials: int, spread: float)
     """Return the probability that the true Sharpe ratio exceeds what luck alone would have shown.
 
     Bailey and Lopez de Prado, "The deflated Sharpe ratio", 2014: ``probabilistic_sharpe`` with the
-    expected best of
-    ``trials`` worthless strategies as the threshold. It belongs to the returns on which the trials
-    were made.
+    expected best of ``trials`` worthless strategies as the threshold. It belongs to the returns on
+    which the trials were made.
 
     Parameters
     ----------

@@ -40,12 +40,9 @@ def performance(nav: pd.Series | pd.DataFrame, week: Week | None = None) -> pd.D
               \sqrt{n / Y}
 
     Sharpe is return over volatility without a risk-free rate and Calmar is return over the depth of
-    the largest
-    drawdown: both hold for every published set of figures. The published ratios cannot tell 252
-    sessions a year from
-    calendar years, as the factor cancels to first order; the calendar is taken because it is right
-    for Shanghai (243
-    sessions) and for global markets (261) alike.
+    the largest drawdown: both hold for every published set of figures. The published ratios cannot
+    tell 252 sessions a year from calendar years, as the factor cancels to first order; the calendar
+    is taken because it is right for Shanghai (243 sessions) and for global markets (261) alike.
 
     Parameters
     ----------
@@ -53,19 +50,15 @@ def performance(nav: pd.Series | pd.DataFrame, week: Week | None = None) -> pd.D
         Net asset values, positive. A column may start late or end early (NaN outside), not pause.
     week : Week, optional
         The report's week: values after its last session are left out, so that every figure of a
-        report is of the same
-        date, and ``week_return`` runs from the last session before it to its last one. None takes
-        all values and
-        leaves ``week_return`` NaN.
+        report is of the same date, and ``week_return`` runs from the last session before it to its
+        last one. None takes all values and leaves ``week_return`` NaN.
 
     Returns
     -------
     DataFrame, (7, S), indexed by metric
         Fractions; ``max_drawdown`` is negative. ``ytd_return`` starts at the last session of the
-        year before, or NaN
-        when the column starts within the year; ``week_return`` is NaN where the column lacks either
-        end of the week. A
-        ratio over zero is NaN.
+        year before, or NaN when the column starts within the year; ``week_return`` is NaN where the
+        column lacks either end of the week. A ratio over zero is NaN.
 
     Raises
     ------

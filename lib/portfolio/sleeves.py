@@ -7,12 +7,11 @@ each decision, or are all zero where the class has no fund to hold.
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from lib.models.trend import trend_budgets
-from lib.portfolio.budgets import RiskBudget, risk_budget_weights
+from lib.portfolio.budgets import BudgetSolutions, solve_risk_budgets
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
-from lib.portfolio.covariance import shrunk_covariance
+from lib.portfolio.covariance import shrunk_covariances
 from lib.portfolio.volatility import raise_along_ray
 
 #: fallbacks and exclusions: (row of the decision, event, detail)
@@ -101,11 +100,7 @@ def bond_legs(roles: np.ndarray, available: np.ndarray) -> tuple[np.ndarray, Eve
 
 
 def commodity_weights(
-    returns: np.ndarray,
-    trend: np.ndarray,
-    available: np.ndarray,
-    names: np.ndarray,
-    steepness: float,
+    returns: np.ndarray, trend: np.ndarray, available: np.ndarray, steepness: float
 ) -> tuple[np.ndarray, Events]:
     r"""Split the commodities by risk, the budgets tilted by trend as those of the classes are.
 
@@ -118,13 +113,11 @@ def commodity_weights(
     Parameters
     ----------
     returns : array, (K, N, W)
-        Daily returns of the covariance window; NaN at most where a fund is not available.
+        Daily returns of the covariance window; no NaN where a fund is available.
     trend : array, (K, N)
         Known where a fund is available.
     available : array of bool, (K, N)
         Whether a commodity can be held.
-    names : array of str, (N,)
-        Symbols, for errors.
     steepness : float
         :math:`\kappa`.
 
@@ -135,53 +128,59 @@ def commodity_weights(
         Of ``budget_risk``.
     """
     weights = available.astype(float)
-    events: Events = []
-    for row in np.flatnonzero(available.sum(axis=1) > 1):
-        held = available[row]
-        budgets = trend_budgets(trend[row, held], steepness)
-        solved, fallbacks = budget_risk(returns[row, held].T, budgets, names[held])
-        weights[row, held] = solved.weights
-        events += [(int(row), fallback, "") for fallback in fallbacks]
-    return weights, events
+    rows = np.flatnonzero(available.sum(axis=1) > 1)
+    columns = np.flatnonzero(available.any(axis=0))
+    cells = np.ix_(rows, columns)
+    if not len(rows):
+        return weights, []
+    held = available[cells]
+    budgets = trend_budgets(np.where(held, trend[cells], np.nan), steepness)
+    solutions, events = budget_risk(returns[cells], held, budgets)
+    weights[cells] = solutions.weights
+    return weights, [(int(rows[row]), event, detail) for row, event, detail in events]
 
 
 def budget_risk(
     returns: np.ndarray,
+    held: np.ndarray,
     budgets: np.ndarray,
-    names: np.ndarray,
     *,
     target_volatility: float | None = None,
-    raised: bool = False,
-) -> tuple[RiskBudget, list[str]]:
-    """Return the weights of a risk budget under the shrunk covariance of daily returns.
+    funding: int | None = None,
+) -> tuple[BudgetSolutions, Events]:
+    """Return the weights of risk budgets under the shrunk covariance of daily returns.
 
     Parameters
     ----------
-    returns : array, (W, M)
-        Of the assets or classes that share the risk; no NaN.
-    budgets : array, (M,)
-        Positive, summing to one.
-    names : array of str, (M,)
-        For errors, and to tell which class is ``bond``.
+    returns : array, (K, M, W)
+        Of the funds or classes that share the risk; where one is held it moves and has no NaN.
+    held : array of bool, (K, M)
+    budgets : array, (K, M)
+        Each row sums to one over what is held.
     target_volatility : float, optional
         Annualised; weights above it are scaled down.
-    raised : bool
-        Weights below the target take capital from bonds, see ``raise_along_ray``.
+    funding : int, optional
+        Weights below the target take capital from this column, see ``raise_along_ray``.
 
     Returns
     -------
-    solved : RiskBudget
-    fallbacks : list of str
-        Those of the solver, and ``covariance_repaired``.
+    solutions : BudgetSolutions, (K, M)
+    events : list of tuple
+        ``covariance_repaired`` and the fallbacks of the solutions.
     """
-    estimate = shrunk_covariance(pd.DataFrame(returns, columns=names), periods=SESSIONS_PER_YEAR)
-    solved = risk_budget_weights(
-        estimate.matrix, pd.Series(budgets, names), target_volatility=target_volatility
+    covariances, repaired = shrunk_covariances(np.swapaxes(returns, 1, 2), held, SESSIONS_PER_YEAR)
+    solutions = solve_risk_budgets(
+        covariances,
+        budgets,
+        np.zeros(held.shape[1], dtype=int),
+        asset_cap=1.0,
+        class_cap=1.0,
+        target_volatility=target_volatility,
     )
-    if raised and target_volatility is not None:
-        solved = raise_along_ray(solved, estimate.matrix, target_volatility)
-    repaired = ["covariance_repaired"] if estimate.repaired else []
-    return solved, [*repaired, *solved.fallbacks]
+    if funding is not None and target_volatility is not None:
+        solutions = raise_along_ray(solutions, covariances, target_volatility, funding)
+    named = [(row, name, "") for row, names in enumerate(solutions.fallbacks) for name in names]
+    return solutions, _events(repaired, "covariance_repaired") + named
 
 
 def _shared(held: np.ndarray) -> np.ndarray:

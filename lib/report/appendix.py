@@ -136,7 +136,25 @@ def appendix_page(
     *,
     code: bool,
 ) -> str:
-    """Lay out the page of a notebook from its rendered cells."""
+    """Lay out the page of a notebook from its rendered cells.
+
+    Parameters
+    ----------
+    body : str
+        The rendered cells, an HTML fragment.
+    notebook : NotebookNode
+        The executed notebook.
+    stem : str
+        Name of its file, without ending.
+    origin : Origin
+        The run that executed it.
+    issues : list of CellIssue
+        What could not be rendered.
+    t : Translations
+        Texts in the report's language.
+    code : bool
+        With the code of its cells.
+    """
     soup = BeautifulSoup(body, "html.parser")
     with_mathml(soup)
     make_self_contained(soup, t)
@@ -208,6 +226,7 @@ def parameters_of(notebook: NotebookNode) -> dict[str, object]:
 
 
 def _assigned(source: str) -> dict[str, object]:
+    """Return the literals that a cell assigns to names; none where it cannot be parsed."""
     values: dict[str, object] = {}
     try:
         statements = ast.parse(source).body
@@ -228,7 +247,8 @@ def _from_run(manifest: Manifest, t: Translations) -> Origin:
 
 
 def _from_notebook(parameters: dict[str, object], executed: Path, t: Translations) -> Origin:
-    as_of, data = str(parameters.get("as_of", "latest")), str(parameters.get("data", ""))
+    as_of = str(parameters.get("as_of", "latest"))
+    data = str(parameters.get("data", ""))
     saved = datetime.datetime.fromtimestamp(executed.stat().st_mtime).date()
     try:
         day = t.date(datetime.date.fromisoformat(as_of))

@@ -18,10 +18,13 @@ from lib.exhibits.published import published_week
 from lib.exhibits.tables import table_html
 from lib.market.errors import RunError
 from lib.market.universe import read_universe
+from lib.report.calls import handed_over
 from lib.report.changes import changes, previous_run
 from lib.report.commentary import Commentary, comment
 from lib.report.html import environment
+from lib.report.look_back import exhibits_of, look_back, sentences, write_table
 from lib.report.manifest import NAME, Manifest
+from lib.report.orders import SHOWN, orders, totals
 from lib.report.scorecard import counts, scorecard
 
 
@@ -115,6 +118,38 @@ class Assembly:
             "changes", previous=name, broken=broken, missing=labels, shown=shown, settings=settings
         )
 
+    def track_record(self) -> HTML:
+        """Put the run's calls on record and return what became of those of earlier runs, saved as
+        supplements 52 and 53.
+        """
+        if self.manifest is None:
+            outside = self.run.t("06_weekly_report.track_record_outside")
+            return self._render("track_record", sentences=[outside], shown=[])
+        back = look_back(self._results, self._results.parent, self.manifest, self.run.market)
+        said = sentences(back, self.run.t)
+        back.write(self.run.out, said)
+        shown = [
+            self._saved(number, slug, table, formats=formats, since=self.run.t.date(since))
+            for number, slug, table, formats, since in exhibits_of(back)
+        ]
+        return self._render("track_record", sentences=said, shown=shown)
+
+    def trades(self) -> HTML:
+        """Return the trades of the systems that hold weights, saved as ``tables/trades.csv`` and
+        supplement 54.
+        """
+        if self.folder is None:
+            return HTML("")
+        capital = self.run.plan.capital
+        calls = handed_over(self.folder)
+        table = orders(calls, self.run.market, capital)
+        write_table(self.run.out / "tables" / "trades.csv", table)
+        shown = None
+        if len(table):
+            columns = [name for name in SHOWN if name in table]
+            shown = self._saved("s54", "trades", table[columns], formats={"change": "percent"})
+        return self._render("trades", shown=shown, totals=totals(table))
+
     def scorecard(self) -> HTML:
         """Return the comparison of the run with the published numbers of the week, saved as
         supplement 50.
@@ -207,10 +242,12 @@ class Assembly:
             ]
         return sorted({exhibit["notebook"] for exhibit in self.exhibits} - {self.run.notebook})
 
-    def _saved(self, number: str, slug: str, table: pd.DataFrame, **values) -> dict:
+    def _saved(
+        self, number: str, slug: str, table: pd.DataFrame, formats: dict | None = None, **values
+    ) -> dict:
         """Save an exhibit that the report makes itself and return its record with its table."""
         with capture_output():
-            self.run.exhibit(number, slug, table, values=values, show_table=True)
+            self.run.exhibit(number, slug, table, formats=formats, values=values, show_table=True)
         path = self.run.out / "exhibits" / f"fig{number}_{slug}.json"
         return self._filled(json.loads(path.read_text(encoding="utf-8")), self.run.out)
 

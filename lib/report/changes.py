@@ -12,6 +12,7 @@ from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.plan import Comparison
 from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
+from lib.report.commentary.portfolios import rank_columns
 from lib.report.commentary.quotations import Table, Tables
 from lib.report.manifest import Manifest
 
@@ -66,6 +67,7 @@ def changes(
     folder, previous : Path
         Of the present and of the previous run.
     text : Translations
+        Texts in the report's language.
     settings : WeeklyReport
         From which size on a change of a score or of a weight is listed.
     assets : DataFrame indexed by symbol
@@ -82,11 +84,13 @@ def changes(
     missing : list of str
         Numbers of the exhibits that one of the runs lacks, so that nothing is compared.
     """
-    now, before = Tables(folder, text), Tables(previous, text)
+    now = Tables(folder, text)
+    before = Tables(previous, text)
     missing = []
     rows: list[dict] = []
     for number, kind in compared.items():
-        old, new = before(number), now(number)
+        old = before(number)
+        new = now(number)
         if old is None or new is None:
             missing.append(number)
             continue
@@ -111,9 +115,7 @@ def _listed(table: Table) -> pd.DataFrame:
 
 def _held(table: Table) -> pd.DataFrame:
     last = table.frame.iloc[-1]
-    ranks = [
-        column for column in table.frame if column.startswith("rank") and not column.endswith("_en")
-    ]
+    ranks = rank_columns(table.frame)
     held = pd.DataFrame(
         {"name": last[ranks].tolist(), "name_en": last[[f"{rank}_en" for rank in ranks]].tolist()}
     )
@@ -122,7 +124,8 @@ def _held(table: Table) -> pd.DataFrame:
 
 def _names(number: str, before: pd.DataFrame, now: pd.DataFrame) -> Iterator[dict]:
     """Yield the names that came and those that went."""
-    came, went = now[~now.index.isin(before.index)], before[~before.index.isin(now.index)]
+    came = now[~now.index.isin(before.index)]
+    went = before[~before.index.isin(now.index)]
     for what, names in (("new", came), ("dropped", went)):
         for name, english in zip(names["name"], names["name_en"], strict=True):
             yield {"exhibit": number, "name": name, "name_en": english, "what": what}

@@ -32,6 +32,7 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) ->
     manifest : Manifest
         ``exports`` and, on a failure, ``status`` are set.
     t : Translations
+        Texts in the report's language.
     """
     page = export_report(folder, plan.report, manifest, t)
     manifest.exports = [

@@ -50,8 +50,7 @@ def font_face(text: str) -> str:
     -------
     str
         An ``@font-face`` rule for the family ``Report Chinese`` with the font as data (WOFF), empty
-        for a text
-        without Chinese.
+        for a text without Chinese.
     """
     chinese = sorted(filter(is_chinese, set(text)))
     return _font_face("".join(chinese)) if chinese else ""

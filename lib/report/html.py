@@ -45,6 +45,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     templates.globals["heading"] = heading
+    templates.filters["system_name"] = system_name
     return templates
 
 
@@ -54,6 +55,12 @@ def heading(t: Translations, notebook: str) -> str:
     """
     key = f"{notebook}.title"
     return t(key) if t.has(key) else notebook
+
+
+def system_name(system: str, t: Translations) -> str:
+    """Return the name of a system that makes calls: that of the translations, else its own."""
+    key = f"06_weekly_report.value.{system}"
+    return t(key) if t.has(key) else system
 
 
 def export_report(folder: Path, notebook: str, manifest: Manifest, t: Translations) -> Path:
@@ -70,7 +77,9 @@ def export_report(folder: Path, notebook: str, manifest: Manifest, t: Translatio
     notebook : str
         Stem of the report notebook.
     manifest : Manifest
+        Of the run.
     t : Translations
+        Texts in the report's language.
     """
     executed = folder / "notebooks" / f"{notebook}.ipynb"
     body = outputs_of(nbformat.read(executed, as_version=4)) if executed.exists() else ""
@@ -110,7 +119,9 @@ def page(
     body : str
         HTML fragment.
     manifest : Manifest
+        Of the run.
     t : Translations
+        Texts in the report's language.
     report : SectionRecord, optional
         Record of the report notebook, for the banner on its failure.
     title : str, optional
@@ -151,6 +162,7 @@ def make_self_contained(soup: BeautifulSoup, t: Translations) -> None:
 
 
 def _remove_references(tag: Tag) -> None:
+    """Remove from a tag what refers to other files or runs code."""
     if tag.name == "a" and not attribute(tag, "href").startswith("#"):
         del tag["href"]
     if tag.name == "style":

@@ -37,6 +37,7 @@ def export_pdf(page: Path, t: Translations, *, date: str, source: str) -> Path:
     page : Path
         A page of ``lib.report.html``.
     t : Translations
+        Texts in the report's language.
     date, source : str
         Printed at the head and at the foot of each page.
 
@@ -65,7 +66,9 @@ def pdf_of(
     Parameters
     ----------
     html : str
+        A page of ``lib.report.html``.
     t : Translations
+        Texts in the report's language.
     date, source : str
         Printed at the head and at the foot of each page.
     name : str

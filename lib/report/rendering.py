@@ -86,6 +86,7 @@ def cells_html(notebook: nbformat.NotebookNode, *, code: bool, folder: str = "")
     Parameters
     ----------
     notebook : NotebookNode
+        The executed notebook.
     code : bool
         With the code of its cells.
     folder : str

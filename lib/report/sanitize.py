@@ -53,8 +53,8 @@ def sanitize(notebook: NotebookNode, t: Translations) -> list[CellIssue]:
     change.
 
     Interactive output without a static picture, unreadable pictures and missing attachments are
-    removed; long tables
-    and texts are cut. Of the formats of an output only the one that the page shows is kept.
+    removed; long tables and texts are cut. Of the formats of an output only the one that the page
+    shows is kept.
     """
     return [
         _issue(number, key, t, **values)

@@ -13,8 +13,7 @@ from lib.exhibits.translations import Translations
 from lib.report.commentary.quotations import KEYS, Table, Tables
 
 #: what can be said of a number: differs carries a reason; absent: this run has nothing to compare
-# it with;
-#: not_published: the run has an exhibit of which nothing was printed
+#: it with; not_published: the run has an exhibit of which nothing was printed
 VERDICTS = ("reproduced", "differs", "not_comparable", "absent", "not_published")
 COLUMNS = [
     "exhibit",
@@ -48,6 +47,7 @@ def scorecard(
     folder : Path
         Of the run.
     text : Translations
+        Texts in the report's language.
     numbers : iterable of str
         The exhibits in their order.
     synthetic : bool
@@ -57,18 +57,16 @@ def scorecard(
     -------
     DataFrame
         One row per published number, and one per exhibit of which none was published: ``exhibit``,
-        ``name``,
-        ``name_en``, ``measure``, ``relation``, ``published`` and ``value`` (fractions; ranks from
-        the top, from the
-        bottom, among the holdings and among the rows for the relations first, last, held and
-        listed),
-        ``difference``, ``tolerance``, ``verdict`` (one of ``VERDICTS``), ``reason``, ``why``,
-        ``why_en``, ``format``.
-        NaN where there is no value.
+        ``name``, ``name_en``, ``measure``, ``relation``, ``published`` and ``value`` (fractions;
+        ranks from the top, from the bottom, among the holdings and among the rows for the relations
+        first, last, held and listed), ``difference``, ``tolerance``, ``verdict`` (one of
+        ``VERDICTS``), ``reason``, ``why``, ``why_en``, ``format``. NaN where there is no value.
     """
-    tables, rows = Tables(folder, text), []
+    tables = Tables(folder, text)
+    rows: list[dict] = []
     for number in numbers:
-        part, table = week.exhibits.get(number), tables(number)
+        part = week.exhibits.get(number)
+        table = tables(number)
         if part:
             more = tables(part.supplement) if part.supplement else None
             rows += [_judged(number, part, fact, (table, more), synthetic) for fact in part.facts]
@@ -106,7 +104,9 @@ def _judged(
         value = _value(more, fact)
     found = fact.relation in ("held", "listed")
     ranked = found or fact.relation in ("first", "last")
-    published = np.nan if found else fact.value if isinstance(fact.value, float) else 1.0
+    published = fact.value if isinstance(fact.value, float) else 1.0
+    if found:
+        published = np.nan
     tolerance = part.tolerance_of(fact)
     row = {
         "exhibit": number,

@@ -62,7 +62,7 @@ BLOCKS = (
     "h5",
 )
 #: pandoc writes the first item of a list on the line of its style, where Typst does not recognise
-# it
+#: it
 STYLED_LIST = re.compile(r"^(#set text\(.*\);) ([-+] )", re.MULTILINE)
 #: placeholder of a picture or a formula during pandoc's conversion
 PLACEHOLDER = re.compile(r"PIECE[0-9]+ECEIP")
@@ -113,6 +113,7 @@ def typeset(main: Tag, folder: Path, t: Translations) -> TypstSource:
     folder : Path
         The pictures are written there.
     t : Translations
+        Texts in the report's language.
 
     Raises
     ------

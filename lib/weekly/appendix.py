@@ -50,6 +50,7 @@ def find_executed(
     out : Path
         Folder of the runs.
     notebooks : Path
+        Folder of the notebooks.
 
     Raises
     ------

@@ -18,6 +18,7 @@ from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 from lib.market.ingest import NAMED_SOURCES, open_market
 from lib.market.pointintime import Market
+from lib.report.calls import calls_on_record
 from lib.report.changes import previous_run
 from lib.report.exports import export_run
 from lib.report.history import write_index
@@ -71,6 +72,7 @@ def weekly_run(
     Parameters
     ----------
     settings : Settings
+        Of the command line.
     notebooks, params : Path
         Folders of the notebooks and of their parameters.
 
@@ -256,6 +258,8 @@ class _Run:
             previous, _ = previous_run(self.target.parent, self.manifest)
             if previous:
                 upstream.append(Manifest.read(previous).fingerprint)
+            upstream += calls_on_record(self.target.parent, self.manifest.as_of)
+            upstream.append(self.plan.capital)
             upstream += sorted(PUBLISHED.glob(f"{self.market.week.last:%Y-%m-%d}.yaml"))
         else:
             upstream = [record.fingerprint for record in self._needed(section)]

@@ -31,8 +31,7 @@ class Parameters(BaseModel):
 
     Subclasses declare one field per parameter, without a default: the production value is in
     ``params/<notebook>.yaml`` and, equal to it, in the notebook's ``parameters`` cell. Types are
-    strict: text is
-    never converted to a number, nor a number to text.
+    strict: text is never converted to a number, nor a number to text.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)

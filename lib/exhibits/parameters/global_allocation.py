@@ -22,14 +22,13 @@ class GlobalAllocation(Parameters):
         The same for the rows of the sensitivity that have a longer history.
     variant : str
         ``cycle_budget``, the only one that can hold small weights in all classes as the published
-        weights do, or
-        ``intersection``.
+        weights do, or ``intersection``.
     hedging : str
         ``hedged`` or ``unhedged``.
     short_rates : dict
         Yield series in percent by currency, empty for none. That of CNY is what idle cash earns; a
-        pair gives the
-        carry of a hedge. A series that the data lack counts as none, and the exhibits say so.
+        pair gives the carry of a hedge. A series that the data lack counts as none, and the
+        exhibits say so.
     periods : list of int
         Cycles in months.
     filter_width : float

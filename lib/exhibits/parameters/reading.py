@@ -108,8 +108,7 @@ def checked(model: type[Model], content: dict[str, Any], file: Path | str) -> Mo
     ------
     ParameterError
         Lists every fault: an unknown key with the nearest valid one, a missing key, a wrong type, a
-        value out of
-        range.
+        value out of range.
     """
     try:
         return model.model_validate(content)

@@ -9,7 +9,13 @@ from lib.market.adjust import LOST, REPAIRED, find_adjustment
 from lib.market.calendar import Sessions
 from lib.market.checks.findings import FindingsLog
 from lib.market.checks.gaps import check_gaps, check_missing_sessions
-from lib.market.checks.series import check_jumps, check_open_is_close, check_scale, first_rows
+from lib.market.checks.series import (
+    check_jumps,
+    check_open_is_close,
+    check_scale,
+    check_unchanged,
+    first_rows,
+)
 from lib.market.checks.tables import refuse_unknown
 from lib.market.schema import PRICES, XSHG_KINDS
 
@@ -52,6 +58,7 @@ def check_bars(log: FindingsLog, sessions: Sessions, instruments: pd.DataFrame) 
     check_scale(log, kind)
     check_open_is_close(log)
     check_jumps(log, kind)
+    check_unchanged(log)
     if kind in XSHG_KINDS:
         groups = instruments["group"].fillna("")
         check_missing_sessions(log, sessions, groups)
@@ -75,6 +82,12 @@ def _refuse_other_kinds(log: FindingsLog, instruments: pd.DataFrame) -> None:
 
 
 def _check_dates(log: FindingsLog, sessions: Sessions, on_exchange: bool) -> None:
+    """Quarantine rows after today and, of exchange data, outside sessions; warn of weekends."""
+    # the day after today's in Shanghai has begun nowhere
+    tomorrow = pd.Timestamp.now(tz="Asia/Shanghai").tz_localize(None).normalize()
+    tomorrow += pd.Timedelta(days=1)
+    future = (log.days() >= tomorrow).to_numpy()
+    log.quarantine(future, "in the future", "the row is dated after today", "correct the date")
     days = log.days()
     weekend = days.dt.day_of_week >= 5
     if on_exchange:

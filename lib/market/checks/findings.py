@@ -27,8 +27,8 @@ FINDING_COLUMNS = (
 class FindingsLog:
     """Collects findings on the rows of one batch and removes the rows that are not stored.
 
-    One finding describes one row, or one event on one date. Findings are not aggregated over
-    dates, because a run as of an earlier date must be able to leave out the later ones.
+    One finding describes one row, or one event on one date. Findings are not aggregated over dates,
+    because a run as of an earlier date must be able to leave out the later ones.
 
     Parameters
     ----------
@@ -78,9 +78,13 @@ class FindingsLog:
         Parameters
         ----------
         mask : bool array, (T,)
+            The rows it is about.
         check : str
+            Name of the check.
         detail : str or list of str
+            What was found, for all rows or for each.
         remedy : str
+            What the user can do.
         """
         mask = np.asarray(mask, dtype=bool)
         if mask.any():
@@ -110,9 +114,13 @@ class FindingsLog:
         Parameters
         ----------
         mask : bool array, (T,)
+            The rows it is about.
         check : str
+            Name of the check.
         detail : str or list of str
+            What was found, for all rows or for each.
         remedy : str
+            What the user can do.
         """
         self._mark("warn", mask, check, detail, remedy)
 
@@ -122,8 +130,11 @@ class FindingsLog:
         Parameters
         ----------
         mask : bool array, (T,)
+            The rows it is about.
         check : str
+            Name of the check.
         detail : str or list of str
+            What was found, for all rows or for each.
         remedy : str
             As for ``refuse``.
         """

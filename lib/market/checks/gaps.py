@@ -21,15 +21,16 @@ USUAL_WINDOW = 5
 def check_missing_sessions(log: FindingsLog, sessions: Sessions, groups: pd.Series) -> None:
     """Warn of sessions on which a group has no rows, or rows for few of its symbols.
 
-    A session counts as missing when fewer than half as many symbols have rows as on the best of
-    the previous ``USUAL_WINDOW`` sessions. The finding is dated by the group's next session with
-    rows, which reveals the gap.
+    A session counts as missing when fewer than half as many symbols have rows as on the best of the
+    previous ``USUAL_WINDOW`` sessions. The finding is dated by the group's next session with rows,
+    which reveals the gap.
 
     Parameters
     ----------
     log : FindingsLog
         Bars sorted by symbol and date.
     sessions : Sessions
+        Sessions of the exchange.
     groups : Series of str
         Group of each symbol, indexed by symbol.
     """
@@ -37,7 +38,9 @@ def check_missing_sessions(log: FindingsLog, sessions: Sessions, groups: pd.Seri
     days = log.days()
     for group in np.unique(group_of_row):
         counts = days[group_of_row == group].value_counts().sort_index()
-        span = sessions.between(counts.index[0], counts.index[-1])
+        # past the horizon of the calendar only the data say which days are sessions
+        known = sessions.all.union(counts.index[counts.index > sessions.horizon])
+        span = known[(known >= counts.index[0]) & (known <= counts.index[-1])]
         present = counts.reindex(span, fill_value=0)
         usual = present.rolling(USUAL_WINDOW, min_periods=1).max().shift(1, fill_value=0).to_numpy()
         present = present.to_numpy()
@@ -69,6 +72,7 @@ def check_gaps(log: FindingsLog, kind: str, groups: pd.Series) -> None:
     log : FindingsLog
         Bars sorted by symbol and date.
     kind : str
+        Kind of the instruments.
     groups : Series of str
         Group of each symbol, indexed by symbol.
     """

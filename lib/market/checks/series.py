@@ -11,8 +11,8 @@ from lib.market.checks.findings import FindingsLog
 LOOKBACK_ROWS = 60
 #: a change larger than this many medians of the preceding absolute changes is a jump
 JUMP_MEDIANS = 20.0
-#: smallest change that counts as a jump: log return, or percentage points for yields. The values
-#: of the exchange's kinds are just above the widest daily price limit (20%)
+#: smallest change that counts as a jump: log return, or percentage points for yields. The values of
+#: the exchange's kinds are just above the widest daily price limit (20%)
 MIN_JUMP = {
     "stock": 0.22,
     "etf": 0.22,
@@ -25,6 +25,16 @@ MIN_JUMP = {
     "bond_index": 0.03,
     "yield": 0.75,
 }
+
+
+#: check of a change beyond what the instrument can move in a day, and of one that is large for it
+JUMP = "jump"
+UNUSUAL = "unusual move"
+#: check of closes that do not change over so many rows
+UNCHANGED = "unchanged"
+UNCHANGED_ROWS = 5
+#: share of a jump from which a change counts as unusual, if it also exceeds ``JUMP_MEDIANS``
+UNUSUAL_SHARE = 0.25
 
 
 def first_rows(symbols: np.ndarray) -> np.ndarray:
@@ -49,7 +59,7 @@ def check_jumps(log: FindingsLog, kind: str) -> None:
 
     The threshold at t is the larger of ``MIN_JUMP[kind]`` and ``JUMP_MEDIANS`` times the median
     absolute change of the ``LOOKBACK_ROWS`` rows before t; with fewer than 20 such rows only the
-    first applies.
+    first applies. A change above the second and above ``UNUSUAL_SHARE`` of the first is unusual.
     """
     close = log.rows["close"].to_numpy()
     first = first_rows(_symbol_codes(log))
@@ -58,19 +68,42 @@ def check_jumps(log: FindingsLog, kind: str) -> None:
     change[1:] = level[1:] - level[:-1]
     change[first] = np.nan
     is_jump = np.abs(change) > MIN_JUMP[kind]
+    is_unusual = np.abs(change) > UNUSUAL_SHARE * MIN_JUMP[kind]
     preceding = rows_before(first)
     # only the few large changes need the median of the preceding ones
-    for row in np.flatnonzero(is_jump):
+    for row in np.flatnonzero(is_unusual):
         history = np.abs(change[row - min(LOOKBACK_ROWS, preceding[row] - 1) : row])
-        if len(history) >= 20 and abs(change[row]) <= JUMP_MEDIANS * np.median(history):
+        is_known = len(history) >= 20
+        if is_known and abs(change[row]) <= JUMP_MEDIANS * np.median(history):
             is_jump[row] = False
-    jumps = change[is_jump]
-    if kind == "yield":
-        details = [f"{jump:+.2f} percentage points in one row" for jump in jumps]
-    else:
-        details = [f"{np.expm1(jump):+.1%} in one row" for jump in jumps]
+            is_unusual[row] = False
+        is_unusual[row] &= is_known
     remedy = "check for a split, a distribution or a wrong price; adjust the series if needed"
-    log.warn(is_jump, "jump", details, remedy)
+    log.warn(is_jump, JUMP, _describe_changes(change[is_jump], kind), remedy)
+    is_unusual &= ~is_jump
+    remedy = "compare the price with another source"
+    log.warn(is_unusual, UNUSUAL, _describe_changes(change[is_unusual], kind), remedy)
+
+
+def _describe_changes(changes: np.ndarray, kind: str) -> list[str]:
+    if kind == "yield":
+        return [f"{change:+.2f} percentage points in one row" for change in changes]
+    return [f"{np.expm1(change):+.1%} in one row" for change in changes]
+
+
+def check_unchanged(log: FindingsLog) -> None:
+    """Warn at the row that completes ``UNCHANGED_ROWS`` rows without a change of the close."""
+    close = log.rows["close"].to_numpy()
+    first = first_rows(_symbol_codes(log))
+    same = np.zeros(len(close), dtype=bool)
+    same[1:] = close[1:] == close[:-1]
+    run_length = rows_before(first | ~same)
+    log.warn(
+        same & ~first & (run_length == UNCHANGED_ROWS),
+        UNCHANGED,
+        f"the close is the same on {UNCHANGED_ROWS + 1} consecutive rows",
+        "check whether the source repeats its last price",
+    )
 
 
 def check_open_is_close(log: FindingsLog) -> None:

@@ -128,6 +128,7 @@ class Client:
         Parameters
         ----------
         url : str
+            Its host decides the pause before the request.
         body : bytes, str or None
             What the request sends, for the record.
         call : callable
@@ -242,9 +243,11 @@ class Client:
         Parameters
         ----------
         host, url : str
+            Host and address of the request.
         body : bytes, str or None
             What the request sent.
         status : int
+            HTTP status of the response.
         content : bytes
             Written as text where it is UTF-8, else as base64.
         """

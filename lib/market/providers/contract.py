@@ -79,14 +79,17 @@ def call_provider(
     name : str
         Name of the function, for the error.
     function : callable
+        Takes the request and the client.
     request : FetchRequest
+        What to fetch.
     client : Client
+        Sends the requests.
 
     Returns
     -------
     dict of str to DataFrame
-        Rows by table, between the request's first and last day; rows without a day are kept for
-        the checks.
+        By table, one row per record, between the request's first and last day; rows without a day
+        are kept for the checks.
     """
     printed = StringIO()
     try:
@@ -114,8 +117,11 @@ def clip_to_dates(rows: pd.DataFrame, table: str, request: FetchRequest) -> pd.D
     Parameters
     ----------
     rows : DataFrame
+        Columns of the table, one row per record.
     table : str
+        A key of ``TABLES``.
     request : FetchRequest
+        Its first and last day are kept.
     """
     day = rows[KNOWN_ON[table]].to_numpy()
     outside = (day < request.start.to_datetime64()) | (day > request.end.to_datetime64())
@@ -128,7 +134,9 @@ def isin_keys(rows: pd.DataFrame, others: pd.DataFrame, keys: list[str]) -> np.n
     Parameters
     ----------
     rows : DataFrame, (T, ...)
+        One row per record.
     others : DataFrame
+        With the same columns of keys, one row per record.
     keys : list of str
         Columns of both; NaN equals NaN.
 
@@ -145,6 +153,7 @@ def select_columns(table: pd.DataFrame | None, columns: dict[str, str], name: st
     Parameters
     ----------
     table : DataFrame or None
+        The response, one row per record; None counts as empty.
     columns : dict
         The response's column -> the store's.
     name : str
@@ -174,6 +183,7 @@ def to_bars(rows: pd.DataFrame, symbol: str, scale: dict[str, float] | None = No
     rows : DataFrame
         ``date`` and the fields of a bar; a field that is absent becomes NaN.
     symbol : str
+        Written into the column ``symbol``.
     scale : dict, optional
         Field -> shares or CNY in one unit of the response. Pages in hundred millions have decimals
         that resolve whole shares and fen, so the products are rounded to those.

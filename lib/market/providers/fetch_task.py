@@ -106,9 +106,7 @@ def run_task(task: FetchTask) -> None:
     """Ask the providers in order, each for the symbols that the ones before did not complete."""
     due = list(task.symbols)
     for endpoint in task.endpoints:
-        codes = {
-            symbol: code for symbol in due if (code := task.context.settings.code(endpoint, symbol))
-        }
+        codes = task.context.settings.codes_of(endpoint, due)
         if not codes:
             continue
         pairs = _fetch(endpoint, codes, task)
@@ -267,9 +265,11 @@ def set_aside(
     Parameters
     ----------
     context : UpdateContext
+        Gives staging and report.
     endpoint, table : str
+        Name of the endpoint, and of the table.
     pair : tuple of FetchRequest and dict of str to DataFrame
-        The request and the response to it.
+        The request and the response to it, one row per record.
     reasons : list of str
         What is wrong.
     """

@@ -29,17 +29,16 @@ def fetch_inflation(
     Parameters
     ----------
     context : UpdateContext
+        Gives settings, client and staging.
     stored : DataFrame
-        All releases in the store.
+        All releases in the store, one row per release.
     last_asked : dict
         Endpoint -> day of its last response; updated here.
     """
     calendars: list[pd.DataFrame] = []
     histories: list[pd.DataFrame] = []
     for endpoint in (name for names in context.settings.macro.values() for name in names):
-        codes = {
-            series: code for series in SERIES if (code := context.settings.code(endpoint, series))
-        }
+        codes = context.settings.codes_of(endpoint, SERIES)
         is_history = endpoint == HISTORY_ENDPOINT
         last = context.day - CALENDAR_DAYS
         if endpoint in last_asked:

@@ -174,15 +174,22 @@ class ProviderSettings(_File):
         listed = self.codes.get(endpoint, {}).get(symbol)
         return listed or (rule(symbol) if rule else None)
 
+    def codes_of(self, endpoint: str, symbols: Iterable[str]) -> dict[str, str]:
+        """Return a provider's names of the symbols that it serves."""
+        named = {symbol: self.code(endpoint, symbol) for symbol in symbols}
+        return {symbol: code for symbol, code in named.items() if code}
+
     def endpoints(self, table: str, kind: str, symbol: str) -> tuple[str, ...]:
         """Return the functions to ask for a table of a symbol, in order, with or without token.
 
         Parameters
         ----------
         table : str
+            A key of ``TABLES``.
         kind : str
             Of the instrument.
         symbol : str
+            The suite's symbol.
         """
         order = getattr(self, table).get(kind, ())
         if table == "bars":

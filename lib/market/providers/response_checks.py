@@ -72,11 +72,13 @@ def find_faults(
     Parameters
     ----------
     table, kind : str
+        Name of the table, and kind of the instruments.
     rows : DataFrame
         All responses, clipped to the requested days, with the columns and types of the table.
     stored : DataFrame
-        The stored rows of the requested symbols over the requested days.
+        The stored rows of the requested symbols over the requested days, with the same columns.
     sessions : Sessions
+        Sessions of the exchange.
     is_report : bool
         The rows are one report that lists all of its symbols on each of its days.
     """

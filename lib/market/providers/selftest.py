@@ -49,7 +49,9 @@ def self_test(settings: ProviderSettings, client: Client, day: pd.Timestamp) -> 
     Parameters
     ----------
     settings : ProviderSettings
+        Endpoints and codes.
     client : Client
+        Sends the requests.
     day : Timestamp
         Last day to ask for.
 

@@ -56,6 +56,7 @@ class Staging:
         symbols : tuple of str
             The symbols that were requested together.
         response : dict of str to DataFrame
+            Rows by table, one row per record.
         """
         folder = self._response_folder(task, symbols)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +80,7 @@ class Staging:
         name : str
             Start of the folder's name.
         response : dict of str to DataFrame
+            Rows by table, one row per record.
         note : dict
             Content of ``note.json``, with the endpoint as ``provider``.
         """
@@ -95,6 +97,7 @@ class Staging:
         Parameters
         ----------
         table, kind : str
+            Name of the table, and kind of the instruments.
         rows : DataFrame
             Columns and types of the table.
         """

@@ -46,9 +46,10 @@ def to_total_return(
     adjusted : Series, (T,)
         Adjusted closes of the same rows; NaN only where the raw close is NaN.
     stored : DataFrame
-        Stored bars of the symbol; the factor is set so that the closes agree with them, or to 1 at
-        the first row.
+        Stored bars of the symbol, with the columns of ``bars``; the factor is set so that the
+        closes agree with them, or to 1 at the first row.
     symbol : str
+        Named in errors.
     allow_reverse_split : bool
         Units may be merged, so that a rise without an adjustment may be a reverse split that was
         left out. Shares are not merged, and rise by as much when trading resumes without a limit.

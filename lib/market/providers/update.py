@@ -48,9 +48,11 @@ def update(
     Parameters
     ----------
     settings : ProviderSettings
+        Endpoints, codes and first dates.
     home : Path
         The folder of the stores, with ``live.duckdb`` and ``live/``.
     client : Client
+        Sends the requests.
     day : Timestamp
         The last session to fetch.
     universes : Path
@@ -207,6 +209,7 @@ class _Update:
         self.instruments = pd.concat([self.instruments, served], ignore_index=True)
 
     def _run_tasks(self, tables: tuple[str, ...]) -> None:
+        """Run the tasks of some tables in order, and remember which constituents were asked for."""
         tasks = [task for table in tables for task in self._tasks(table)]
         self.calls_left = sum(len(task.symbols) for task in tasks)
         for task in tasks:

@@ -90,6 +90,7 @@ class Funds:
         Parameters
         ----------
         symbol, name : str
+            Symbol and Chinese name of the fund.
         tracks : str
             Symbol of its index; empty for none.
 
@@ -119,6 +120,7 @@ class Funds:
         Parameters
         ----------
         symbol, name : str
+            Symbol and Chinese name of the fund.
         tracks : str
             Symbol of its index; empty for none.
         young : bool

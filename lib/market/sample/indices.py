@@ -101,6 +101,7 @@ class IndexBuilder:
         Parameters
         ----------
         symbol, name, group : str
+            Symbol, Chinese name and group of the index.
         preferred : list of str, optional
             Shenwan sectors that a theme's members come from first; by default those in its name.
         """

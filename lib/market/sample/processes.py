@@ -28,7 +28,9 @@ def fat_tails(rng: np.random.Generator, shape, freedom: float = 5.0) -> np.ndarr
     Parameters
     ----------
     rng : Generator
+        Source of the shocks.
     shape : int or tuple
+        Shape of the result.
     freedom : float
         Degrees of freedom.
     """
@@ -48,6 +50,7 @@ def volatility(
     Parameters
     ----------
     rng : Generator
+        Source of the shocks.
     shape : int or tuple
         (T, ...)
     half_life : float
@@ -79,10 +82,11 @@ def bars_around(
     Parameters
     ----------
     rng : Generator
+        Source of the shocks.
     close, previous : arrays of one shape
         Close of the day and of the day before; NaN gives NaN.
     scale : array or float
-        Daily volatility of log returns.
+        Daily volatility of log returns, of the shape of ``close`` or the same on all days.
     overnight : float
         Share of the day's move that is in the open.
 

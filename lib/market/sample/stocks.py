@@ -108,7 +108,9 @@ def build(world: World, effects: Effects, seed: int) -> Stocks:
     world : World
         Gives the return and the volatility that all stocks share.
     effects : Effects
+        The effects planted in the sample.
     seed : int
+        Of the sample.
     """
     table = attributes(seed)
     shape = (len(sessions()), len(table))

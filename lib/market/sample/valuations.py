@@ -20,9 +20,11 @@ def valuation(symbol: str, close: np.ndarray, seed: int) -> pd.DataFrame:
     Parameters
     ----------
     symbol : str
+        Of the index.
     close : array, (T,)
         On the sessions; not NaN.
     seed : int
+        Of the sample.
     """
     rng = rng_for(seed, "valuation", symbol)
     log_price = np.log(close)

@@ -183,6 +183,7 @@ class World:
         Parameters
         ----------
         symbol, kind, name : str
+            Symbol, kind and Chinese name of the asset.
         """
         if symbol in self.log_prices or symbol in self.yields:
             return
@@ -205,8 +206,7 @@ class World:
 
         With share s_k of the variance of the yearly log change and 1 - sum(s) left to noise of
         variance v^2, the k-th cycle has yearly changes of variance s_k v^2 / (1 - sum(s)); a sine
-        of
-        period T and amplitude A has yearly changes of amplitude 2 A sin(12 pi / T).
+        of period T and amplitude A has yearly changes of amplitude 2 A sin(12 pi / T).
 
         Parameters
         ----------

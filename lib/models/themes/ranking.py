@@ -12,8 +12,7 @@ def anchor_date(closes: pd.DataFrame, window: int, settle: int) -> pd.Timestamp:
     """Return the last major low: the lowest close of the equal-weight pool.
 
     The low is sought in the last ``window`` sessions without the latest ``settle`` ones, so that a
-    slide of a few days
-    does not move the anchor every week.
+    slide of a few days does not move the anchor every week.
 
     Parameters
     ----------
@@ -38,9 +37,8 @@ def gains(closes: pd.DataFrame, lows: pd.DataFrame, anchor: pd.Timestamp) -> pd.
     """Return how far each theme has come since the anchor, at its last close.
 
     ``gain_peak`` counts from the lowest low since the anchor, the most that the rise could have
-    earned: this is the
-    published measure (`docs/research/02_ai_themes.md`). ``gain_cumulative`` counts from the
-    anchor's close.
+    earned: this is the published measure (`docs/research/02_ai_themes.md`). ``gain_cumulative``
+    counts from the anchor's close.
 
     Parameters
     ----------
@@ -80,8 +78,8 @@ def strongest_and_weakest(
     -------
     tuple of DataFrame
         Columns ``gain_peak``, ``gain_cumulative``, ``previous_score``, ``latest_score``,
-        ``change``; themes without a
-        gain or a latest score are left out, ties by cumulative gain, then by symbol.
+        ``change``; themes without a gain or a latest score are left out, ties by cumulative gain,
+        then by symbol.
     """
     table = gain.assign(previous_score=scores.iloc[-2], latest_score=scores.iloc[-1], change=change)
     table = table[np.isfinite(table["gain_peak"]) & np.isfinite(table["latest_score"])].sort_index()

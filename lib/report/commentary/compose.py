@@ -47,11 +47,10 @@ class Commentary:
     @property
     def key_points(self) -> list[Statement]:
         """One sentence per section that has something to say, and the first risk."""
-        said = [
-            next((one for one in each if one.exhibits), None)
-            for each in [*self.sections.values(), self.risks]
-        ]
-        return [one for one in said if one is not None]
+        points = []
+        for statements in [*self.sections.values(), self.risks]:
+            points += [one for one in statements if one.exhibits][:1]
+        return points
 
     def write(self, folder: Path) -> Path:
         """Write every sentence with the cells it rests on to ``facts/commentary.json``."""
@@ -60,16 +59,18 @@ class Commentary:
             "title": self.title,
             "headline": self.headline.record(),
             "synthetic": self.synthetic.record() if self.synthetic else None,
-            "key_points": [one.record() for one in self.key_points],
-            "sections": {
-                name: [one.record() for one in said] for name, said in self.sections.items()
-            },
-            "risks": [one.record() for one in self.risks],
+            "key_points": _records(self.key_points),
+            "sections": {name: _records(each) for name, each in self.sections.items()},
+            "risks": _records(self.risks),
         }
         path = folder / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         return path
+
+
+def _records(statements: list[Statement]) -> list[dict]:
+    return [one.record() for one in statements]
 
 
 def comment(
@@ -100,7 +101,8 @@ def comment(
     names : mapping of str to str
         Names of the instruments that head the columns of exhibit 16.
     """
-    tables, language = Tables(folder, text), text.language
+    tables = Tables(folder, text)
+    language = text.language
     first = (
         write(language, "synthetic", state=_state(synthetic, "synthetic")) if synthetic else None
     )
@@ -168,25 +170,28 @@ def _headline(tables: Tables, settings: WeeklyReport, synthetic: bool) -> Statem
     Parameters
     ----------
     tables : Tables
+        Of the run's exhibits.
     settings : WeeklyReport
+        Thresholds of the commentary.
     synthetic : bool
         The title says first that the market is made up.
     """
     language = tables.text.language
     prefix = templates(language)["headline.synthetic"] if synthetic else ""
-    if scores := tables("06"):
+    scores = tables("06")
+    if scores:
         moves = themes.score_moves(scores, settings)
         if len(moves.compared):
             counted = themes.count_moves(scores, moves)
             return write(language, f"headline.themes.{moves.direction}", prefix=prefix, **counted)
-    if (holdings := tables("10")) and (new := portfolios.changes(holdings)[0]):
-        return write(
-            language,
-            "headline.rotation",
-            prefix=prefix,
-            sectors=portfolios.sectors(holdings, -1, new),
-        )
-    if (assets := tables("01")) and (moved := market.group_moves(assets, "a_share", settings)):
+    holdings = tables("10")
+    new = portfolios.changes(holdings)[0] if holdings else []
+    if holdings and new:
+        sectors = portfolios.sectors(holdings, -1, new)
+        return write(language, "headline.rotation", prefix=prefix, sectors=sectors)
+    assets = tables("01")
+    moved = market.group_moves(assets, "a_share", settings) if assets else None
+    if assets and moved:
         quoted = market.quote_moves(assets, moved)
         return write(language, f"headline.market.{moved.variant}", prefix=prefix, **quoted)
     return write(language, "headline.none", prefix=prefix)

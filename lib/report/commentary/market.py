@@ -14,13 +14,16 @@ from lib.report.commentary.statements import Statement, write
 
 def sentences(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
     """Yield the sentences on exhibits 1 to 5 that there are."""
-    if assets := tables("01"):
+    assets = tables("01")
+    if assets:
         yield from _shares(assets, settings)
         yield from _others(assets, settings)
-    if releases := tables("02"):
+    releases = tables("02")
+    if releases:
         yield from _inflation(releases)
     for number, kind in (("03", "broad"), ("04", "sector"), ("05", "smartbeta")):
-        if funds := tables(number):
+        funds = tables(number)
+        if funds:
             yield from _funds(funds, kind)
 
 
@@ -44,11 +47,22 @@ class GroupMoves:
 
 
 def group_moves(table: Table, group: str, settings: WeeklyReport) -> GroupMoves | None:
-    """Return how a group of exhibit 1 moved; None when none of its changes is known."""
+    """Return how a group of exhibit 1 moved; None when none of its changes is known.
+
+    Parameters
+    ----------
+    table : Table
+        Exhibit 1.
+    group : str
+        Value of its column ``group``.
+    settings : WeeklyReport
+        Thresholds of the commentary.
+    """
     moves = changes(table, group)
     if moves.empty:
         return None
-    up, down = moves[moves > 0].index, moves[moves < 0].index
+    up = moves[moves > 0].index
+    down = moves[moves < 0].index
     least = settings.majority * len(moves)
     if moves.abs().max() < settings.little_changed:
         variant = "flat"
@@ -75,7 +89,8 @@ def quote_moves(table: Table, moves: GroupMoves) -> dict:
 def _shares(table: Table, settings: WeeklyReport) -> Iterator[Statement]:
     """Say how A shares and global equities did: the best, the worst, how many rose or fell."""
     for group in ("a_share", "global_equity"):
-        if moves := group_moves(table, group, settings):
+        moves = group_moves(table, group, settings)
+        if moves:
             yield write(
                 table.text.language, f"market.{group}.{moves.variant}", **quote_moves(table, moves)
             )
@@ -99,9 +114,9 @@ def _others(table: Table, settings: WeeklyReport) -> Iterator[Statement]:
     )
     dollar = changes(table, "fx").get("DXY")
     if dollar is not None:
-        direction = (
-            "flat" if abs(dollar) < settings.little_changed else "up" if dollar > 0 else "down"
-        )
+        direction = "up" if dollar > 0 else "down"
+        if abs(dollar) < settings.little_changed:
+            direction = "flat"
         yield write(language, f"market.dollar.{direction}", dollar=_move(table, "DXY"))
 
 
@@ -121,10 +136,11 @@ def _inflation(table: Table) -> Iterator[Statement]:
     surprise = (known["actual"] - known["consensus"]).round(6)
     if surprise.empty:
         return
-    below, above = surprise[surprise < 0].index, surprise[surprise > 0].index
-    variant = (
-        "below" if len(below) > len(above) else "above" if len(above) > len(below) else "mixed"
-    )
+    below = surprise[surprise < 0].index
+    above = surprise[surprise > 0].index
+    variant = "below" if len(below) > len(above) else "above"
+    if len(below) == len(above):
+        variant = "mixed"
     first = "US_CPI_YOY"
     yield write(
         table.text.language,

@@ -16,19 +16,24 @@ LEVEL = 0.00005
 
 def rotation(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
     """Yield the sentences on exhibits 9 and 10 that there are."""
-    if holdings := tables("10"):
+    holdings = tables("10")
+    if holdings:
         yield from _sectors(holdings)
-    if measured := tables("09"):
+    measured = tables("09")
+    if measured:
         yield from performance(measured, tables("08"), "rotation", settings)
 
 
 def absolute(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
     """Yield the sentences on exhibits 12 and 13 that there are."""
-    if measured := tables("12"):
+    measured = tables("12")
+    if measured:
         yield from performance(measured, tables("11"), "absolute", settings)
-    if not (weights := tables("13")):
+    weights = tables("13")
+    if not weights:
         return
-    language, frame = weights.text.language, weights.frame
+    language = weights.text.language
+    frame = weights.frame
     classes = class_weights(weights)
     yield write(
         language,
@@ -79,12 +84,24 @@ def allocation(
 ) -> Iterator[Statement]:
     """Yield the sentences on exhibits 15 to 17 that there are; ``names`` are those of the columns
     of exhibit 16.
+
+    Parameters
+    ----------
+    tables : Tables
+        Of the run's exhibits.
+    settings : WeeklyReport
+        Thresholds of the commentary.
+    names : mapping
+        Names of the columns of exhibit 16.
     """
-    if measured := tables("15"):
+    measured = tables("15")
+    if measured:
         yield from performance(measured, tables("14"), "global", settings)
-    if weights := tables("16"):
+    weights = tables("16")
+    if weights:
         yield from _assets(weights, settings, names)
-    if budgets := tables("17"):
+    budgets = tables("17")
+    if budgets:
         by_budget = budgets.frame["budget"].sort_values(ascending=False, kind="stable")
         top = by_budget.index[0]
         yield write(
@@ -99,8 +116,21 @@ def allocation(
 def performance(
     table: Table, nav: Table | None, portfolio: str, settings: WeeklyReport
 ) -> Iterator[Statement]:
-    """Say how the week and the year went against the benchmark, and the record since the start."""
-    language, frame = table.text.language, table.frame
+    """Say how the week and the year went against the benchmark, and the record since the start.
+
+    Parameters
+    ----------
+    table : Table
+        Performance by metric.
+    nav : Table or None
+        Net asset values and drawdown by date.
+    portfolio : str
+        ``rotation``, ``absolute`` or ``global``.
+    settings : WeeklyReport
+        Thresholds of the commentary.
+    """
+    language = table.text.language
+    frame = table.frame
     subject = templates(language)[f"words.{portfolio}"]
     if {"week_return", "ytd_return"} <= set(frame.dropna(subset=["strategy", "benchmark"]).index):
         gap = frame.loc["week_return", "strategy"] - frame.loc["week_return", "benchmark"]
@@ -133,23 +163,37 @@ def performance(
         )
 
 
+def rank_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the columns of exhibit 10 with the sectors' names, the first rank first."""
+    return [column for column in frame if column.startswith("rank") and not column.endswith("_en")]
+
+
 def changes(table: Table) -> tuple[list[str], list[str]]:
     """Return the columns of exhibit 10 whose sectors are new in the last week, and those whose
     sectors went.
     """
     if len(table.frame) < 2:
         return [], []
-    ranks = [
-        column for column in table.frame if column.startswith("rank") and not column.endswith("_en")
-    ]
-    before, now = table.frame[ranks].iloc[-2], table.frame[ranks].iloc[-1]
+    ranks = rank_columns(table.frame)
+    before = table.frame[ranks].iloc[-2]
+    now = table.frame[ranks].iloc[-1]
     new = [rank for rank in ranks if pd.notna(now[rank]) and now[rank] not in set(before)]
     gone = [rank for rank in ranks if pd.notna(before[rank]) and before[rank] not in set(now)]
     return new, gone
 
 
 def sectors(table: Table, week: int, ranks: list[str]) -> list[dict]:
-    """Quote the sectors of a week by their ranks."""
+    """Quote the sectors of a week by their ranks.
+
+    Parameters
+    ----------
+    table : Table
+        Exhibit 10.
+    week : int
+        Position of its row; -1 is the last.
+    ranks : list of str
+        Columns of the table.
+    """
     suffix = "_en" if table.text.language == "en" and "rank1_en" in table.frame else ""
     return [
         {"name": table.quote(table.frame.index[week], f"{rank}{suffix}", "word")} for rank in ranks
@@ -157,11 +201,10 @@ def sectors(table: Table, week: int, ranks: list[str]) -> list[dict]:
 
 
 def _sectors(table: Table) -> Iterator[Statement]:
-    language, last = table.text.language, table.frame.iloc[-1]
-    ranks = [
-        column for column in table.frame if column.startswith("rank") and not column.endswith("_en")
-    ]
-    held = [rank for rank in ranks if pd.notna(last[rank])]
+    """Yield which sectors are held, and which are new or gone."""
+    language = table.text.language
+    last = table.frame.iloc[-1]
+    held = [rank for rank in rank_columns(table.frame) if pd.notna(last[rank])]
     if not held:
         return
     yield write(language, "rotation.holdings", sectors=sectors(table, -1, held))
@@ -175,7 +218,9 @@ def _sectors(table: Table) -> Iterator[Statement]:
 
 
 def _assets(table: Table, settings: WeeklyReport, names: Mapping[str, str]) -> Iterator[Statement]:
-    language, rows = table.text.language, table.frame.index
+    """Yield the largest weights, and which of them were raised or lowered."""
+    language = table.text.language
+    rows = table.frame.index
     last = latest_weights(table)
     held = last[last >= settings.weight_change].index[: settings.named]
     if len(held):
@@ -206,7 +251,19 @@ def _assets(table: Table, settings: WeeklyReport, names: Mapping[str, str]) -> I
 
 
 def quote_asset(table: Table, row: str, column: str, names: Mapping[str, str]) -> dict:
-    """Quote an asset of exhibit 16 and its weight."""
+    """Quote an asset of exhibit 16 and its weight.
+
+    Parameters
+    ----------
+    table : Table
+        Exhibit 16.
+    row : str
+        A date of the table.
+    column : str
+        The asset's symbol.
+    names : mapping
+        Name of each symbol.
+    """
     name = table.heading(row, column, names.get(column, column))
     return {"name": name, "weight": table.quote(row, column, "share")}
 

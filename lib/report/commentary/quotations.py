@@ -15,8 +15,7 @@ from lib.exhibits.translations import Translations
 #: columns that name a row, the first that a table has
 KEYS = ("symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score")
 #: how a quotation is written; size, gap, points and step are for words that name the direction
-# themselves; gap is in
-#: percentage points
+#: themselves; gap is in percentage points
 WRITTEN: dict[str, Callable[[Translations, float], str]] = {
     "percent": lambda text, value: text.percent(value),
     "size": lambda text, value: text.percent(abs(value), signed=False),
@@ -50,9 +49,8 @@ class Quotation:
     ----------
     how : str
         ``cell``: as the cell says; ``difference``: the first cell less the second; ``sum``;
-        ``count``: how many cells
-        there are; ``heading``: the instrument that heads the cell's column; ``word``: the cell's
-        word in the language.
+        ``count``: how many cells there are; ``heading``: the instrument that heads the cell's
+        column; ``word``: the cell's word in the language.
     cells : tuple of Cell
     value : float or str
     format : str
@@ -85,7 +83,9 @@ class Table:
     """
 
     def __init__(self, number: str, folder: Path, file: Path, text: Translations):
-        self.number, self.text, self.file = number, text, file.relative_to(folder).as_posix()
+        self.number = number
+        self.text = text
+        self.file = file.relative_to(folder).as_posix()
         table = pd.read_csv(file, dtype=dict.fromkeys(("symbol", "date", "week"), str))
         self.key = next((column for column in KEYS if column in table), table.columns[0])
         self.frame = table.set_index(table[self.key].astype(str).rename("row"))
@@ -99,11 +99,18 @@ class Table:
         return self.frame.loc[row, column]
 
     def quote(self, row: str, column: str, how: str) -> Quotation:
-        """Quote one cell, written as ``how`` of ``WRITTEN`` says."""
-        value = self.value(row, column)
-        return Quotation(
-            "cell", (self.cell(row, column),), value, how, WRITTEN[how](self.text, value)
-        )
+        """Quote one cell, written as ``how`` of ``WRITTEN`` says.
+
+        Parameters
+        ----------
+        row : str
+            Key of the row.
+        column : str
+            Name of the column.
+        how : str
+            A key of ``WRITTEN``.
+        """
+        return self._quotation("cell", [(row, column)], self.value(row, column), how)
 
     def name(self, row: str) -> Quotation:
         """Quote the name of a row in the language of the text."""
@@ -118,36 +125,76 @@ class Table:
         )
 
     def difference(self, row: str, column: str, other: str, how: str) -> Quotation:
-        """Quote one column less another."""
+        """Quote one column less another.
+
+        Parameters
+        ----------
+        row : str
+            Key of the row.
+        column : str
+            The column that is reduced.
+        other : str
+            The column that is subtracted.
+        how : str
+            A key of ``WRITTEN``.
+        """
         value = self.value(row, column) - self.value(row, other)
-        cells = (self.cell(row, column), self.cell(row, other))
-        return Quotation("difference", cells, value, how, WRITTEN[how](self.text, value))
+        return self._quotation("difference", [(row, column), (row, other)], value, how)
 
     def step(self, rows: tuple[str, str], column: str, how: str) -> Quotation:
-        """Quote how much a column changes from the first row to the second."""
-        value = self.value(rows[1], column) - self.value(rows[0], column)
-        cells = (self.cell(rows[1], column), self.cell(rows[0], column))
-        return Quotation("difference", cells, value, how, WRITTEN[how](self.text, value))
+        """Quote how much a column changes from the first row to the second.
+
+        Parameters
+        ----------
+        rows : tuple of str
+            Keys of the earlier and of the later row.
+        column : str
+            Name of the column.
+        how : str
+            A key of ``WRITTEN``.
+        """
+        before, now = rows
+        value = self.value(now, column) - self.value(before, column)
+        return self._quotation("difference", [(now, column), (before, column)], value, how)
 
     def total(self, rows: Iterable[str], column: str, how: str) -> Quotation:
-        """Quote a column's sum over rows."""
+        """Quote a column's sum over rows.
+
+        Parameters
+        ----------
+        rows : iterable of str
+            Keys of the rows.
+        column : str
+            Name of the column.
+        how : str
+            A key of ``WRITTEN``.
+        """
         rows = list(rows)
         value = float(self.frame.loc[rows, column].sum())
-        return Quotation(
-            "sum",
-            tuple(self.cell(row, column) for row in rows),
-            value,
-            how,
-            WRITTEN[how](self.text, value),
-        )
+        return self._quotation("sum", [(row, column) for row in rows], value, how)
 
     def count(self, rows: Iterable[str], column: str) -> Quotation:
         """Quote how many rows there are, by the column that was looked at."""
         cells = tuple(self.cell(row, column) for row in rows)
         return Quotation("count", cells, len(cells), "count", str(len(cells)))
 
+    def _quotation(self, kind: str, places: list[tuple[str, str]], value, how: str) -> Quotation:
+        """Return a quotation of the cells at some rows and columns."""
+        cells = tuple(self.cell(row, column) for row, column in places)
+        return Quotation(kind, cells, value, how, WRITTEN[how](self.text, value))
+
     def heading(self, row: str, column: str, name: str) -> Quotation:
-        """Quote the name of the instrument that heads a column."""
+        """Quote the name of the instrument that heads a column.
+
+        Parameters
+        ----------
+        row : str
+            Key of the row.
+        column : str
+            Symbol that heads the column.
+        name : str
+            Name of the instrument.
+        """
         return Quotation("heading", (self.cell(row, column),), column, "word", name)
 
 
@@ -162,7 +209,8 @@ class Tables:
     """
 
     def __init__(self, folder: Path, text: Translations):
-        self.folder, self.text = Path(folder), text
+        self.folder = Path(folder)
+        self.text = text
         self._read: dict[str, Table | None] = {}
 
     def __call__(self, number: str) -> Table | None:

@@ -18,7 +18,17 @@ PORTFOLIOS = {"rotation": ("08", "09"), "absolute": ("11", "12"), "global": ("14
 def sentences(
     tables: Tables, settings: WeeklyReport, names: Mapping[str, str]
 ) -> Iterator[Statement]:
-    """Yield the sentences on risks that the tables show."""
+    """Yield the sentences on risks that the tables show.
+
+    Parameters
+    ----------
+    tables : Tables
+        Of the run's exhibits.
+    settings : WeeklyReport
+        Thresholds of the commentary.
+    names : mapping
+        Names of the columns of exhibit 16.
+    """
     yield from _hot_themes(tables, settings)
     yield from _claim(tables)
     for portfolio, (nav, measured) in PORTFOLIOS.items():
@@ -33,7 +43,8 @@ def _hot_themes(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
     """Warn where a theme that has gained much has a falling score, as far as the evidence supports
     such a warning.
     """
-    table, evidence = tables("06"), tables("s14")
+    table = tables("06")
+    evidence = tables("s14")
     if not table or (evidence and not _supported(evidence)):
         return
     top = table.frame.index[0]
@@ -75,9 +86,11 @@ def _losses(
     tables: Tables, portfolio: str, nav: str, measured: str, settings: WeeklyReport
 ) -> Iterator[Statement]:
     """Name a drawdown that is near the largest, or a largest one that is large."""
-    if not (record := tables(measured)) or "max_drawdown" not in record.frame.index:
+    record = tables(measured)
+    if not record or "max_drawdown" not in record.frame.index:
         return
-    language, subject = record.text.language, templates(record.text.language)[f"words.{portfolio}"]
+    language = record.text.language
+    subject = templates(language)[f"words.{portfolio}"]
     worst = record.value("max_drawdown", "strategy")
     largest = record.quote("max_drawdown", "strategy", "size")
     path = tables(nav)
@@ -113,12 +126,14 @@ def _concentration(
     tables: Tables, settings: WeeklyReport, names: Mapping[str, str]
 ) -> Iterator[Statement]:
     """Name a class or an asset with a large weight."""
-    if weights := tables("13"):
+    weights = tables("13")
+    if weights:
         totals = portfolios.class_weights(weights)
         if len(totals) and totals.iloc[0] >= settings.large_class:
             quoted = portfolios.quote_class(weights, totals.index[0])
             yield write(weights.text.language, "risk.class", **quoted)
-    if weights := tables("16"):
+    weights = tables("16")
+    if weights:
         last = portfolios.latest_weights(weights)
         if last.iloc[0] >= settings.large_weight:
             quoted = portfolios.quote_asset(weights, weights.frame.index[-1], last.index[0], names)

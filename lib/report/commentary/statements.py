@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import jinja2
 import yaml
 
-from lib.exhibits.translations import FOLDER
+from lib.exhibits.translations import FOLDER, flat_texts
 from lib.market.errors import ParameterError
-from lib.report.commentary.quotations import Quotation
+from lib.report.commentary.quotations import Cell, Quotation
 
 JOINTS = {"en": (", ", " and "), "zh": ("、", "、")}
 
@@ -38,29 +38,34 @@ class Statement:
 
     def record(self) -> dict:
         """Return the sentence and where every number in it comes from, for JSON."""
-        cells = [cell for quotation in self.quotations.values() for cell in quotation.cells]
+        quoted = self.quotations.values()
+        cells = dict.fromkeys(cell for quotation in quoted for cell in quotation.cells)
         return {
             "rule": self.rule,
             "text": self.text,
             "exhibits": list(self.exhibits),
-            "cells": [[cell.file, cell.row, cell.column] for cell in dict.fromkeys(cells)],
+            "cells": _places(cells),
             "quotations": {
                 place: {
                     "how": quotation.how,
                     "format": quotation.format,
                     "text": quotation.text,
-                    "cells": [[cell.file, cell.row, cell.column] for cell in quotation.cells],
+                    "cells": _places(quotation.cells),
                 }
                 for place, quotation in self.quotations.items()
             },
         }
 
 
+def _places(cells: Iterable[Cell]) -> list[list[str]]:
+    return [[cell.file, cell.row, cell.column] for cell in cells]
+
+
 @lru_cache
 def templates(language: str) -> dict[str, str]:
     """Return the sentences' templates by rule, such as ``market.a_share.mixed``."""
     path = FOLDER / language / "commentary" / "sentences.yaml"
-    return dict(_flat(yaml.safe_load(path.read_text(encoding="utf-8"))))
+    return flat_texts(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def write(language: str, rule: str, **parts) -> Statement:
@@ -69,6 +74,7 @@ def write(language: str, rule: str, **parts) -> Statement:
     Parameters
     ----------
     language : str
+        ``en`` or ``zh``.
     rule : str
         Key of its template.
     **parts
@@ -101,6 +107,7 @@ def write(language: str, rule: str, **parts) -> Statement:
 
 @lru_cache
 def _environment(language: str) -> jinja2.Environment:
+    """Return the environment of the templates, with the filters that a language needs."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     comma, last = JOINTS[language]
 
@@ -113,7 +120,9 @@ def _environment(language: str) -> jinja2.Environment:
 
     def moved(change: Quotation) -> str:
         still = not set(change.text) & set("123456789")  # too small for the digits shown
-        direction = "none" if still else "up" if float(change.value) > 0 else "down"
+        direction = "up" if float(change.value) > 0 else "down"
+        if still:
+            direction = "none"
         return templates(language)[f"words.{direction}"].format(change)
 
     environment.filters |= {"listed": listed, "moved": moved}
@@ -135,11 +144,3 @@ def _number(file: str) -> str | None:
     """Return the number of the exhibit that a file belongs to."""
     kind, _, name = file.partition("/")
     return name.split("_")[0].removeprefix("fig") if kind == "tables" else None
-
-
-def _flat(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

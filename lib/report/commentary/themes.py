@@ -55,10 +55,12 @@ def count_moves(table: Table, moves: ScoreMoves) -> dict[str, Quotation]:
 
 def sentences(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
     """Yield the sentences on exhibits 6 and 7 that there are."""
-    if strongest := tables("06"):
+    strongest = tables("06")
+    if strongest:
         yield from _group(strongest, "strongest", settings)
         yield from _highest(strongest, settings)
-    if weakest := tables("07"):
+    weakest = tables("07")
+    if weakest:
         yield from _group(weakest, "weakest", settings)
 
 
@@ -67,7 +69,8 @@ def _highest(table: Table, settings: WeeklyReport) -> Iterator[Statement]:
     scores = table.frame["latest_score"].dropna()
     if scores.empty:
         return
-    best, moves = scores.idxmax(), score_moves(table, settings)
+    best = scores.idxmax()
+    moves = score_moves(table, settings)
     moved = best in moves.falling or best in moves.rising
     yield write(
         table.text.language,
@@ -81,7 +84,8 @@ def _highest(table: Table, settings: WeeklyReport) -> Iterator[Statement]:
 
 def _group(table: Table, group: str, settings: WeeklyReport) -> Iterator[Statement]:
     """Say how many scores fell or rose, with the themes whose scores moved most."""
-    language, moves = table.text.language, score_moves(table, settings)
+    language = table.text.language
+    moves = score_moves(table, settings)
     if moves.compared.empty:
         return
     others = table.frame.index.difference(moves.compared, sort=False)
