@@ -64,7 +64,7 @@ def test_a_held_position_is_closed_with_its_odd_units():
     table = trades(
         pd.Series({"A": 0.5}), pd.Series({"B": 0.5}), pd.Series({"A": 3.0, "B": 2.0}), capital=1000
     )
-    assert table.loc["A", ["side", "lots"]].tolist() == ["sell", pytest.approx(-500 / 300)]
+    assert table.loc["A", ["side", "lots"]].tolist() == ["sell", pytest.approx(-1.66)]
     assert table.loc["B", ["side", "lots"]].tolist() == ["buy", 2]
 
 

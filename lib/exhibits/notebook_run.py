@@ -16,6 +16,7 @@ import pandas as pd
 from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
+from lib.exhibits.frozen import draw_frozen, read_frozen
 from lib.exhibits.parameters import PARAMS, Parameters, RunParameters, checked, load, model_of
 from lib.exhibits.plan import Plan, read_plan
 from lib.exhibits.progress import Progress
@@ -30,6 +31,8 @@ from lib.market.pointintime import Market
 OUTPUTS = Path(__file__).resolve().parents[2] / "outputs"
 #: rows of a table above which the report folds it away
 FOLDED = 40
+#: ending of the slugs of net asset values, whose charts mark where live begins
+NAV = "_nav"
 #: symbols that a note names
 NOTED_NAMES = 6
 #: environment variable that the weekly run sets when its user allows stale data
@@ -283,7 +286,7 @@ class Run:
         number : str
             ``01`` to ``17``, or ``s01`` and up for supplements.
         slug : str
-            Part of its file names.
+            Part of its file names; one that ends in ``_nav`` marks where live begins.
         table : DataFrame, optional
             Its CSV, the same in every language: ``name`` is the official (Chinese) name,
             ``name_en`` the English one;
@@ -316,6 +319,8 @@ class Run:
                 remedy="pass table=, figure= or both",
             )
         record = self._record(number, slug, data_date, list(notes), values or {})
+        if figure is not None and slug.endswith(NAV):
+            record["notes"].append(self._mark_live(figure))
         record["formats"] = column_formats(table, formats or {}) if table is not None else {}
         record["words"] = dict(words or {})
         record["show_table"] = show_table or (
@@ -364,6 +369,16 @@ class Run:
             "formats": {},
             "files": [],
         }
+
+    def _mark_live(self, figure: Figure) -> str:
+        """Draw where live begins in a chart of net asset values; return the note that says so."""
+        frozen = read_frozen().get(self.notebook)
+        if frozen is None:
+            return self.t("common.not_frozen")
+        date = pd.Timestamp(frozen.date)
+        is_live = draw_frozen(figure, date, self.t("common.live_from"))
+        key = "frozen" if is_live else "all_backtest"
+        return self.t(f"common.{key}", date=self.t.date(date), commit=frozen.commit)
 
     def _stale_note(self) -> str:
         market = self.market

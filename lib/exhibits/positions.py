@@ -56,6 +56,12 @@ def positions(
     return fixed | {"rows": rows, "benchmark": shares, "values": priced_by, **trading}
 
 
+def next_session(sessions: Sessions, date: pd.Timestamp) -> pd.Timestamp | None:
+    """Return the first session after a date, None where the calendar does not reach so far."""
+    later = sessions.all[sessions.all > date]
+    return later[0] if len(later) else None
+
+
 def next_month_trade(
     sessions: Sessions, decided: pd.Timestamp, held_on: pd.Timestamp
 ) -> pd.Timestamp | None:
@@ -77,5 +83,4 @@ def next_month_trade(
         if not len(ends):
             return None
         decided = ends[0]
-    later = sessions.all[sessions.all > decided]
-    return later[0] if len(later) else None
+    return next_session(sessions, decided)

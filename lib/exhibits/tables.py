@@ -26,6 +26,8 @@ ROW_FORMATS = {
     "basis points": "points",
     "sharpe": "score",
     "calmar": "score",
+    "information_ratio": "score",
+    "t_stat": "score",
 } | dict.fromkeys(
     ("annual_return", "annual_volatility", "max_drawdown", "ytd_return", "week_return"), "percent"
 )

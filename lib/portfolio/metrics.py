@@ -10,7 +10,7 @@ import pandas as pd
 from lib.market.calendar import Week
 from lib.market.errors import ModelError
 from lib.portfolio.backtest import Backtest
-from lib.portfolio.conventions import DAYS_PER_YEAR
+from lib.portfolio.conventions import DAYS_PER_YEAR, SESSIONS_PER_YEAR
 
 METRICS = (
     "annual_return",
@@ -112,6 +112,35 @@ def cost_curve(
     falling = excess[0] > 0 > excess[-1]
     break_even = float(np.interp(0.0, excess[::-1], np.array(levels)[::-1])) if falling else np.nan
     return pd.DataFrame({"cost": levels, "excess": excess}), break_even
+
+
+def excess_statistics(nav: pd.DataFrame, benchmark: str, week: Week | None = None) -> pd.DataFrame:
+    r"""Return how large and how sure the daily excess return is.
+
+    With active returns of mean :math:`m` and standard deviation :math:`s` over :math:`T` sessions,
+    the annualised information ratio is :math:`\sqrt{243}\, m / s` and :math:`t = m \sqrt T / s`.
+
+    Parameters
+    ----------
+    nav : DataFrame, (T, S), indexed by date
+    benchmark : str
+        Its column.
+    week : Week, optional
+        Values after its last session are left out.
+
+    Returns
+    -------
+    DataFrame, (2, S), indexed by metric
+        ``information_ratio`` and ``t_stat``; NaN for the benchmark itself.
+    """
+    returns = nav.loc[: week.last if week else None].pct_change()
+    active = returns.sub(returns[benchmark], axis=0)
+    ratio = active.mean() / active.std().where(active.std() > 1e-12)
+    rows = {
+        "information_ratio": ratio * np.sqrt(SESSIONS_PER_YEAR),
+        "t_stat": ratio * np.sqrt(active.count()),
+    }
+    return pd.DataFrame(rows).T.rename_axis("metric")
 
 
 def _figures(column: pd.Series, week: Week | None) -> dict[str, float]:

@@ -112,7 +112,7 @@ def _with_lots(
         return table
     price = prices.reindex(table.index)
     value = lot * price
-    position = table["from_weight"] * capital / value
+    position = np.floor(table["from_weight"] * capital / price + 1e-9) / lot
     wanted = -table["amount"] / value
     sold = np.minimum(np.ceil(wanted - 1e-9), position).where(table["side"] == "sell", 0.0)
     sold = sold.where(table["to_weight"] > TOLERANCE, position).where(table["side"] == "sell", 0.0)

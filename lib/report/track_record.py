@@ -22,9 +22,10 @@ from lib.report.manifest import Manifest
 HORIZONS = (1, 4, 13)
 #: with fewer judged calls nothing is concluded
 ENOUGH = 8
+#: a smaller excess is none
+LEVEL = 1e-12
 #: share of a basket's weight that needs a price
 PRICED = 0.5
-OUTCOMES = ("right", "wrong", "open", "unpriced")
 COLUMNS = [
     *("as_of", "system", "basis", "direction", "weeks", "start", "end"),
     *("symbol", "name", "name_en", "return", "benchmark", "excess", "outcome"),
@@ -109,7 +110,9 @@ def outcomes(records: list[Record], market: Market) -> tuple[pd.DataFrame, list[
         traded, the session after it was made; ``end`` the last session of the ``weeks``-th week
         after. Returns are fractions; weights drift in between, cash earns nothing, and what has no
         price is left out of a basket as long as half of the weight has one. ``outcome``: ``right``
-        when the excess over the benchmark has the sign of ``direction``; ``open``; ``unpriced``.
+        when the excess over the benchmark has the sign of ``direction``; ``level`` without an
+        excess; ``open``;
+        ``unpriced``.
     faults : list of str
         Why calls that do not rest on closes could not be valued.
     """
@@ -150,14 +153,18 @@ def _judged(call: Call, prices: _Prices, start: pd.Timestamp, end: pd.Timestamp)
         parts += [(row.symbol, row.name, row.name_en, returns[row.symbol]) for row in held]
     for symbol, name, english, result in parts:
         excess = result - benchmark
-        if pd.isna(end):
-            outcome = "open"
-        elif np.isnan(excess):
-            outcome = "unpriced"
-        else:
-            outcome = "right" if excess * call.direction > 0 else "wrong"
+        outcome = "open" if pd.isna(end) else _outcome(excess * call.direction)
         row = {"symbol": symbol, "name": name, "name_en": english, "outcome": outcome}
         yield row | {"return": result, "benchmark": benchmark, "excess": excess}
+
+
+def _outcome(gain: float) -> str:
+    """Return how a call with a gain against its benchmark is judged."""
+    if np.isnan(gain):
+        return "unpriced"
+    if abs(gain) < LEVEL:
+        return "level"
+    return "right" if gain > 0 else "wrong"
 
 
 def _basket(weights: pd.Series, returns: pd.Series) -> float:
