@@ -29,7 +29,6 @@ ALL = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
 FRIDAY = pd.Timestamp("2025-06-13")
 #: shares of labelling lines that are still to come down
 LABELLING = {
-    "02_ai_themes": 0.14,
     "03_gp_rotation": 0.16,
     "05_global_allocation": 0.28,
 }

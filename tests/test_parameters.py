@@ -4,14 +4,16 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
+import nbformat
 import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from lib.exhibits.notebook_run import PARAMS_FOLDER, Run, open_run
 from lib.exhibits.parameters import Parameters, Symbol, checked, load, model_of, read_yaml
-from lib.exhibits.plan import read_plan
+from lib.exhibits.plan import NOTEBOOKS, read_plan
 from lib.market.errors import ParameterError
+from lib.weekly.execution import execute
 
 
 class Leg(BaseModel):
@@ -230,6 +232,25 @@ def test_a_notebook_refuses_what_the_weekly_run_refuses(tmp_path, name, changed,
         with pytest.raises(ParameterError) as weekly:
             load(name, tmp_path)
         assert weekly.value.message == caught.value.message
+
+
+def test_a_notebook_shows_the_message_in_one_line_without_a_traceback(tmp_path):
+    failure = execute(
+        NOTEBOOKS / "01_market_recap.ipynb",
+        tmp_path / "executed.ipynb",
+        {"out": str(tmp_path), "rise_colour": "green"},
+    )
+    assert failure.error.startswith("ParameterError: rise_colour is 'green': input should be")
+    cells = nbformat.read(tmp_path / "executed.ipynb", as_version=4).cells
+    (shown,) = [
+        output.traceback
+        for cell in cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if output.output_type == "error"
+    ]
+    assert len(shown) == 1 and "\n" not in shown[0]
+    assert "rise_colour is 'green'" in shown[0] and "remedy: correct rise_colour" in shown[0]
 
 
 def test_a_variable_that_is_missing_is_named():

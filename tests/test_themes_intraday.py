@@ -14,7 +14,12 @@ from lib.market.panel import Panel
 from lib.market.pointintime import Market
 from lib.market.store import Store
 from lib.models.themes.features import features
-from lib.models.themes.intraday import HALF_HOURS, NAMES, intraday_band, session_features
+from lib.models.themes.intraday import (
+    HALF_HOURS,
+    INTRADAY_FEATURES,
+    intraday_band,
+    session_features,
+)
 
 
 def session(day, seed=0):
@@ -39,21 +44,25 @@ def session(day, seed=0):
 
 def test_the_features_by_hand():
     bars = session("2025-03-03")
-    found = session_features(bars)
-    step = np.log(bars["close"]).diff()
-    assert list(found) == list(NAMES)
-    assert found["last_half_hour_skewness"] == pytest.approx(skew(step[-30:]))
-    assert found["downside_share"] == pytest.approx((step[step < 0] ** 2).sum() / (step**2).sum())
-    assert found["autocorrelation"] == pytest.approx(step.corr(step.shift()))
-    assert found["close_next_open_correlation"] == pytest.approx(
+    # sessions before and after must not mix with it
+    days = [session("2025-02-28", 1), bars, session("2025-03-04", 2)]
+    values = session_features(pd.concat(days)).loc["2025-03-03"]
+    returns = np.log(bars["close"]).diff()
+    assert list(values.index) == list(INTRADAY_FEATURES)
+    assert values["last_half_hour_skewness"] == pytest.approx(skew(returns[-30:]))
+    assert values["downside_share"] == pytest.approx(
+        (returns[returns < 0] ** 2).sum() / (returns**2).sum()
+    )
+    assert values["autocorrelation"] == pytest.approx(returns.corr(returns.shift()))
+    assert values["close_next_open_correlation"] == pytest.approx(
         bars["close"].shift().corr(bars["open"])
     )
-    assert found["volume_return_correlation_to_10"] == pytest.approx(
-        bars["volume"][1:30].corr(step[1:30])
+    assert values["volume_return_correlation_to_10"] == pytest.approx(
+        bars["volume"][1:30].corr(returns[1:30])
     )
     amplitude = bars["high"] / bars["low"] - 1
-    assert found["volume_amplitude_correlation"] == pytest.approx(bars["volume"].corr(amplitude))
-    shares = [found[f"volume_share_{place}"] for place in range(1, len(HALF_HOURS) + 1)]
+    assert values["volume_amplitude_correlation"] == pytest.approx(bars["volume"].corr(amplitude))
+    shares = [values[f"volume_share_{number}"] for number in range(1, len(HALF_HOURS) + 1)]
     assert shares == pytest.approx(
         (bars["volume"].to_numpy().reshape(8, 30).sum(axis=1) / bars["volume"].sum()).tolist()
     )
@@ -61,9 +70,9 @@ def test_the_features_by_hand():
 
 def test_half_a_session_or_one_without_a_move_has_no_number_that_is_not_defined():
     bars = session("2025-03-03")
-    assert np.isnan(list(session_features(bars.iloc[:100]).values())).all()
+    assert session_features(bars.iloc[:100]).isna().all(axis=None)
     still = session_features(bars.assign(open=10.0, high=10.0, low=10.0, close=10.0, volume=0.0))
-    assert np.isnan(list(still.values())).all()
+    assert len(still) == 1 and still.isna().all(axis=None)
 
 
 def test_minute_bars_come_from_a_folder_up_to_the_date_seen_from(tmp_path):
@@ -104,11 +113,11 @@ def test_the_band_is_averaged_ranked_and_knows_no_future():
         pd.bdate_range("2024-01-01", periods=140), pd.Index(list("abcdefghijkl")), fields, close > 0
     )
     band = {"downside_share": rng.random((12, 140))}
-    values, names, _ = features(panel, panel.dates[[100, 120]], intraday=band)
+    values, names, _ = features(panel, panel.dates[[100, 120]], 2, intraday=band)
     assert names[0] == "intraday_downside_share"
     mean = pd.Series(band["downside_share"][:, 81:101].mean(axis=1))
     np.testing.assert_allclose(values[0, :, 0], (mean.rank() - 0.5) / 12 - 0.5, atol=1e-6)
     later = {"downside_share": np.where(np.arange(140) > 100, 0.5, band["downside_share"])}
-    after, _, _ = features(panel, panel.dates[[100, 120]], intraday=later)
+    after, _, _ = features(panel, panel.dates[[100, 120]], 2, intraday=later)
     np.testing.assert_array_equal(values[0], after[0])
     assert not np.array_equal(values[1], after[1], equal_nan=True)

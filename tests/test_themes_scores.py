@@ -1,6 +1,7 @@
 """Theme scores: nothing from the future, threads do not matter, bad input gets a clear message."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,10 @@ from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import ModelError, ParameterError
 from lib.market.panel import Panel
 from lib.models.themes import evidence, learners, ranking, scores
-from lib.models.themes.features import features, ranked
-from lib.models.themes.intraday import NAMES
-from lib.models.themes.labels import forward_returns
-from lib.models.themes.walkforward import Settings, walk_forward
+from lib.models.themes.features import cs_rank, features
+from lib.models.themes.intraday import INTRADAY_FEATURES
+from lib.models.themes.labels import blended_labels
+from lib.models.themes.walkforward import ThemeSettings, walk_forward_scores
 
 
 def market(rows=520, columns=24, seed=0):
@@ -32,14 +33,26 @@ def market(rows=520, columns=24, seed=0):
     return Panel(pd.bdate_range("2020-01-01", periods=rows), symbols, fields, np.isfinite(close))
 
 
-QUICK = Settings(horizons={5: 1.0}, seeds=1, threads=1)
+QUICK = ThemeSettings(
+    boosted=0.75,
+    linear=0.25,
+    gru=0.0,
+    horizons=(5,),
+    embargo=5,
+    retrain_months=12,
+    window_years=8.0,
+    half_life_years=0.0,
+    neutral=1.0,
+    seeds=1,
+    threads=1,
+)
 
 
 @pytest.fixture(scope="module")
 def walked():
     panel = market()
     dates = panel.dates[4::5]
-    return panel, dates, walk_forward(panel, dates, dates[75], QUICK)
+    return panel, dates, walk_forward_scores(panel, dates, dates[75], QUICK)
 
 
 def test_changing_the_future_changes_no_score(walked):
@@ -49,7 +62,7 @@ def test_changing_the_future_changes_no_score(walked):
     for values in fields.values():
         values[cut:] *= 1.7
     fields["close"][cut + 3] = np.nan
-    after = walk_forward(
+    after = walk_forward_scores(
         Panel(panel.dates, panel.symbols, fields, np.isfinite(fields["close"])),
         dates,
         dates[75],
@@ -63,25 +76,25 @@ def test_changing_the_future_changes_no_score(walked):
 
 def test_every_label_is_over_before_its_model_is_used(walked):
     panel, _, result = walked
-    gap = panel.dates.get_indexer(result.fits["first_use"]) - panel.dates.get_indexer(
-        result.fits["last_label"]
+    gap = panel.dates.get_indexer(result.refits["first_use"]) - panel.dates.get_indexer(
+        result.refits["last_label"]
     )
     assert (gap >= QUICK.embargo).all()
 
 
 def test_threads_change_nothing(walked):
     panel, dates, one = walked
-    two = walk_forward(panel, dates, dates[75], Settings(horizons={5: 1.0}, seeds=1, threads=2))
+    two = walk_forward_scores(panel, dates, dates[75], replace(QUICK, threads=2))
     pd.testing.assert_frame_equal(one.fused, two.fused, check_exact=True)
 
 
 def test_the_cache_returns_the_same_and_sees_changed_data(walked, tmp_path):
     panel, dates, plain = walked
     for _ in range(2):
-        cached = walk_forward(panel, dates, dates[75], QUICK, cache_dir=tmp_path)
+        cached = walk_forward_scores(panel, dates, dates[75], QUICK, cache_dir=tmp_path)
         pd.testing.assert_frame_equal(plain.fused, cached.fused, check_freq=False)
     files = set(tmp_path.rglob("*.entry"))
-    walk_forward(market(seed=1), dates, dates[75], QUICK, cache_dir=tmp_path)
+    walk_forward_scores(market(seed=1), dates, dates[75], QUICK, cache_dir=tmp_path)
     assert len(set(tmp_path.rglob("*.entry")) - files) == len(files) > 2, (
         "other data, other models and scores"
     )
@@ -90,9 +103,13 @@ def test_the_cache_returns_the_same_and_sees_changed_data(walked, tmp_path):
 def test_a_further_week_fits_no_model_anew(tmp_path, monkeypatch):
     panel = market()
     dates = panel.dates[4::5]
-    shorter = walk_forward(panel.until(dates[-2]), dates[:-1], dates[75], QUICK, cache_dir=tmp_path)
-    monkeypatch.setattr(learners.Boosted, "fit", lambda *_: pytest.fail("a model was fitted again"))
-    longer = walk_forward(panel, dates, dates[75], QUICK, cache_dir=tmp_path)
+    shorter = walk_forward_scores(
+        panel.until(dates[-2]), dates[:-1], dates[75], QUICK, cache_dir=tmp_path
+    )
+    monkeypatch.setattr(
+        learners.BoostedTrainer, "fit", lambda *_: pytest.fail("a model was fitted again")
+    )
+    longer = walk_forward_scores(panel, dates, dates[75], QUICK, cache_dir=tmp_path)
     pd.testing.assert_frame_equal(
         shorter.fused, longer.fused.iloc[:-1], check_exact=True, check_freq=False
     )
@@ -103,27 +120,28 @@ def test_a_learner_that_learned_nothing_is_refused(monkeypatch):
     dates = panel.dates[4::5]
     monkeypatch.setattr(learners.Boosted, "predict", lambda self, x: np.zeros(len(x)))
     with pytest.raises(ModelError, match="same score"):
-        walk_forward(panel, dates, dates[75], QUICK)
+        walk_forward_scores(panel, dates, dates[75], QUICK)
 
 
 def test_a_share_suspended_through_the_window_is_not_scored():
     panel = market(rows=200)
     panel.mask[150:, 3] = False
-    values, names, _ = features(panel, panel.dates[[140, 190]])
+    values, names, _ = features(panel, panel.dates[[140, 190]], 2)
     assert np.isfinite(values[0, 3]).any() and np.isnan(values[1, 3]).all()
     assert len(names) == len(set(names)) == values.shape[2]
 
 
 def test_ranks_are_centred_and_keep_gaps():
-    got = ranked(np.array([[3.0, np.nan, 1.0, 2.0, 2.0]]))[0]
+    got = cs_rank(np.array([[3.0, np.nan, 1.0, 2.0, 2.0]]))[0]
     np.testing.assert_allclose(got, [0.375, np.nan, -0.375, 0.0, 0.0], atol=1e-7)
 
 
-def test_forward_returns_end_where_the_data_end():
-    panel = market(rows=80, columns=3)
-    got = forward_returns(panel, panel.dates[[10, 75]], 5)
+def test_labels_rank_the_returns_from_the_own_close_and_end_where_the_data_end():
+    panel = market(rows=80, columns=7)
+    got = blended_labels(panel, panel.dates[[10, 75]], [5], None, 0.0)
     close = panel.fields["close"]
-    np.testing.assert_allclose(got[0], close[15] / close[10] - 1)
+    returns = close[15] / close[10] - 1
+    assert got[0].argsort().tolist() == returns.argsort().tolist()
     assert np.isnan(got[1]).all()
 
 
@@ -266,7 +284,7 @@ def test_labels_and_learners_that_cannot_work_are_refused():
     with pytest.raises(ModelError, match="every label"):
         learners.check_labels(np.ones(10))
     with pytest.raises(ParameterError, match="no learner forest"):
-        learners.learner("forest", [])
+        learners.trainer("forest", None, 1)
 
 
 def test_deciles_climb():
@@ -299,7 +317,7 @@ def test_the_future_changes_no_theme_score(walked):
     for values in fields.values():
         values[470:] *= 0.6
     changed = Panel(panel.dates, panel.symbols, fields, panel.mask)
-    after = walk_forward(changed, dates, dates[75], QUICK)
+    after = walk_forward_scores(changed, dates, dates[75], QUICK)
     members = panel.symbols[:8]
     early = pd.DataFrame(
         {"index_symbol": "I", "as_of": dates[80], "symbol": members, "weight": 12.5}
@@ -338,24 +356,28 @@ def test_a_market_that_stands_still_and_a_short_history_are_refused():
     flat = {name: np.full_like(values, 10.0) for name, values in panel.fields.items()}
     dates = panel.dates[4::5]
     with pytest.raises(ModelError, match=r"every label|weeks of training"):
-        walk_forward(Panel(panel.dates, panel.symbols, flat, panel.mask), dates, dates[50], QUICK)
+        walk_forward_scores(
+            Panel(panel.dates, panel.symbols, flat, panel.mask), dates, dates[50], QUICK
+        )
     with pytest.raises(ModelError, match="weeks of training"):
-        walk_forward(panel, dates, dates[15], QUICK)
+        walk_forward_scores(panel, dates, dates[15], QUICK)
 
 
 def test_a_panel_without_volume_is_refused():
     panel = market(rows=80, columns=6)
     fields = {name: panel.fields[name] for name in ("open", "high", "low", "close")}
     with pytest.raises(ModelError, match="needs volume, amount"):
-        features(Panel(panel.dates, panel.symbols, fields, panel.mask), panel.dates[[70]])
+        features(Panel(panel.dates, panel.symbols, fields, panel.mask), panel.dates[[70]], 2)
 
 
 def test_every_feature_has_a_name_of_its_own_in_both_languages():
     panel = market(rows=80, columns=6)
-    minutes = {name: np.zeros((6, 80)) for name in NAMES}
-    _, known, _ = features(panel, panel.dates[[70]], windows=True, intraday=minutes)
+    minutes = {name: np.zeros((6, 80)) for name in INTRADAY_FEATURES}
+    _, known, _ = features(panel, panel.dates[[70]], 2, windows=True, intraday=minutes)
     assert (
-        len(known) > 200 and f"intraday_{NAMES[0]}" in known and "window_monthly_volume_6" in known
+        len(known) > 200
+        and f"intraday_{INTRADAY_FEATURES[0]}" in known
+        and "window_monthly_volume_6" in known
     )
     for language in LANGUAGES:
         names = [feature_name(feature, translations(language)) for feature in known]

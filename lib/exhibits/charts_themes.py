@@ -1,4 +1,4 @@
-"""Charts of the theme scores. Words and numbers come from the caller."""
+"""Charts of the theme scores; texts and numbers come from the caller."""
 
 from __future__ import annotations
 
@@ -20,31 +20,30 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
     ----------
     table : DataFrame, (N, ...)
         ``previous_score``, ``latest_score``, ``change``, ``gain_peak``; the first row on top.
-        Scores without a change
-        are not comparable and not joined.
-    words : dict
-        ``now``, ``before``, ``score``, ``gain``.
+        Scores without a change are not comparable and not joined.
     labels : sequence of str, (N,)
         Name of each theme.
+    words : dict
+        ``now``, ``before``, ``score``, ``gain``.
     """
-    places = np.arange(len(table))[::-1]
+    positions = np.arange(len(table))[::-1]
     figure, axes = plt.subplots(figsize=(7.8, 0.36 * len(table) + 1.3), layout="constrained")
     axes.axvline(0, color="#888888", linewidth=0.8)
     joined = table["change"].notna().to_numpy()
     scores = table.loc[joined, ["previous_score", "latest_score"]]
     axes.hlines(
-        places[joined],
+        positions[joined],
         scores["previous_score"],
         scores["latest_score"],
         color="#777777",
         linewidth=1.6,
     )
     rings = axes.scatter(
-        table["previous_score"], places, s=44, facecolor="white", edgecolor="#555555", zorder=3
+        table["previous_score"], positions, s=44, facecolor="white", edgecolor="#555555", zorder=3
     )
     dots = axes.scatter(
         table["latest_score"],
-        places,
+        positions,
         s=64,
         c=table["gain_peak"],
         cmap="cividis",
@@ -52,12 +51,12 @@ def scores_and_gains(table: pd.DataFrame, labels: Sequence[str], words: dict[str
         linewidth=0.6,
         zorder=4,
     )
-    # the dots have a colour each, so the legend shows one of none of them
+    # the dots differ in colour, so the legend shows a grey one
     dot = axes.scatter([], [], s=64, color="#888888", edgecolor="#333333", linewidth=0.6)
     bar = figure.colorbar(dots, ax=axes, pad=0.02)
     bar.set_label(words["gain"])
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_yticks(places, labels)
+    axes.set_yticks(positions, labels)
     axes.set_ylim(-0.7, len(table) - 0.3)
     axes.set_xlabel(words["score"])
     axes.grid(axis="y", visible=False)

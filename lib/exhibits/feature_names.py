@@ -19,8 +19,7 @@ def feature_name(identifier: str, t: Translations) -> str:
     ----------
     identifier : str
         A stem and its numbers, such as ``volume_5_to_20``: the text is ``feature.volume_to``, its
-        placeholders
-        ``first`` and ``second`` are 5 and 20.
+        placeholders ``first`` and ``second`` are 5 and 20.
     t : Translations
         Texts of the language.
 

@@ -40,16 +40,17 @@ COLUMN_FORMATS = {
             " mean_excess return week_return ytd_return"
         ),
         "share": (
-            "admission annual_volatility average_weight bonds break_even budget class_moves"
-            " cost coverage from_weight previous_weight return_share risk_contribution risk_share"
-            " share to_weight turnover volatility votes_against votes_for weight"
+            "admission annual_volatility average_weight bonds boosted break_even budget"
+            " class_moves cost coverage from_weight gru linear previous_weight return_share"
+            " risk_contribution risk_share share to_weight turnover volatility votes_against"
+            " votes_for weight"
         ),
         "score": (
             "actual calmar consensus latest_score previous previous_score sharpe sharpe_error"
             " training_ic validation_ic"
         ),
         "change": "change surprise trend",
-        "count": "amount decisions_asking decisions_on_proxy factors sessions trials",
+        "count": "amount days decisions_asking decisions_on_proxy factors sessions trials",
         "number": "close lots previous_close",
     }.items()
     for column in columns.split()

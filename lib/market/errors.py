@@ -58,6 +58,10 @@ class RevisionError(StoreError):
 class ParameterError(SuiteError):
     """A parameter is unknown, of the wrong type or out of range."""
 
+    def _render_traceback_(self) -> list[str]:
+        # what IPython shows instead of a traceback: the value is at fault, not a line of code
+        return [" ".join(f"{type(self).__name__}: {self}".split())]
+
 
 class ModelError(SuiteError):
     """A model cannot be fitted or read with the given inputs."""

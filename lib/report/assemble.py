@@ -11,17 +11,22 @@ import pandas as pd
 from IPython.display import HTML
 from IPython.utils.capture import capture_output
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
+from lib.exhibits.charts_periods import period_heat_map
 from lib.exhibits.notebook_run import OUTPUTS, Run
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
+from lib.exhibits.style import sign_colours
 from lib.exhibits.tables import table_html
 from lib.market.errors import RunError
 from lib.market.universe import read_universe
+from lib.report.calendar_returns import LINES, calendar_returns, drawdowns, heat_maps, navs
 from lib.report.calls import handed_over
 from lib.report.changes import changes, previous_run
 from lib.report.commentary import Commentary, comment
-from lib.report.html import environment
+from lib.report.commentary.quotations import Tables
+from lib.report.html import environment, system_name
 from lib.report.look_back import exhibits_of, look_back, sentences, write_table
 from lib.report.manifest import NAME, Manifest
 from lib.report.orders import SHOWN, orders, totals
@@ -150,6 +155,31 @@ class Assembly:
             shown = self._saved("s54", "trades", table[columns], formats={"change": "percent"})
         return self._render("trades", shown=shown, totals=totals(table))
 
+    def calendar(self) -> HTML:
+        """Return the returns of the portfolios by year and month and their longest drawdowns, saved
+        as supplements 55 and 56.
+        """
+        courses = navs(Tables(self.folder, self.run.t)) if self.folder else {}
+        shown = []
+        if courses:
+            t, table = self.run.t, calendar_returns(courses)
+            lines = {line: t(f"06_weekly_report.value.{line}") for line in ("strategy", "excess")}
+            labels = {
+                (system, line): f"{system_name(system, t)} · {text}"
+                for system in courses
+                for line, text in lines.items()
+            }
+            titles = [t(f"06_weekly_report.calendar_{part}") for part in ("years", "months")]
+            colours = sign_colours(self.run.language)
+            figure = period_heat_map(heat_maps(table, labels), titles, colours)
+            formats = dict.fromkeys(LINES, "percent")
+            spells = drawdowns(courses)
+            shown = [
+                self._saved("s55", "calendar_returns", table, figure, formats=formats),
+                self._saved("s56", "drawdowns", spells, formats={"depth": "percent"}),
+            ]
+        return self._render("calendar", shown=shown)
+
     def scorecard(self) -> HTML:
         """Return the comparison of the run with the published numbers of the week, saved as
         supplement 50.
@@ -243,11 +273,25 @@ class Assembly:
         return sorted({exhibit["notebook"] for exhibit in self.exhibits} - {self.run.notebook})
 
     def _saved(
-        self, number: str, slug: str, table: pd.DataFrame, formats: dict | None = None, **values
+        self,
+        number: str,
+        slug: str,
+        table: pd.DataFrame,
+        figure: Figure | None = None,
+        formats: dict | None = None,
+        **values,
     ) -> dict:
         """Save an exhibit that the report makes itself and return its record with its table."""
         with capture_output():
-            self.run.exhibit(number, slug, table, formats=formats, values=values, show_table=True)
+            self.run.exhibit(
+                number,
+                slug,
+                table,
+                figure,
+                formats=formats,
+                values=values,
+                show_table=figure is None,
+            )
         path = self.run.out / "exhibits" / f"fig{number}_{slug}.json"
         return self._filled(json.loads(path.read_text(encoding="utf-8")), self.run.out)
 

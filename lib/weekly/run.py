@@ -260,6 +260,7 @@ class _Run:
                 upstream.append(Manifest.read(previous).fingerprint)
             upstream += calls_on_record(self.target.parent, self.manifest.as_of)
             upstream.append(self.plan.capital)
+            upstream.append(self.plan.compared)
             upstream += sorted(PUBLISHED.glob(f"{self.market.week.last:%Y-%m-%d}.yaml"))
         else:
             upstream = [record.fingerprint for record in self._needed(section)]

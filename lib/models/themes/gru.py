@@ -6,16 +6,25 @@ from __future__ import annotations
 
 import importlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from lib.market.errors import ParameterError
 from lib.models.themes.bands import BANDS
-from lib.models.themes.features import CHANNELS
+from lib.models.themes.features import GRU_CHANNELS
+
+if TYPE_CHECKING:
+    from lib.models.themes.learners import TrainingData
+
+#: units per band: more fit the noise of weekly labels
+HIDDEN = 32
+#: rows per pass through the network when scores are computed, which bounds memory
+CHUNK = 8192
 
 
-def torch():
+def torch() -> Any:
     """Return the module PyTorch.
 
     Raises
@@ -39,121 +48,152 @@ def torch():
     return library
 
 
-@dataclass
-class Gru:
-    """One GRU per band; a head on all three, and one on each band, learn the label together.
+def window_columns(names: list[str]) -> dict[str, np.ndarray]:
+    """Return the columns of each band's window, (bars, channels), the oldest bar first."""
+    position = {name: column for column, name in enumerate(names)}
+    columns = {}
+    for band in BANDS:
+        bars = sum(name.startswith(f"window_{band}_{GRU_CHANNELS[0]}_") for name in names)
+        columns[band] = np.array(
+            [
+                [position[f"window_{band}_{channel}_{back}"] for channel in GRU_CHANNELS]
+                for back in range(bars, 0, -1)
+            ]
+        )
+    return columns
+
+
+class Network:
+    """One GRU per band, a head on all three and one on each band, which learn the label together.
 
     The heads of the single bands are the further tasks: each band has to be of use by itself. The
-    score is the joint
-    head's. Runs on a GPU when there is one; the same inputs on the same device give the same
-    scores.
+    score is the joint head's. Runs on a GPU when there is one; the same inputs on the same device
+    give the same scores.
+
+    Parameters
+    ----------
+    names : list of str, (F,)
+        Names of the columns of x; those of ``features.bar_windows`` are read.
+    generator : torch.Generator
+        Draws the first parameters.
+    """
+
+    def __init__(self, names: list[str], generator: Any):
+        self.torch = torch()
+        self.device = "cuda" if self.torch.cuda.is_available() else "cpu"
+        self.columns = window_columns(names)
+        nn = self.torch.nn
+        self.modules = nn.ModuleDict(
+            {band: nn.GRU(len(GRU_CHANNELS), HIDDEN, batch_first=True) for band in BANDS}
+        )
+        self.modules["joint"] = nn.Linear(HIDDEN * len(BANDS), 1)
+        for band in BANDS:
+            self.modules[f"{band}_own"] = nn.Linear(HIDDEN, 1)
+        # networks are fitted side by side: the common generator would mix their draws
+        with self.torch.no_grad():
+            for values in self.modules.parameters():
+                draws = self.torch.rand(values.shape, generator=generator)
+                values.copy_((draws * 2 - 1) / np.sqrt(HIDDEN))
+        self.modules.to(self.device)
+
+    def forward(self, x: np.ndarray) -> Any:
+        """Return the outputs of the joint head and of each band's own, (S, F) to (S, 4)."""
+        states = []
+        for band, columns in self.columns.items():
+            window = np.nan_to_num(np.asarray(x, np.float32)[:, columns])
+            _, state = self.modules[band](self.torch.as_tensor(window, device=self.device))
+            states.append(state[-1])
+        heads = [self.modules["joint"](self.torch.cat(states, dim=1))]
+        heads += [
+            self.modules[f"{band}_own"](state)
+            for band, state in zip(self.columns, states, strict=True)
+        ]
+        return self.torch.cat(heads, dim=1)
+
+
+@dataclass(frozen=True)
+class Gru:
+    """A fitted network.
 
     Attributes
     ----------
     names : list of str, (F,)
-        Names of the columns of x; those of ``features.bar_windows`` are read.
-    hidden, epochs, batch, rate, side
-        Units per band, passes, rows per step, learning rate, weight of the mean loss of the bands'
-        own heads.
-    seed : int
     state : dict of name to array
-        Parameters of the fitted network.
+        Its parameters.
     """
 
     names: list[str]
-    hidden: int = 32
-    epochs: int = 3
-    batch: int = 2048
-    rate: float = 2e-3
-    side: float = 0.3
-    seed: int = 11
-    state: dict[str, np.ndarray] = field(default_factory=dict)
+    state: dict[str, np.ndarray]
 
-    def __post_init__(self):
-        """Find the columns of each band's window, (bars, channels), the oldest bar first."""
-        self.torch = torch()
-        self.places = {}
-        self.device = "cuda" if self.torch.cuda.is_available() else "cpu"
-        place = {name: column for column, name in enumerate(self.names)}
-        for band in BANDS:
-            bars = sum(name.startswith(f"window_{band}_{CHANNELS[0]}_") for name in self.names)
-            self.places[band] = np.array(
-                [
-                    [place[f"window_{band}_{channel}_{back}"] for channel in CHANNELS]
-                    for back in range(bars, 0, -1)
-                ]
-            )
-        self.network = self._network(self.torch.Generator().manual_seed(self.seed))
-        if self.state:
-            values = {name: self.torch.as_tensor(array) for name, array in self.state.items()}
-            self.network.load_state_dict(values)
-
-    def fit(self, x, y, weight):
-        """Learn by Adam on shuffled rows; weights scale the squared errors."""
-        lib = self.torch
-        draw = lib.Generator().manual_seed(self.seed)
-        self.network = self._network(draw)
-        steps = lib.optim.Adam(self.network.parameters(), lr=self.rate, weight_decay=1e-5)
-        target = lib.as_tensor(np.asarray(y, np.float32))
-        share = lib.as_tensor(np.asarray(weight, np.float32))
-        for _ in range(self.epochs):
-            for rows in lib.randperm(len(target), generator=draw).split(self.batch):
-                error = (self._forward(x[rows.numpy()]) - target[rows, None].to(self.device)) ** 2
-                error = error * share[rows, None].to(self.device)
-                loss = error[:, 0].mean() + self.side * error[:, 1:].mean()
-                steps.zero_grad()
-                loss.backward()
-                lib.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-                steps.step()
-        self.state = {
-            name: values.cpu().numpy() for name, values in self.network.state_dict().items()
-        }
-
-    def predict(self, x):
-        """Return the joint head's score per row."""
-        with self.torch.no_grad():
-            parts = [
-                self._forward(part)[:, 0].cpu().numpy()
-                for part in np.array_split(x, max(len(x) // 8192, 1))
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Return the joint head's score per row, (S, F) to (S,)."""
+        lib = torch()
+        network = Network(self.names, lib.Generator().manual_seed(0))
+        network.modules.load_state_dict(
+            {name: lib.as_tensor(values) for name, values in self.state.items()}
+        )
+        with lib.no_grad():
+            scores = [
+                network.forward(part)[:, 0].cpu().numpy()
+                for part in np.array_split(x, max(len(x) // CHUNK, 1))
             ]
-        return np.concatenate(parts).astype(float)
+        return np.concatenate(scores).astype(float)
 
-    def importance(self):
-        """Return the share of each column in the first layers' absolute weights; a bar shares its
-        channel's.
+    def importance(self) -> np.ndarray:
+        """Return the share of each column in the first layers' absolute weights, (F,); a bar has an
+        equal part of its channel's.
         """
         out = np.zeros(len(self.names))
-        for band, places in self.places.items():
-            size = self.network[band].weight_ih_l0.detach().abs().sum(0).cpu().numpy()
-            out[places] = size / len(places)
+        for band, columns in window_columns(self.names).items():
+            out[columns] = np.abs(self.state[f"{band}.weight_ih_l0"]).sum(axis=0) / len(columns)
         return out / out.sum()
 
-    def _network(self, draw):
-        nn = self.torch.nn
-        network = nn.ModuleDict(
-            {band: nn.GRU(len(CHANNELS), self.hidden, batch_first=True) for band in BANDS}
-        )
-        network["joint"] = nn.Linear(self.hidden * len(BANDS), 1)
-        for band in BANDS:
-            network[f"{band}_own"] = nn.Linear(self.hidden, 1)
-        # drawn from a generator of its own: networks are fitted side by side, and the common one
-        # would mix them
-        with self.torch.no_grad():
-            for values in network.parameters():
-                values.copy_(
-                    (self.torch.rand(values.shape, generator=draw) * 2 - 1) / np.sqrt(self.hidden)
-                )
-        return network.to(self.device)
 
-    def _forward(self, x):
-        last = []
-        for band, places in self.places.items():
-            window = np.nan_to_num(np.asarray(x, np.float32)[:, places])
-            _, state = self.network[band](self.torch.as_tensor(window, device=self.device))
-            last.append(state[-1])
-        heads = [self.network["joint"](self.torch.cat(last, dim=1))]
-        heads += [
-            self.network[f"{band}_own"](state)
-            for band, state in zip(self.places, last, strict=True)
-        ]
-        return self.torch.cat(heads, dim=1)
+class GruTrainer:
+    """Fits the network by Adam on shuffled rows; weights scale the squared errors."""
+
+    kind: ClassVar[type] = Gru
+    #: sums of a network depend on the rows computed together, so dates are scored one by one
+    is_joint: ClassVar[bool] = True
+    SEED: ClassVar[int] = 11
+
+    def __init__(
+        self,
+        data: TrainingData,
+        *,
+        epochs: int = 3,
+        batch: int = 2048,
+        rate: float = 2e-3,
+        side_weight: float = 0.3,
+    ):
+        """Keep the data; ``side_weight`` is that of the mean loss of the bands' own heads."""
+        self.torch = torch()
+        self.data, self.epochs, self.batch = data, epochs, batch
+        self.rate, self.side_weight = rate, side_weight
+
+    def prepare(self) -> None:
+        """Nothing is shared by the refits."""
+
+    def fit(self, dates: np.ndarray, weights: np.ndarray) -> Gru:
+        """Return the model of some dates, bool (K,), weighted by date, float (K,)."""
+        lib, rows = self.torch, self.data.rows(dates)
+        x = self.data.x[rows]
+        target = lib.as_tensor(self.data.y[rows].astype(np.float32))
+        row_weights = np.broadcast_to(weights[:, None], rows.shape)[rows]
+        share = lib.as_tensor(row_weights.astype(np.float32))
+        generator = lib.Generator().manual_seed(self.SEED)
+        network = Network(self.data.names, generator)
+        parameters = list(network.modules.parameters())
+        optimiser = lib.optim.Adam(parameters, lr=self.rate, weight_decay=1e-5)
+        for _ in range(self.epochs):
+            for batch in lib.randperm(len(target), generator=generator).split(self.batch):
+                labels = target[batch, None].to(network.device)
+                error = (network.forward(x[batch.numpy()]) - labels) ** 2
+                error = error * share[batch, None].to(network.device)
+                loss = error[:, 0].mean() + self.side_weight * error[:, 1:].mean()
+                optimiser.zero_grad()
+                loss.backward()
+                lib.nn.utils.clip_grad_norm_(parameters, 1.0)
+                optimiser.step()
+        state = network.modules.state_dict()
+        return Gru(self.data.names, {name: part.cpu().numpy() for name, part in state.items()})

@@ -1,10 +1,9 @@
-"""Features of the minute bars of one session, those of the published high-frequency branch that
-need bars alone.
+"""Features of one session's minute bars, those of the published high-frequency branch that need
+bars alone.
 
-Each is a number per symbol and session, from that session's minutes: how returns, volume and their
-interplay are spread
-over the day. Huatai's published list names them; ticks and orders, which the rest of that list
-needs, are not free.
+Each is a number per symbol and session: how returns, volume and their interplay are spread over the
+day. Huatai's published list names them; ticks and orders, which the rest of that list needs, are
+not free.
 """
 
 from __future__ import annotations
@@ -14,23 +13,25 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-#: sessions with fewer minutes tell too little
-LEAST_MINUTES = 120
+#: minutes with a close below which a session has no features: half a day
+MIN_MINUTES = 120
 #: an A-share day, 9:30 to 11:30 and 13:00 to 15:00, by the half hour that a minute ends in
 HALF_HOURS = (600, 630, 660, 690, 810, 840, 870, 900)
-NAMES = (
+#: fewest pairs or values of a correlation or a skewness
+MIN_VALUES = 3
+INTRADAY_FEATURES = (
     "last_half_hour_skewness",
     "downside_share",
     "autocorrelation",
     "close_next_open_correlation",
     "volume_return_correlation_to_10",
     "volume_amplitude_correlation",
-    *(f"volume_share_{place}" for place in range(1, len(HALF_HOURS) + 1)),
+    *(f"volume_share_{number}" for number in range(1, len(HALF_HOURS) + 1)),
 )
 
 
-def session_features(minutes: pd.DataFrame) -> dict[str, float]:
-    """Return the features of one symbol's session.
+def session_features(minutes: pd.DataFrame) -> pd.DataFrame:
+    """Return the features of one symbol's sessions.
 
     Parameters
     ----------
@@ -40,40 +41,48 @@ def session_features(minutes: pd.DataFrame) -> dict[str, float]:
 
     Returns
     -------
-    dict of name to float
-        ``NAMES``; NaN where a statistic is not defined, all NaN with fewer than ``LEAST_MINUTES``
-        minutes.
+    DataFrame, (D, 14), indexed by day
+        ``INTRADAY_FEATURES``; NaN where a statistic is not defined, all NaN with fewer than
+        ``MIN_MINUTES`` minutes.
     """
     minutes = minutes[minutes["close"] > 0]
-    if len(minutes) < LEAST_MINUTES:
-        return dict.fromkeys(NAMES, np.nan)
+    days, day = np.unique(minutes["time"].dt.normalize().to_numpy(), return_inverse=True)
+    if not len(days):
+        return pd.DataFrame(columns=list(INTRADAY_FEATURES), index=pd.DatetimeIndex(days))
+    groups = _Groups(day, len(days))
     clock = (minutes["time"].dt.hour * 60 + minutes["time"].dt.minute).to_numpy()
     close, volume = minutes["close"].to_numpy(), minutes["volume"].fillna(0.0).to_numpy()
-    step = np.diff(np.log(close))
+    returns = np.full(len(day), np.nan)
+    returns[1:] = np.where(day[1:] == day[:-1], np.diff(np.log(close)), np.nan)
     amplitude = (minutes["high"] / minutes["low"] - 1).to_numpy()
-    late, early = clock[1:] > HALF_HOURS[-2], clock[1:] <= HALF_HOURS[0]
-    squares, total = step**2, volume.sum()
-    half_hour = np.searchsorted(HALF_HOURS, clock)
-    shares = [
-        volume[half_hour == place].sum() / total if total > 0 else np.nan
-        for place in range(len(HALF_HOURS))
-    ]
-    found = (
-        _skewness(step[late]),
-        squares[step < 0].sum() / squares.sum() if squares.sum() > 0 else np.nan,
-        _correlation(step[1:], step[:-1]),
-        _correlation(close[:-1], minutes["open"].to_numpy()[1:]),
-        _correlation(volume[1:][early], step[early]),
-        _correlation(volume, amplitude),
-        *shares,
-    )
-    return dict(zip(NAMES, map(float, found), strict=True))
+    is_late, is_early = clock > HALF_HOURS[-2], clock <= HALF_HOURS[0]
+    squares = np.nan_to_num(returns) ** 2
+    downside = groups.sum(np.where(returns < 0, squares, 0.0))
+    features = {
+        "last_half_hour_skewness": groups.skewness(np.where(is_late, returns, np.nan)),
+        "downside_share": _ratio(downside, groups.sum(squares)),
+        "autocorrelation": groups.correlation(returns, groups.previous(returns)),
+        "close_next_open_correlation": groups.correlation(
+            groups.previous(close), minutes["open"].to_numpy()
+        ),
+        "volume_return_correlation_to_10": groups.correlation(
+            volume, np.where(is_early, returns, np.nan)
+        ),
+        "volume_amplitude_correlation": groups.correlation(volume, amplitude),
+    }
+    half_hour, total = np.searchsorted(HALF_HOURS, clock), groups.sum(volume)
+    for number in range(len(HALF_HOURS)):
+        traded = groups.sum(np.where(half_hour == number, volume, 0.0))
+        features[f"volume_share_{number + 1}"] = _ratio(traded, total)
+    table = pd.DataFrame(features, index=pd.DatetimeIndex(days))
+    table.loc[np.bincount(day, minlength=len(days)) < MIN_MINUTES] = np.nan
+    return table
 
 
 def intraday_band(
     bars: Iterable[tuple[str, pd.DataFrame]], symbols: pd.Index, dates: pd.DatetimeIndex
 ) -> dict[str, np.ndarray]:
-    """Return each feature by symbol and session, (N, T); NaN where a symbol has no minute bars.
+    """Return each feature by symbol and session.
 
     Parameters
     ----------
@@ -84,34 +93,61 @@ def intraday_band(
 
     Returns
     -------
-    dict of name to float64 array
-        Empty when there are no minute bars at all.
+    dict of name to float64 array, (N, T)
+        NaN where a symbol has no minute bars; empty when there are no minute bars at all.
     """
     band: dict[str, np.ndarray] = {}
     for symbol, minutes in bars:
-        row = symbols.get_loc(symbol)
-        for day, session in minutes.groupby(minutes["time"].dt.normalize()):
-            at = dates.get_indexer([day])[0]
-            if at < 0:
-                continue
-            for name, value in session_features(session).items():
-                values = band.setdefault(name, np.full((len(symbols), len(dates)), np.nan))
-                values[row, at] = value
+        table = session_features(minutes)
+        at = dates.get_indexer(table.index)
+        if not (at >= 0).any():
+            continue
+        for name in INTRADAY_FEATURES:
+            values = band.setdefault(name, np.full((len(symbols), len(dates)), np.nan))
+            values[symbols.get_loc(symbol), at[at >= 0]] = table[name].to_numpy()[at >= 0]
     return band
 
 
-def _skewness(values: np.ndarray) -> float:
-    if len(values) < 3:
-        return np.nan
-    off = values - values.mean()
-    spread = np.sqrt((off**2).mean())
-    return (off**3).mean() / spread**3 if spread > 1e-12 else np.nan
+class _Groups:
+    """Statistics by group of rows; ``codes`` are the groups of the rows, (M,), in order."""
+
+    def __init__(self, codes: np.ndarray, count: int):
+        self.codes, self.count = codes, count
+
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum of each group."""
+        return np.bincount(self.codes, values, self.count)
+
+    def previous(self, values: np.ndarray) -> np.ndarray:
+        """Return the value of the row before in the same group, NaN for the first."""
+        out = np.full(len(values), np.nan)
+        out[1:] = np.where(self.codes[1:] == self.codes[:-1], values[:-1], np.nan)
+        return out
+
+    def deviations(self, values: np.ndarray, use: np.ndarray) -> np.ndarray:
+        """Return the deviations from the group's mean over the rows in use, 0 elsewhere."""
+        count = self.sum(use.astype(float))
+        mean = self.sum(np.where(use, values, 0.0)) / np.maximum(count, 1)
+        return np.where(use, values - mean[self.codes], 0.0)
+
+    def skewness(self, values: np.ndarray) -> np.ndarray:
+        """Return the skewness of each group's finite values, NaN for fewer than three."""
+        use = np.isfinite(values)
+        count = self.sum(use.astype(float))
+        deviation = self.deviations(values, use)
+        std = np.sqrt(self.sum(deviation**2) / np.maximum(count, 1))
+        third = self.sum(deviation**3) / np.maximum(count, 1)
+        is_defined = (count >= MIN_VALUES) & (std > 1e-12)
+        return np.where(is_defined, third / np.where(is_defined, std, 1.0) ** 3, np.nan)
+
+    def correlation(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the correlation over each group's rows with both, NaN for fewer than three."""
+        use = np.isfinite(x) & np.isfinite(y)
+        dx, dy = self.deviations(x, use), self.deviations(y, use)
+        scale = np.sqrt(self.sum(dx**2) * self.sum(dy**2))
+        is_defined = (self.sum(use.astype(float)) >= MIN_VALUES) & (scale > 0)
+        return np.where(is_defined, self.sum(dx * dy) / np.where(is_defined, scale, 1.0), np.nan)
 
 
-def _correlation(x: np.ndarray, y: np.ndarray) -> float:
-    both = np.isfinite(x) & np.isfinite(y)
-    if both.sum() < 3:
-        return np.nan
-    x, y = x[both] - x[both].mean(), y[both] - y[both].mean()
-    size = np.sqrt((x**2).sum() * (y**2).sum())
-    return (x * y).sum() / size if size > 0 else np.nan
+def _ratio(part: np.ndarray, total: np.ndarray) -> np.ndarray:
+    return np.where(total > 0, part / np.where(total > 0, total, 1.0), np.nan)

@@ -1,9 +1,9 @@
-"""Rolling statistics of gappy series, exact per window.
+"""Rolling statistics of series with gaps, exact per window.
 
-Arrays are (N, T), one symbol a row, so that a window lies side by side in memory. A statistic of
-the last w sessions
-is NaN unless two thirds of them have a value: a share suspended through the window has none. Column
-t depends on
+Arrays are (N, T), one symbol a row, so that a window is contiguous in memory. Every kernel computes
+only the columns asked for, ``at``: int64 (K,), and returns (N, K). A statistic of the last
+``window`` sessions is NaN unless two thirds of them have a value (a share suspended through the
+window has none) and where the window begins before the data. The value at column t depends on
 columns up to t alone.
 """
 
@@ -12,101 +12,116 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+#: standard deviation and variance below which a series counts as constant
+CONSTANT_STD = 1e-12
+CONSTANT_VARIANCE = 1e-20
+
 
 @njit(cache=True, nogil=True)
-def moments(x, w):
-    """Return rolling mean, standard deviation (n) and skewness of x, each (N, T)."""
-    n, t = x.shape
-    mean, std, skew = np.full((n, t), np.nan), np.full((n, t), np.nan), np.full((n, t), np.nan)
-    least = (2 * w + 2) // 3
-    for i in range(n):
-        for j in range(w - 1, t):
-            count, total = 0, 0.0
-            for k in range(j - w + 1, j + 1):
-                if not np.isnan(x[i, k]):
-                    count += 1
-                    total += x[i, k]
-            if count < least:
+def rolling_moments(x, window, at):
+    """Return rolling mean, standard deviation (divided by n) and skewness of x, each (N, K)."""
+    shape = (x.shape[0], len(at))
+    mean, std, skew = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
+    required = (2 * window + 2) // 3
+    for i in range(shape[0]):
+        for k in range(shape[1]):
+            start, stop = at[k] - window + 1, at[k] + 1
+            if start < 0:
                 continue
-            middle = total / count
+            count, total = 0, 0.0
+            for j in range(start, stop):
+                if not np.isnan(x[i, j]):
+                    count += 1
+                    total += x[i, j]
+            if count < required:
+                continue
+            centre = total / count
             second, third = 0.0, 0.0
-            for k in range(j - w + 1, j + 1):
-                if not np.isnan(x[i, k]):
-                    off = x[i, k] - middle
-                    second += off * off
-                    third += off * off * off
-            mean[i, j] = middle
-            spread = np.sqrt(second / count)
-            std[i, j] = spread
-            if spread > 1e-12:
-                skew[i, j] = third / count / spread**3
+            for j in range(start, stop):
+                if not np.isnan(x[i, j]):
+                    deviation = x[i, j] - centre
+                    second += deviation * deviation
+                    third += deviation * deviation * deviation
+            mean[i, k] = centre
+            std[i, k] = np.sqrt(second / count)
+            if std[i, k] > CONSTANT_STD:
+                skew[i, k] = third / count / std[i, k] ** 3
     return mean, std, skew
 
 
 @njit(cache=True, nogil=True)
-def average(x, w):
-    """Return the rolling mean of x, (N, T)."""
-    n, t = x.shape
-    out = np.full((n, t), np.nan)
-    least = (2 * w + 2) // 3
-    for i in range(n):
-        for j in range(w - 1, t):
+def rolling_mean(x, window, at):
+    """Return the rolling mean of x, (N, K)."""
+    out = np.full((x.shape[0], len(at)), np.nan)
+    required = (2 * window + 2) // 3
+    for i in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            start, stop = at[k] - window + 1, at[k] + 1
+            if start < 0:
+                continue
             count, total = 0, 0.0
-            for k in range(j - w + 1, j + 1):
-                if not np.isnan(x[i, k]):
+            for j in range(start, stop):
+                if not np.isnan(x[i, j]):
                     count += 1
-                    total += x[i, k]
-            if count >= least:
-                out[i, j] = total / count
+                    total += x[i, j]
+            if count >= required:
+                out[i, k] = total / count
     return out
 
 
 @njit(cache=True, nogil=True)
-def extremes(x, w):
-    """Return the rolling maximum and minimum of x, each (N, T)."""
-    n, t = x.shape
-    high, low = np.full((n, t), np.nan), np.full((n, t), np.nan)
-    least = (2 * w + 2) // 3
-    for i in range(n):
-        for j in range(w - 1, t):
+def rolling_max_min(x, window, at):
+    """Return the rolling maximum and minimum of x, each (N, K)."""
+    shape = (x.shape[0], len(at))
+    high, low = np.full(shape, np.nan), np.full(shape, np.nan)
+    required = (2 * window + 2) // 3
+    for i in range(shape[0]):
+        for k in range(shape[1]):
+            start, stop = at[k] - window + 1, at[k] + 1
+            if start < 0:
+                continue
             count, top, bottom = 0, -np.inf, np.inf
-            for k in range(j - w + 1, j + 1):
-                if not np.isnan(x[i, k]):
+            for j in range(start, stop):
+                if not np.isnan(x[i, j]):
                     count += 1
-                    top = max(top, x[i, k])
-                    bottom = min(bottom, x[i, k])
-            if count >= least:
-                high[i, j], low[i, j] = top, bottom
+                    top = max(top, x[i, j])
+                    bottom = min(bottom, x[i, j])
+            if count >= required:
+                high[i, k], low[i, k] = top, bottom
     return high, low
 
 
 @njit(cache=True, nogil=True)
-def co_moments(x, y, w):
-    """Return the rolling correlation of x and y and the slope of x on y, each (N, T); both over
-    common sessions.
+def rolling_corr_beta(x, y, window, at):
+    """Return the rolling correlation of x and y and the slope of x on y, each (N, K); both over the
+    sessions on which both have a value.
     """
-    n, t = x.shape
-    correlation, slope = np.full((n, t), np.nan), np.full((n, t), np.nan)
-    least = (2 * w + 2) // 3
-    for i in range(n):
-        for j in range(w - 1, t):
-            count, sx, sy = 0, 0.0, 0.0
-            for k in range(j - w + 1, j + 1):
-                if not (np.isnan(x[i, k]) or np.isnan(y[i, k])):
-                    count += 1
-                    sx += x[i, k]
-                    sy += y[i, k]
-            if count < least:
+    shape = (x.shape[0], len(at))
+    correlation, slope = np.full(shape, np.nan), np.full(shape, np.nan)
+    required = (2 * window + 2) // 3
+    for i in range(shape[0]):
+        for k in range(shape[1]):
+            start, stop = at[k] - window + 1, at[k] + 1
+            if start < 0:
                 continue
-            mx, my, vx, vy, c = sx / count, sy / count, 0.0, 0.0, 0.0
-            for k in range(j - w + 1, j + 1):
-                if not (np.isnan(x[i, k]) or np.isnan(y[i, k])):
-                    dx, dy = x[i, k] - mx, y[i, k] - my
-                    vx += dx * dx
-                    vy += dy * dy
-                    c += dx * dy
-            if vy > 1e-20:
-                slope[i, j] = c / vy
-                if vx > 1e-20:
-                    correlation[i, j] = c / np.sqrt(vx * vy)
+            count, sum_x, sum_y = 0, 0.0, 0.0
+            for j in range(start, stop):
+                if not (np.isnan(x[i, j]) or np.isnan(y[i, j])):
+                    count += 1
+                    sum_x += x[i, j]
+                    sum_y += y[i, j]
+            if count < required:
+                continue
+            mean_x, mean_y = sum_x / count, sum_y / count
+            var_x, var_y, cov = 0.0, 0.0, 0.0
+            for j in range(start, stop):
+                if not (np.isnan(x[i, j]) or np.isnan(y[i, j])):
+                    dx, dy = x[i, j] - mean_x, y[i, j] - mean_y
+                    var_x += dx * dx
+                    var_y += dy * dy
+                    cov += dx * dy
+            if var_y > CONSTANT_VARIANCE:
+                slope[i, k] = cov / var_y
+                if var_x > CONSTANT_VARIANCE:
+                    correlation[i, k] = cov / np.sqrt(var_x * var_y)
     return correlation, slope

@@ -10,18 +10,17 @@ import pandas as pd
 from lib.market.errors import ModelError
 
 #: an index with fewer scored members is scored on its own bars
-LEAST_MEMBERS = 5
-#: shares below which a ranking of them says nothing
-FEWEST = 30
+MIN_MEMBERS = 5
+#: stocks below which their ranking says nothing
+MIN_STOCKS = 30
 #: below this share of scored weight a theme's score is marked as one of low coverage
 LOW_COVERAGE = 0.7
-#: sessions below which a theme's own bars are marked so too: its longest features look back so far
+#: sessions below which a score of own bars is marked too: the longest features look back so far
 FULL_HISTORY = 250
 #: percent by which weights may miss 100
 WEIGHT_TOLERANCE = 5.0
-#: fewest themes with both a mean over members and a score of their own bars that give a ratio of
-# dispersions
-LEAST_THEMES = 10
+#: themes with both kinds of score below which their dispersions are not compared
+MIN_THEMES = 10
 #: decision dates over which dispersions and correlations are averaged, about a year
 SCALE_WINDOW = 52
 #: members of a theme index where no list is known: most hold between 30 and 100
@@ -61,7 +60,7 @@ class ThemeScores:
 
 
 def check_constituents(lists: pd.DataFrame, scored: pd.Index, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Check constituent lists and say what is wrong with them.
+    """Check constituent lists and return their faults.
 
     Parameters
     ----------
@@ -76,9 +75,8 @@ def check_constituents(lists: pd.DataFrame, scored: pd.Index, as_of: pd.Timestam
     Returns
     -------
     DataFrame
-        ``index_symbol``, ``as_of``, ``issue`` (``weights``: far from 100; ``members``: no bars;
-        ``few``: under five
-        scored), ``value``.
+        ``index_symbol``, ``as_of``, ``issue``, ``value``. Issues: ``weights`` far from 100,
+        ``members`` without bars, ``few``: fewer than ``MIN_MEMBERS`` with bars.
 
     Raises
     ------
@@ -101,16 +99,57 @@ def check_constituents(lists: pd.DataFrame, scored: pd.Index, as_of: pd.Timestam
             symbol=f"{bad['index_symbol'].iloc[0]} / {bad['symbol'].iloc[0]}",
             remedy="give every member a weight of at least 0 percent",
         )
-    issues = []
-    for (index, date), part in lists.groupby(["index_symbol", "as_of"]):
-        total, known = part["weight"].sum(), part["symbol"].isin(scored)
-        if abs(total - 100) > WEIGHT_TOLERANCE:
-            issues.append((index, date, "weights", total))
-        if not known.all():
-            issues.append((index, date, "members", int((~known).sum())))
-        if known.sum() < LEAST_MEMBERS:
-            issues.append((index, date, "few", int(known.sum())))
-    return pd.DataFrame(issues, columns=["index_symbol", "as_of", "issue", "value"])
+    has_bars = lists["symbol"].isin(scored)
+    by_list = (
+        lists[["index_symbol", "as_of", "weight"]]
+        .assign(scored=has_bars, unscored=~has_bars)
+        .groupby(["index_symbol", "as_of"])[["weight", "scored", "unscored"]]
+        .sum()
+    )
+    faults = {
+        "weights": by_list["weight"].where((by_list["weight"] - 100).abs() > WEIGHT_TOLERANCE),
+        "members": by_list["unscored"].where(by_list["unscored"] > 0),
+        "few": by_list["scored"].where(by_list["scored"] < MIN_MEMBERS),
+    }
+    table = pd.DataFrame(faults, index=by_list.index).reset_index()
+    issues = table.melt(["index_symbol", "as_of"], var_name="issue").dropna(subset=["value"])
+    return issues.sort_values(["index_symbol", "as_of"], kind="stable", ignore_index=True)
+
+
+def findings(
+    theme: ThemeScores, issues: pd.DataFrame, date: pd.Timestamp, last_stock_score: pd.Timestamp
+) -> dict[str, object]:
+    """Return what a reader must know of the scores of a date, by key of the note.
+
+    Parameters
+    ----------
+    theme : ThemeScores, (K, M)
+    issues : DataFrame
+        Of ``check_constituents``.
+    date : Timestamp
+        A decision date.
+    last_stock_score : Timestamp
+        The last decision at which stocks are scored.
+
+    Returns
+    -------
+    dict
+        ``stocks_end`` where stocks are not scored at the date; ``source``: how many themes are
+        scored by ``members`` and by ``bars``; ``scaled`` with the ``scale`` of the scores of own
+        bars, or ``unscaled``; ``issues``: indices with faults.
+    """
+    source, scale = theme.source.loc[date], theme.scale.loc[date]
+    has_bars = bool(source.eq("bars").any())
+    return {
+        "stocks_end": {"date": last_stock_score} if last_stock_score < date else None,
+        "source": {
+            "members": int(source.eq("constituents").sum()),
+            "bars": int(source.eq("bars").sum()),
+        },
+        "scaled": {"scale": scale} if has_bars and pd.notna(scale) else None,
+        "unscaled": has_bars and pd.isna(scale),
+        "issues": issues["index_symbol"].nunique(),
+    }
 
 
 def member_correlation(stocks: pd.DataFrame, groups: np.ndarray) -> pd.Series:
@@ -119,9 +158,8 @@ def member_correlation(stocks: pd.DataFrame, groups: np.ndarray) -> pd.Series:
     Scores have mean 0 and standard deviation 1 across stocks, so it is the mean product over all
     pairs within groups,
 
-    .. math:: \hat\rho_t = \sum_g \Big[ \big(\textstyle\sum_{i \in g} z_{i,t}\big)^2 - \sum_{i \in
-    g} z_{i,t}^2
-              \Big] \Big/ \sum_g n_{g,t} (n_{g,t} - 1)
+    .. math:: \hat\rho_t = \sum_g \Big[ \big(\textstyle\sum_{i \in g} z_{i,t}\big)^2
+              - \sum_{i \in g} z_{i,t}^2 \Big] \Big/ \sum_g n_{g,t} (n_{g,t} - 1)
 
     Parameters
     ----------
@@ -139,9 +177,9 @@ def member_correlation(stocks: pd.DataFrame, groups: np.ndarray) -> pd.Series:
     products = np.zeros(len(z))
     pairs = np.zeros(len(z))
     for group in np.unique(groups[groups >= 0]):
-        inside = z[:, groups == group]
-        count = np.isfinite(inside).sum(axis=1)
-        products += np.nansum(inside, axis=1) ** 2 - np.nansum(inside**2, axis=1)
+        members = z[:, groups == group]
+        count = np.isfinite(members).sum(axis=1)
+        products += np.nansum(members, axis=1) ** 2 - np.nansum(members**2, axis=1)
         pairs += count * (count - 1)
     return pd.Series(np.where(pairs > 0, products / np.maximum(pairs, 1), np.nan), stocks.index)
 
@@ -149,22 +187,18 @@ def member_correlation(stocks: pd.DataFrame, groups: np.ndarray) -> pd.Series:
 def own_bars_scale(
     means: pd.DataFrame, own: pd.DataFrame, correlation: pd.Series | None = None
 ) -> pd.Series:
-    r"""Return the factor that brings scores of single series to the dispersion of means over
-    members.
+    r"""Return the factor that brings scores of own bars to the dispersion of means over members.
 
-    A mean over members spreads less than a single series. Where at least ``LEAST_THEMES`` themes
-    have both, the factor
-    is the ratio of the two dispersions across these themes; elsewhere the standard deviation that a
-    mean over
-    :math:`n` scores with the average correlation :math:`\rho` has,
+    A mean over members varies less than a single series. Where at least ``MIN_THEMES`` themes have
+    both, the factor is the ratio of the two dispersions across these themes; elsewhere the standard
+    deviation that a mean over :math:`n` scores with the average correlation :math:`\rho` has,
 
     .. math:: c_t = \sqrt{\overline{\operatorname{Var}(\text{means})} /
-    \overline{\operatorname{Var}(\text{own})}},
+              \overline{\operatorname{Var}(\text{own})}},
               \qquad c_t = \sqrt{\bar\rho_t + (1 - \bar\rho_t) / n}, \quad n = 50.
 
     Bars are means over the last ``SCALE_WINDOW`` decision dates, so that a change of the factor
-    does not pass for a
-    change of a score; no later date is used.
+    does not pass for a change of a score; no later date is used.
 
     Parameters
     ----------
@@ -181,7 +215,7 @@ def own_bars_scale(
         NaN where neither way can be taken.
     """
     both = means.notna() & own.notna()
-    enough = both.sum(axis=1) >= LEAST_THEMES
+    enough = both.sum(axis=1) >= MIN_THEMES
 
     def variance(scores: pd.DataFrame) -> pd.Series:
         return (
@@ -237,41 +271,52 @@ def theme_scores(
 def member_means(
     stocks: pd.DataFrame, lists: pd.DataFrame, themes: pd.Index, dates: pd.DatetimeIndex
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    r"""Return the weighted means of the members' scores and the share of the weight that is scored,
-    each (K, M).
+    r"""Return the weighted means of the members' scores, and the share of the weight scored.
 
     With weights :math:`w_i` of the latest list dated on or before t, over the scored members,
 
     .. math:: S_t = \sum_i w_i z_{i,t} \Big/ \sum_i w_i
 
-    NaN where fewer than ``LEAST_MEMBERS`` members are scored. What is missing from a list counts
-    against 100 percent,
-    also where the list itself sums to less.
+    Parameters
+    ----------
+    stocks : DataFrame, (K', N)
+        z-scores of stocks by decision date; may be empty.
+    lists : DataFrame
+        Constituents, any number of dated lists per index.
+    themes : Index, (M,)
+    dates : DatetimeIndex, (K,)
+
+    Returns
+    -------
+    means, coverage : DataFrame, (K, M)
+        NaN where fewer than ``MIN_MEMBERS`` members are scored. The share is of 100 percent where a
+        list sums to less.
     """
     score = np.full((len(dates), len(themes)), np.nan)
     coverage = score.copy()
-    z = stocks.reindex(dates).to_numpy() if len(stocks.columns) else np.empty((len(dates), 0))
-    grouped = dict(iter(lists.groupby("index_symbol")))
+    z = stocks.reindex(dates).to_numpy(float)
+    rows = lists.assign(member=stocks.columns.get_indexer(lists["symbol"]))
+    groups = rows.groupby("index_symbol", sort=False).indices
+    table = {name: rows[name].to_numpy() for name in ("as_of", "symbol", "weight", "member")}
     for column, theme in enumerate(themes):
-        if theme not in grouped:
+        if theme not in groups:
             continue
-        table = grouped[theme].pivot_table(
-            index="as_of", columns="symbol", values="weight", fill_value=0.0
+        at = groups[theme]
+        listed, number = np.unique(table["as_of"][at], return_inverse=True)
+        _, first, member = np.unique(
+            table["symbol"][at].astype(str), return_index=True, return_inverse=True
         )
-        at = table.index.searchsorted(dates, side="right") - 1
-        members = stocks.columns.get_indexer(table.columns)
-        weight = np.where((at >= 0)[:, None], table.to_numpy()[np.maximum(at, 0)], 0.0)
-        values = (
-            np.where(members >= 0, z[:, members], np.nan)
-            if z.shape[1]
-            else np.full(weight.shape, np.nan)
-        )
+        by_list = np.zeros((len(listed), len(first)))
+        by_list[number, member] = table["weight"][at]
+        latest = listed.searchsorted(dates.to_numpy(), side="right") - 1
+        weight = np.where((latest >= 0)[:, None], by_list[np.maximum(latest, 0)], 0.0)
+        position = table["member"][at][first]
+        values = np.full(weight.shape, np.nan)
+        values[:, position >= 0] = z[:, position[position >= 0]]
         use = np.isfinite(values) & (weight > 0)
         scored = np.where(use, weight, 0.0).sum(axis=1)
-        enough = use.sum(axis=1) >= LEAST_MEMBERS
-        mean = np.where(use, weight * np.nan_to_num(values), 0.0).sum(axis=1) / np.where(
-            scored > 0, scored, 1
-        )
-        score[enough, column] = mean[enough]
+        enough = use.sum(axis=1) >= MIN_MEMBERS
+        total = np.where(use, weight * np.nan_to_num(values), 0.0).sum(axis=1)
+        score[enough, column] = (total / np.where(scored > 0, scored, 1))[enough]
         coverage[enough, column] = (scored / np.maximum(weight.sum(axis=1), 100.0))[enough]
     return pd.DataFrame(score, dates, themes), pd.DataFrame(coverage, dates, themes)
