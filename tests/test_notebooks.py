@@ -30,7 +30,6 @@ FRIDAY = pd.Timestamp("2025-06-13")
 #: shares of labelling lines that are still to come down
 LABELLING = {
     "03_gp_rotation": 0.16,
-    "05_global_allocation": 0.28,
 }
 RUN_DEFAULTS = {"as_of": "latest", "data": "sample", "out": "", "language": "en"}
 
