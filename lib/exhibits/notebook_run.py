@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from lib.exhibits.frozen import draw_frozen, read_frozen
 from lib.exhibits.parameters import PARAMS, Parameters, RunParameters, checked, load, model_of
-from lib.exhibits.plan import Plan, read_plan
+from lib.exhibits.plan import ALLOW_STALE, AS_STORED, PARAMS_FOLDER, Plan, read_plan
 from lib.exhibits.progress import Progress
 from lib.exhibits.style import add_source_line, apply_style, save
 from lib.exhibits.tables import column_formats, table_html
@@ -35,10 +35,6 @@ FOLDED = 40
 NAV = "_nav"
 #: symbols that a note names
 NOTED_NAMES = 6
-#: environment variable that the weekly run sets when its user allows stale data
-ALLOW_STALE = "WEEKLY_ALLOW_STALE"
-#: environment variable with the folder of parameters that the weekly run uses
-PARAMS_FOLDER = "WEEKLY_PARAMS"
 #: texts of an exhibit that are not labels in its chart
 EXHIBIT_TEXTS = {"title", "caption", "alt"}
 SettingsType = TypeVar("SettingsType")
@@ -453,7 +449,12 @@ def open_run(notebook: str, namespace: Mapping[str, object], *, seed: int = 2025
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries that use the global generator must be repeatable as well
     apply_style()
-    market = open_market(common.data, common.as_of, allow_stale=os.environ.get(ALLOW_STALE) == "1")
+    market = open_market(
+        common.data,
+        common.as_of,
+        allow_stale=os.environ.get(ALLOW_STALE) == "1",
+        as_stored=os.environ.get(AS_STORED) == "1",
+    )
     default = OUTPUTS / "interactive" / f"{market.as_of:%Y-%m-%d}"
     return Run(
         notebook,

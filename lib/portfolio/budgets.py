@@ -82,20 +82,15 @@ def risk_budget_weights(
               y_j)}\right)
 
     Without binding caps the first-order condition :math:`y_i (\Sigma y)_i = b_i` says that each
-    asset carries its
-    budget (Spinu, 2013; Roncalli, 2013, Introduction to Risk Parity and Budgeting). The caps are
-    homogeneous in y, so
-    the problem stays convex and any feasible point can be scaled. What the volatility target leaves
-    over is cash;
-    nothing is borrowed to reach it.
+    asset carries its budget (Spinu, 2013; Roncalli, 2013, Introduction to Risk Parity and
+    Budgeting). The caps are homogeneous in y, so the problem stays convex and any feasible point
+    can be scaled. What the volatility target leaves over is cash; nothing is borrowed to reach it.
 
     :math:`m = \min(1, \sum_k \min(n_k c, C))` is the largest share that the caps let :math:`n_k`
-    assets of each class
-    take together. Below one the caps hold all the same and the remainder is cash: a cap is a limit
-    of risk, and a limit
-    that yields when few assets are held protects least when it is needed most. Raising it to the
-    least that can be
-    met, :math:`1 / n`, would put everything into a single asset when only one is selected.
+    assets of each class take together. Below one the caps hold all the same and the remainder is
+    cash: a cap is a limit of risk, and a limit that yields when few assets are held protects least
+    when it is needed most. Raising it to the least that can be met, :math:`1 / n`, would put
+    everything into a single asset when only one is selected.
 
     When both solvers fail, inverse volatility times budget, cut at the caps, takes their place.
     Every fallback is recorded.
@@ -183,8 +178,8 @@ def solve_risk_budgets(
             scale = np.minimum(1.0, target_volatility / deviation)
         weights[cells] = invested * scale[:, None]
         volatility[rows] = deviation * scale
-        for row, own, factor in zip(rows, names, scale, strict=True):
-            fallbacks[row] = ("scaled_to_target", *own) if factor < 1.0 else own
+        for row, solving, factor in zip(rows, names, scale, strict=True):
+            fallbacks[row] = ("scaled_to_target", *solving) if factor < 1.0 else solving
     return BudgetSolutions(weights, contributions, volatility, fallbacks)
 
 
@@ -256,7 +251,8 @@ def _invested(covariance, budgets, members, asset_cap, class_cap):
     weights *= np.minimum(1.0, class_cap / totals)
     cash = room < 1.0 - CASH_TOLERANCE
     return weights, [
-        ("caps_leave_cash", *own) if left else own for left, own in zip(cash, names, strict=True)
+        ("caps_leave_cash", *solving) if left else solving
+        for left, solving in zip(cash, names, strict=True)
     ]
 
 

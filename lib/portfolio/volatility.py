@@ -12,7 +12,7 @@ from lib.market.errors import ModelError
 from lib.portfolio.budgets import BudgetSolutions
 
 #: relative distance from the target that counts as met
-TOLERANCE = 1e-6
+TARGET_TOLERANCE = 1e-6
 
 
 def raise_along_ray(
@@ -54,20 +54,20 @@ def raise_along_ray(
     """
     if not target > 0:
         raise ModelError(f"the target volatility is {target}", remedy="give a fraction above zero")
-    below = solutions.volatility < target * (1 - TOLERANCE)
+    below = solutions.volatility < target * (1 - TARGET_TOLERANCE)
     others = np.arange(solutions.weights.shape[1]) != funding
     moved = solutions.weights[:, others].sum(axis=1)
     rows = np.flatnonzero(below & (solutions.weights[:, funding] > 0) & (moved > 0))
     weights, sigma = solutions.weights[rows], np.nan_to_num(covariances[rows])
     direction = np.where(others, weights, -moved[rows, None])
     limit = weights[:, funding] / moved[rows]
-    step = _step_to(target, weights, direction, sigma)
+    move = _move_to_target(target, weights, direction, sigma)
     fallbacks = list(solutions.fallbacks)
-    reached = rows[step <= limit]
+    reached = rows[move <= limit]
     for row in np.flatnonzero(below):
         name = "raised_to_target" if row in reached else "no_bonds_left"
         fallbacks[row] = (*fallbacks[row], name)
-    raised = np.maximum(weights + np.minimum(step, limit)[:, None] * direction, 0.0)
+    raised = np.maximum(weights + np.minimum(move, limit)[:, None] * direction, 0.0)
     marginal = np.matmul(sigma, raised[:, :, None])[:, :, 0]
     variance = (raised * marginal).sum(axis=1)
     made = replace(
@@ -83,7 +83,7 @@ def raise_along_ray(
     return made
 
 
-def _step_to(
+def _move_to_target(
     target: float, weights: np.ndarray, direction: np.ndarray, sigma: np.ndarray
 ) -> np.ndarray:
     """Return the positive x for which w + x d has the target volatility, from weights below it,

@@ -8,7 +8,7 @@ from lib.market.pointintime import Market
 from lib.portfolio.trades import trades, turnover
 from lib.report.calls import Call
 
-COLUMNS = [
+ORDER_COLUMNS = [
     *("system", "symbol", "name", "name_en", "side", "from_weight", "to_weight", "change"),
     *("cost", "fund", "fund_name", "fund_name_en", "price", "status", "held_on", "due"),
 ]
@@ -94,8 +94,8 @@ def orders(calls: list[Call], market: Market, capital: float = 0.0) -> pd.DataFr
         tables.append(table.sort_values(["order", "size"], kind="stable").reset_index())
     extra = ["amount", "lots"] if capital else []
     if not tables:
-        return pd.DataFrame(columns=[*COLUMNS, *extra])
-    return pd.concat(tables, ignore_index=True)[[*COLUMNS, *extra]]
+        return pd.DataFrame(columns=[*ORDER_COLUMNS, *extra])
+    return pd.concat(tables, ignore_index=True)[[*ORDER_COLUMNS, *extra]]
 
 
 def totals(table: pd.DataFrame) -> list[dict]:
