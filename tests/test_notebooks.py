@@ -30,7 +30,6 @@ FRIDAY = pd.Timestamp("2025-06-13")
 #: shares of labelling lines that are still to come down
 LABELLING = {
     "03_gp_rotation": 0.16,
-    "04_absolute_return_etf": 0.25,
 }
 RUN_DEFAULTS = {"as_of": "latest", "data": "sample", "out": "", "language": "en"}
 

@@ -10,8 +10,8 @@ import nbformat
 
 from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import RunError, SuiteError
-from lib.report.appendix import APPENDIX_FOLDER, describe_issue, export_appendix, was_run
-from lib.report.manifest import MANIFEST_FILE, Manifest
+from lib.report.appendix import describe_issue, export_appendix, was_run
+from lib.report.manifest import APPENDIX_FOLDER, MANIFEST_FILE, Manifest
 from lib.weekly.cli import EXIT_FAILED, EXIT_REFUSED
 from lib.weekly.run import NOTEBOOKS
 
