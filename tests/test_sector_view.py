@@ -16,7 +16,7 @@ from lib.models.gp.inputs import factor_inputs, join_panels
 from lib.models.gp.mining import window_at
 from lib.models.gp.settings import MiningSettings
 from lib.models.gp.walkforward import close_only_quarters, mining_ends, walk_forward_mining
-from lib.models.sector_view import join_views, sector_panels, sector_view, seed_scores
+from lib.models.sector_view import join_views, scores_by_seed, sector_panels, sector_view
 
 DATES = Sessions.load().between("2020-01-02", "2022-03-31")
 SECTORS = 15
@@ -117,12 +117,12 @@ def test_mined_sectors_serve_before_the_handover_and_are_scored_no_longer_than_n
 
 def test_scores_of_the_seeds_are_shared_by_the_cache(tmp_path, monkeypatch):
     prices, valuations = panels()
-    panel = join_panels(prices, valuations)
-    libraries = walk_forward_mining(panel, SETTINGS, (0, 1), first="2021-09-01")
-    made = seed_scores(panel, libraries, "2021-12-01", tmp_path)
+    inputs = factor_inputs(join_panels(prices, valuations))
+    libraries = walk_forward_mining(inputs, SETTINGS, (0, 1), first="2021-09-01")
+    made = scores_by_seed(inputs, libraries, "2021-12-01", tmp_path)
     assert sorted(made) == [0, 1] and made[0].loc[:"2021-11-30"].isna().all(axis=None)
     monkeypatch.setattr(module, "rotation_scores", lambda *_, **__: pytest.fail("scored again"))
-    again = seed_scores(panel, libraries, "2021-12-01", tmp_path)
+    again = scores_by_seed(inputs, libraries, "2021-12-01", tmp_path)
     pd.testing.assert_frame_equal(made[1], again[1], check_freq=False)
 
 

@@ -152,9 +152,8 @@ def sector_view(
             cache_dir=cache_dir,
             report=report,
         )
-        scores = average_seeds(
-            seed_scores(join_panels(prices, valuations), libraries, since, cache_dir)
-        )
+        scored = mined if mining is None else factor_inputs(join_panels(prices, valuations))
+        scores = average_seeds(scores_by_seed(scored, libraries, since, cache_dir))
         if earlier is None:
             return SectorView(scores)
         return SectorView(_join_earlier(scores, mined, libraries, *earlier))
@@ -164,8 +163,8 @@ def sector_view(
     return cached(SectorView, _folder(cache_dir), make, (*inputs, carried, since), CODE).scores
 
 
-def seed_scores(
-    panel: Panel,
+def scores_by_seed(
+    inputs: Inputs,
     libraries: list[Library],
     since: str | None = None,
     cache_dir: str | Path | None = None,
@@ -175,7 +174,7 @@ def seed_scores(
 
     Parameters
     ----------
-    panel : Panel, (T, N)
+    inputs : Inputs, (T, N)
     libraries : list of Library
     since : date, optional
         Sessions before it are NaN.
@@ -187,7 +186,7 @@ def seed_scores(
     """
 
     def make() -> SeedScores:
-        frames = rotation_scores(panel, libraries, by_seed=True, since=since)
+        frames = rotation_scores(inputs, libraries, by_seed=True, since=since)
         return SeedScores({str(seed): frame for seed, frame in frames.items()})
 
     formulas = [
@@ -195,7 +194,8 @@ def seed_scores(
         for library in libraries
         for entry in library.entries
     ]
-    made = cached(SeedScores, _folder(cache_dir), make, (panel, formulas, since), CODE)
+    key = (inputs.dates, inputs.symbols, inputs.values, formulas, since)
+    made = cached(SeedScores, _folder(cache_dir), make, key, CODE)
     return {int(seed): frame for seed, frame in made.by_seed.items()}
 
 
