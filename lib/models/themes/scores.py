@@ -251,11 +251,13 @@ def theme_scores(
     stocks : DataFrame, (K', N)
         z-scores of stocks by decision date; may be empty.
     lists : DataFrame
-        Constituents, any number of dated lists per index.
+        Constituents, one row per member: any number of dated lists per index.
     own : DataFrame, (K'', M')
         z-scores of the themes' own bars.
     themes : Index, (M,)
+        The themes to score.
     dates : DatetimeIndex, (K,)
+        Decision dates.
     correlation : Series, (K'',), optional
         ``member_correlation``, for ``own_bars_scale``.
     """
@@ -282,9 +284,11 @@ def member_means(
     stocks : DataFrame, (K', N)
         z-scores of stocks by decision date; may be empty.
     lists : DataFrame
-        Constituents, any number of dated lists per index.
+        Constituents, one row per member: any number of dated lists per index.
     themes : Index, (M,)
+        The themes to score.
     dates : DatetimeIndex, (K,)
+        Decision dates.
 
     Returns
     -------
