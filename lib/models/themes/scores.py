@@ -124,6 +124,7 @@ def findings(
     Parameters
     ----------
     theme : ThemeScores, (K, M)
+        Scores, sources and coverage.
     issues : DataFrame
         Of ``check_constituents``.
     date : Timestamp

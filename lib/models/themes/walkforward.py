@@ -160,6 +160,7 @@ def walk_forward_scores(
     first : date
         First decision that is scored.
     settings : ThemeSettings
+        Learners, labels and training window.
     groups : int array, (N,), optional
         Sector of each symbol for neutral labels.
     cache_dir : Path, optional
