@@ -22,10 +22,11 @@ def benchmark_weights(
     Parameters
     ----------
     values : DataFrame, (T, N')
-        NaN where a fund has no price: it is not held.
+        Values of the funds by session; NaN where a fund has no price: it is not held.
     funds : DataFrame, indexed by symbol
         ``role``.
     decisions : DatetimeIndex, (K,)
+        Sessions of the decisions.
     bond_share : float
         Capital of bonds in the second; the rest goes in equal parts to the broad fund, the dividend
         fund and the commodities.
@@ -58,6 +59,7 @@ def attribution(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     Parameters
     ----------
     strategy : Backtest
+        The portfolio.
     parts : Series, (N,)
         Part of each symbol.
 
