@@ -107,7 +107,7 @@ def cycle_panels(
     return figure
 
 
-def edge_lines(full: pd.Series, real_time: pd.Series, words: tuple[str, str]) -> Figure:
+def edge_lines(full: pd.Series, real_time: pd.Series, words: Mapping[str, str]) -> Figure:
     """Draw a filtered series as it is seen with all data and as each month saw its own last value.
 
     Parameters
@@ -120,8 +120,8 @@ def edge_lines(full: pd.Series, real_time: pd.Series, words: tuple[str, str]) ->
         Labels of the two lines.
     """
     figure, axes = plt.subplots(figsize=(8.6, 3.6), layout="constrained")
-    axes.plot(full.index, full, linewidth=1.6, label=words[0])
-    axes.plot(real_time.index, real_time, linewidth=1.2, linestyle="--", label=words[1])
+    axes.plot(full.index, full, linewidth=1.6, label=words["full_sample"])
+    axes.plot(real_time.index, real_time, linewidth=1.2, linestyle="--", label=words["real_time"])
     axes.axhline(0, color="#444444", linewidth=0.6)
     axes.legend(loc="best")
     return figure

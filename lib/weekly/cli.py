@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 from pathlib import Path
 
-from lib.exhibits.translations import LANGUAGES
-from lib.market.errors import SuiteError
-from lib.weekly.run import Settings, weekly_run
+from lib.market.errors import RunError, SuiteError
+from lib.weekly.forking import fork_server
 
 #: a section or an export failed
 EXIT_FAILED = 1
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         "--out", default="outputs", type=Path, help="folder of the runs (default: outputs)"
     )
     command.add_argument(
-        "--language", default="en", choices=LANGUAGES, help="of the report (default: en)"
+        "--language", default="en", choices=("en", "zh"), help="of the report (default: en)"
     )
     command.add_argument(
         "--resume", action="store_true", help="rerun only what failed or has new inputs"
@@ -47,6 +47,14 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--accept-revisions", action="store_true", help="accept data that change stored history"
     )
+    command.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        choices=range(1, 65),
+        metavar="N",
+        help="notebooks and exports at a time (default: 2, with one core 1)",
+    )
     return command
 
 
@@ -54,17 +62,21 @@ def main(arguments: list[str] | None = None) -> int:
     """Make one weekly report and return the exit code, 0 when every section and export
     succeeded.
     """
-    settings = Settings(**vars(parser().parse_args(arguments)))
+    options = vars(parser().parse_args(arguments))
+    with contextlib.suppress(RunError):  # without it kernels are new interpreters, which is printed
+        fork_server()  # it imports while this process does
+    from lib.weekly import run
+
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as Ctrl-C does
     try:
-        manifest = weekly_run(settings)
+        manifest = run.weekly_run(run.Settings(**options))
     except SuiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_REFUSED
     except KeyboardInterrupt:
         print("interrupted; an earlier report is unchanged", file=sys.stderr)
         return EXIT_INTERRUPTED
-    folder = settings.out / manifest.as_of
+    folder = options["out"] / manifest.as_of
     for record in manifest.exports:
         if record.file.startswith("report.") and record.done:
             print(f"report: {folder / record.file}")
