@@ -18,6 +18,7 @@ from tracing import statements, untraceable
 
 from lib.exhibits.notebook_run import PARAMS_FOLDER
 from lib.exhibits.parameters import PARAMS, RUN_PARAMETERS, checked, load, model_of
+from lib.exhibits.plan import read_plan
 from lib.market import ingest
 from lib.market.store import Store
 from lib.weekly.execution import execute
@@ -30,7 +31,6 @@ FRIDAY = pd.Timestamp("2025-06-13")
 #: shares of labelling lines that are still to come down
 LABELLING = {
     "03_gp_rotation": 0.16,
-    "04_absolute_return_etf": 0.25,
 }
 RUN_DEFAULTS = {"as_of": "latest", "data": "sample", "out": "", "language": "en"}
 
@@ -95,6 +95,17 @@ def test_the_defaults_of_a_notebook_are_its_production_parameters(name):
     found = defaults(name)
     assert {key: found.pop(key) for key in RUN_PARAMETERS} == RUN_DEFAULTS
     assert found == load(name).model_dump()
+
+
+@pytest.mark.parametrize("section", read_plan().sections, ids=lambda section: section.notebook)
+def test_the_plan_knows_whose_parameters_a_notebook_reads(section):
+    calls = [
+        node
+        for cell in code(read(section.notebook))
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "run.parameters_of"
+    ]
+    assert section.parameters_of == sorted({ast.literal_eval(call.args[0]) for call in calls})
 
 
 def test_the_smaller_parameters_are_good_ones():

@@ -40,9 +40,10 @@ COLUMN_FORMATS = {
             " mean_excess return week_return ytd_return"
         ),
         "share": (
-            "admission annual_volatility average_weight boosted break_even budget coverage cost"
-            " from_weight gru linear previous_weight return_share risk_contribution risk_share"
-            " share turnover volatility to_weight votes_against votes_for weight"
+            "admission annual_volatility average_weight bonds boosted break_even budget"
+            " class_moves cost coverage from_weight gru linear previous_weight return_share"
+            " risk_contribution risk_share share to_weight turnover volatility votes_against"
+            " votes_for weight"
         ),
         "score": (
             "actual calmar consensus latest_score previous previous_score sharpe sharpe_error"

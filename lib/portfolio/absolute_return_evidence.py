@@ -7,7 +7,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.portfolio.absolute_return import AbsoluteReturnRules
 from lib.portfolio.backtest import Backtest
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
 
@@ -42,46 +41,6 @@ def benchmark_weights(
 
 def _shared(held: pd.DataFrame) -> pd.DataFrame:
     return held.astype(float).div(held.sum(axis=1), axis=0).fillna(0.0)
-
-
-def could_hold(
-    funds: pd.DataFrame,
-    view: pd.DataFrame,
-    hold_dividend: pd.Series,
-    decisions: pd.DatetimeIndex,
-    rules: AbsoluteReturnRules,
-) -> pd.DataFrame:
-    """Tell at which decisions the rules could hold each fund, whether or not it had the history for
-    it.
-
-    A sector fund needs a score of its sector, the dividend fund a positive timing, the broad fund a
-    slot that no scored
-    sector fills; bonds and commodities are always asked for.
-
-    Parameters
-    ----------
-    funds : DataFrame, indexed by symbol
-        ``role`` and ``tracks``.
-    view : DataFrame, (T, S)
-    hold_dividend : Series of bool, (T,)
-    decisions : DatetimeIndex, (K,)
-    rules : AbsoluteReturnRules
-
-    Returns
-    -------
-    DataFrame of bool, (K, N)
-    """
-    scored = view.reindex(decisions).notna()
-    held = hold_dividend.reindex(decisions).fillna(False).astype(bool)
-    free = rules.slots - rules.dividend_slots * held
-    asked = pd.DataFrame(True, decisions, funds.index)
-    sectors = funds.loc[funds["role"] == "sector", "tracks"]
-    asked[sectors.index] = scored.reindex(columns=sectors, fill_value=False).to_numpy()
-    for symbol in funds.index[funds["role"] == "dividend"]:
-        asked[symbol] = held
-    for symbol in funds.index[funds["role"] == "broad"]:
-        asked[symbol] = asked[sectors.index].sum(axis=1) < free
-    return asked
 
 
 def attribution(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
 from lib.exhibits.style import sign_colours
 from lib.exhibits.tables import table_html
+from lib.exhibits.translations import LANGUAGES
 from lib.market.errors import RunError
 from lib.market.universe import read_universe
 from lib.report.calendar_returns import LINES, calendar_returns, drawdowns, heat_maps, navs
@@ -130,7 +131,7 @@ class Assembly:
         if self.manifest is None:
             outside = self.run.t("06_weekly_report.track_record_outside")
             return self._render("track_record", sentences=[outside], shown=[])
-        back = look_back(self._results, self._results.parent, self.manifest, self.run.market)
+        back = look_back(self._results, self._runs, self.manifest, self.run.market)
         said = sentences(back, self.run.t)
         back.write(self.run.out, said)
         shown = [
@@ -243,6 +244,12 @@ class Assembly:
                 remedy="run the other notebooks first",
             )
         return self.folder
+
+    @property
+    def _runs(self) -> Path:
+        """The folder of runs; the results of a second language are one folder deeper."""
+        folder = self._results
+        return folder.parent.parent if folder.name in LANGUAGES else folder.parent
 
     def _assets(self) -> pd.DataFrame:
         """Return the instruments in the columns of exhibit 16, with their names."""
