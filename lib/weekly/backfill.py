@@ -107,6 +107,7 @@ def weeks_between(sessions: Sessions, first, last, until=None) -> list[pd.Timest
     Parameters
     ----------
     sessions : Sessions
+        The exchange calendar.
     first, last : date
         A week is in the span when its last session is.
     until : date, optional
