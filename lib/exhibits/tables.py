@@ -36,8 +36,8 @@ COLUMN_FORMATS = {
     column: kind
     for kind, columns in {
         "percent": (
-            "annual_return drawdown excess gain_cumulative gain_peak max_drawdown net_return"
-            " mean_excess return week_return ytd_return"
+            "annual_return drawdown excess formula gain_cumulative gain_peak index max_drawdown"
+            " mean_excess net_return return week_return ytd_return"
         ),
         "share": (
             "admission annual_volatility average_weight bonds boosted break_even budget"

@@ -56,6 +56,7 @@ def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
     Parameters
     ----------
     market : Market
+        Gives bars and valuations.
     name : str
         Stem of a list in ``params/universe``.
 
@@ -107,6 +108,7 @@ def sector_view(
     prices, valuations : Panel, (T, N)
         Of the sectors that are scored.
     settings : MiningSettings
+        Of the search.
     seeds : int
         Minings per quarter, averaged.
     first_mined : date
@@ -175,10 +177,13 @@ def scores_by_seed(
     Parameters
     ----------
     inputs : Inputs, (T, N)
+        The sectors that are scored.
     libraries : list of Library
+        Of all seeds and quarters.
     since : date, optional
         Sessions before it are NaN.
     cache_dir : path, optional
+        Of cached scores; None scores them anew.
 
     Returns
     -------
@@ -230,6 +235,7 @@ def join_views(
     counterparts : Series, indexed by sector of ``view``
         Its counterpart in ``earlier``; empty where there is none.
     handover : date
+        Sessions from here on have the scores of the first classification.
 
     Returns
     -------

@@ -135,9 +135,11 @@ def absolute_return_portfolio(
     view : DataFrame, (T', S)
         Scores of the sectors on sessions; a decision without a row has no view.
     hold_dividend : Series of bool, (T,)
+        Whether the timing holds dividends.
     decisions : DatetimeIndex, (K,)
         Sessions of ``values``.
     rules : AbsoluteReturnRules
+        Windows, slots, budgets and target.
 
     Raises
     ------
@@ -199,6 +201,7 @@ def funds_at_decisions(
     Parameters
     ----------
     values : DataFrame, (T, N)
+        Values of the funds by session.
     funds : DataFrame, (N, ...)
         Of the columns of ``values``, in their order.
     view, hold_dividend, decisions, rules
@@ -265,9 +268,11 @@ def class_sleeves(
     Parameters
     ----------
     known : FundsAtDecisions
+        What each decision knows of the funds.
     funds : DataFrame, (N, ...)
         ``group`` and ``role``.
     rules : AbsoluteReturnRules
+        Windows, slots, budgets and target.
 
     Returns
     -------
@@ -315,11 +320,13 @@ def class_weights(
     Parameters
     ----------
     known : FundsAtDecisions
+        What each decision knows of the funds.
     inside : array, (K, C, N)
         Weights of the funds in their class; all zero for a class without a fund.
     trend : array, (K, C)
         NaN counts as zero in a class that holds funds: it is neither rising nor falling.
     rules : AbsoluteReturnRules
+        Windows, slots, budgets and target.
 
     Returns
     -------

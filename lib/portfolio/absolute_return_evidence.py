@@ -23,9 +23,11 @@ def benchmark_weights(
     Parameters
     ----------
     values : DataFrame, (T, N)
+        Values of the funds by session.
     funds : DataFrame
         ``group`` and ``role``.
     decisions : DatetimeIndex, (K,)
+        Sessions of the decisions.
     bond_share : float
         Capital of bonds in the second; the rest goes in equal parts to the broad fund, the dividend
         fund and the
@@ -55,6 +57,7 @@ def attribution(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     Parameters
     ----------
     strategy : Backtest
+        The portfolio.
     parts : Series, (N,)
         Part of each symbol.
 

@@ -118,8 +118,11 @@ def conic(
     Parameters
     ----------
     correlation : array, (n, n)
+        Positive definite.
     budgets : array, (n,)
+        Positive, sum to one.
     caps : array, (m, n)
+        Rows whose product with x may not be positive.
     tolerance : float
         Of feasibility and duality gap.
 

@@ -186,6 +186,15 @@ def solve_risk_budgets(
 def investable_share(held: np.ndarray, asset_cap: float, class_cap: float) -> np.ndarray:
     """Return the largest sum of weights that the caps allow, at most one, (K,), from the number of
     assets held in each class, (K, C).
+
+    Parameters
+    ----------
+    held : int array, (K, C)
+        Assets held in each class.
+    asset_cap : float
+        Largest weight of one asset.
+    class_cap : float
+        Largest weight of one class.
     """
     return np.minimum(np.minimum(held * asset_cap, class_cap).sum(axis=1), 1.0)
 

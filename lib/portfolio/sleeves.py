@@ -44,7 +44,9 @@ def equity_slots(
     available : array of bool, (K, N)
         Whether a fund can be held.
     hold_dividend : array of bool, (K,)
+        Whether the timing holds dividends.
     slots, dividend_slots : int
+        Equal slots, and how many of them dividends may fill.
 
     Returns
     -------
@@ -84,6 +86,7 @@ def bond_legs(roles: np.ndarray, available: np.ndarray) -> tuple[np.ndarray, Eve
     roles : array of str, (N,)
         ``long`` and ``short`` are legs; other funds get no capital.
     available : array of bool, (K, N)
+        Funds that can be held.
 
     Returns
     -------
@@ -155,6 +158,7 @@ def budget_risk(
     returns : array, (K, M, W)
         Of the funds or classes that share the risk; where one is held it moves and has no NaN.
     held : array of bool, (K, M)
+        Assets that may have weight.
     budgets : array, (K, M)
         Each row sums to one over what is held.
     target_volatility : float, optional

@@ -87,6 +87,7 @@ def shock_table(
     Parameters
     ----------
     weights : Series, (N,)
+        Present weights, fractions.
     groups : Series, (N,)
         Class of each symbol.
     terms : DataFrame, (B, 2), indexed by symbol

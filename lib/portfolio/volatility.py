@@ -38,6 +38,7 @@ def raise_along_ray(
     covariances : array, (K, C, C)
         In the square of the units of the target; NaN where a class has no weight.
     target : float
+        Annualised volatility, a fraction.
     funding : int
         Column of the class that capital is taken from.
 

@@ -229,6 +229,7 @@ def trainer(name: str, data: TrainingData, seeds: int) -> Trainer:
     Parameters
     ----------
     name : str
+        ``boosted``, ``linear`` or ``gru``.
     data : TrainingData
         With the columns that the learner reads.
     seeds : int
