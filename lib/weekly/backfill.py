@@ -168,7 +168,7 @@ def backfill(
     outcomes: dict[str, Outcome] = {}
     names = [f"{week:%Y-%m-%d}" for week in weeks]
 
-    def make_one(name: str, at_a_time: int, bar: tqdm) -> None:
+    def _make_one(name: str, at_a_time: int, bar: tqdm) -> None:
         week = replace(settings, as_of=name, workers=at_a_time, resume=True, as_stored=True)
         try:
             outcome = make(replace(week, quiet=True), notebooks, params)
@@ -190,11 +190,11 @@ def backfill(
             # the first week has all cores, since all others wait for its models
             at_a_time = workers if name == names[0] else 1
             after = {leader} if leader else set()
-            jobs.append(Job(name, partial(make_one, name, at_a_time, bar), after))
+            jobs.append(Job(name, partial(_make_one, name, at_a_time, bar), after))
         run_jobs(jobs, workers, stop)
         made = [name for name in names if outcomes[name].status == "made"]
         later = [name for name in names if made and name > made[0] and _done(outcomes[name])]
-        run_jobs([Job(name, partial(make_one, name, 1, bar)) for name in later], workers, stop)
+        run_jobs([Job(name, partial(_make_one, name, 1, bar)) for name in later], workers, stop)
     return [outcomes[name] for name in names]
 
 

@@ -127,7 +127,13 @@ class ClusterMaker(LocalMaker):
 
 
 def make_week_on_worker(settings: Settings, notebooks: Path, params: Path) -> Outcome:
-    """Make the report of a week in a worker's thread."""
+    """Make the report of a week in a worker's thread.
+
+    Parameters
+    ----------
+    settings, notebooks, params
+        As for ``make_week``.
+    """
     running = Running()
     _weeks_in_work.add(running)
     try:
