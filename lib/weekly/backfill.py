@@ -169,6 +169,7 @@ def backfill(
     names = [f"{week:%Y-%m-%d}" for week in weeks]
 
     def _make_one(name: str, at_a_time: int, bar: tqdm) -> None:
+        """Make a week and keep its outcome; the second time only when the report has changed."""
         week = replace(settings, as_of=name, workers=at_a_time, resume=True, as_stored=True)
         try:
             outcome = make(replace(week, quiet=True), notebooks, params)
