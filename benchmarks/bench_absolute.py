@@ -65,8 +65,8 @@ def measure() -> list[dict]:
     return with_targets(
         [
             ("absolute.backtest_2016", once, "s", 1.0),
-            ("absolute.settings", settings, "s", 4.0),
-            ("absolute.notebook_warm", warm_notebook(NOTEBOOK, as_of=AS_OF), "s", 8.0),
+            ("absolute.settings", settings, "s", 1.0),
+            ("absolute.notebook_warm", warm_notebook(NOTEBOOK, as_of=AS_OF), "s", 5.0),
         ]
     )
 

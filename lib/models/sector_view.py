@@ -200,8 +200,8 @@ def scores_by_seed(
         for entry in library.entries
     ]
     key = (inputs.dates, inputs.symbols, inputs.values, formulas, since)
-    made = cached(SeedScores, _folder(cache_dir), make, key, CODE)
-    return {int(seed): frame for seed, frame in made.by_seed.items()}
+    stored = cached(SeedScores, _folder(cache_dir), make, key, CODE)
+    return {int(seed): frame for seed, frame in stored.by_seed.items()}
 
 
 def _join_earlier(

@@ -74,9 +74,9 @@ def trend_strength(closes: pd.DataFrame, windows: Sequence[int]) -> pd.DataFrame
     for window in windows:
         change = log_price[window:] - log_price[:-window]
         bounded = np.tanh(change / (volatility[window:] * np.sqrt(window)))
-        known = np.isfinite(bounded)
-        total[window:] += np.where(known, bounded, 0.0)
-        count[window:] += known
+        finite = np.isfinite(bounded)
+        total[window:] += np.where(finite, bounded, 0.0)
+        count[window:] += finite
     trend = np.where((count > 0) & np.isfinite(prices), total / np.maximum(count, 1), np.nan)
     return pd.DataFrame(trend, closes.index, closes.columns)
 

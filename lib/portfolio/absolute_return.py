@@ -153,8 +153,8 @@ def absolute_return_portfolio(
             "the decisions are not sessions of the data", date=date, remedy="start later"
         )
     values = values[funds.index]
-    known = funds_at_decisions(values, funds, view, hold_dividend, decisions, rules)
-    inside, sleeve_events = class_sleeves(known, funds, rules)
+    candidates = funds_at_decisions(values, funds, view, hold_dividend, decisions, rules)
+    inside, sleeve_events = class_sleeves(candidates, funds, rules)
     held = np.asarray(inside.any(axis=2))
     if not held.any(axis=1).all():
         raise ModelError(
@@ -162,9 +162,9 @@ def absolute_return_portfolio(
             date=f"{decisions[~held.any(axis=1)][0]:%Y-%m-%d}",
             remedy="start later or name proxies",
         )
-    trend = np.where(held, class_trend(known, funds), np.nan)
-    shares, solutions, class_events = class_weights(known, inside, trend, rules)
-    events = sorted([*known.events, *sleeve_events, *class_events], key=lambda event: event[0])
+    trend = np.where(held, class_trend(candidates, funds), np.nan)
+    shares, solutions, class_events = class_weights(candidates, inside, trend, rules)
+    events = sorted([*candidates.events, *sleeve_events, *class_events], key=lambda event: event[0])
     table = pd.DataFrame(events, columns=["date", "event", "detail"])
     table["date"] = decisions[table["date"].to_numpy(dtype=int)]
 
@@ -174,7 +174,7 @@ def absolute_return_portfolio(
     weights = (inside * solutions.weights[:, :, None]).sum(axis=1)
     return AbsoluteReturnPortfolio(
         weights=pd.DataFrame(weights, decisions, funds.index),
-        requested=pd.DataFrame(known.requested, decisions, funds.index),
+        requested=pd.DataFrame(candidates.requested, decisions, funds.index),
         classes=by_class(solutions.weights),
         budgets=by_class(shares),
         contributions=by_class(solutions.contributions),
@@ -261,13 +261,13 @@ def _requested(
 
 
 def class_sleeves(
-    known: FundsAtDecisions, funds: pd.DataFrame, rules: AbsoluteReturnRules
+    candidates: FundsAtDecisions, funds: pd.DataFrame, rules: AbsoluteReturnRules
 ) -> tuple[np.ndarray, Events]:
     """Return how each class splits its capital between its funds.
 
     Parameters
     ----------
-    known : FundsAtDecisions
+    candidates : FundsAtDecisions
         What each decision knows of the funds.
     funds : DataFrame, (N, ...)
         ``group`` and ``role``.
@@ -282,44 +282,51 @@ def class_sleeves(
         Those of the sleeves, and ``class_empty``.
     """
     groups, roles = funds["group"].to_numpy(), funds["role"].to_numpy()
-    equity, bond, commodity = (known.available & (groups == name) for name in CLASSES)
+    equity, bond, commodity = (candidates.available & (groups == name) for name in CLASSES)
     several = commodity & (commodity.sum(axis=1, keepdims=True) > 1)
-    _check_moves(known.returns, several, known.decisions, known.symbols)
-    made = {
+    _check_moves(candidates.returns, several, candidates.decisions, candidates.symbols)
+    by_class = {
         "equity": equity_slots(
-            known.scores, roles, equity, known.hold_dividend, rules.slots, rules.dividend_slots
+            candidates.scores,
+            roles,
+            equity,
+            candidates.hold_dividend,
+            rules.slots,
+            rules.dividend_slots,
         ),
         "bond": bond_legs(roles, bond),
-        "commodity": commodity_weights(known.returns, known.trend, commodity, rules.steepness),
+        "commodity": commodity_weights(
+            candidates.returns, candidates.trend, commodity, rules.steepness
+        ),
     }
     events: Events = []
-    for name, (weights, sleeve_events) in made.items():
+    for name, (weights, sleeve_events) in by_class.items():
         held = np.asarray(weights.any(axis=1))
         events += [event for event in sleeve_events if held[event[0]]]
         events += [(int(row), "class_empty", name) for row in np.flatnonzero(~held)]
-    return np.stack([weights for weights, _ in made.values()], axis=1), events
+    return np.stack([weights for weights, _ in by_class.values()], axis=1), events
 
 
-def class_trend(known: FundsAtDecisions, funds: pd.DataFrame) -> np.ndarray:
+def class_trend(candidates: FundsAtDecisions, funds: pd.DataFrame) -> np.ndarray:
     """Return the mean trend of each class's available funds other than sector funds, (K, C); NaN
     where none has a trend.
     """
     core = funds["group"].where(funds["role"] != "sector").to_numpy()
     member = core[:, None] == np.array(CLASSES)
-    counted = known.available & np.isfinite(known.trend)
-    total = np.where(counted, known.trend, 0.0) @ member
+    counted = candidates.available & np.isfinite(candidates.trend)
+    total = np.where(counted, candidates.trend, 0.0) @ member
     count = counted.astype(float) @ member
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def class_weights(
-    known: FundsAtDecisions, inside: np.ndarray, trend: np.ndarray, rules: AbsoluteReturnRules
+    candidates: FundsAtDecisions, inside: np.ndarray, trend: np.ndarray, rules: AbsoluteReturnRules
 ) -> tuple[np.ndarray, BudgetSolutions, Events]:
     """Return the capital of the classes: risk budgets by trend, then the volatility target.
 
     Parameters
     ----------
-    known : FundsAtDecisions
+    candidates : FundsAtDecisions
         What each decision knows of the funds.
     inside : array, (K, C, N)
         Weights of the funds in their class; all zero for a class without a fund.
@@ -343,8 +350,8 @@ def class_weights(
     ]
     shares = trend_budgets(np.where(held, np.nan_to_num(trend), np.nan), rules.steepness)
     # what today's sleeves would have done over the window
-    past = inside @ known.returns
-    _check_moves(past, held, known.decisions, pd.Index(CLASSES))
+    past = inside @ candidates.returns
+    _check_moves(past, held, candidates.decisions, pd.Index(CLASSES))
     solutions, fallbacks = budget_risk(
         past,
         held,

@@ -62,8 +62,8 @@ def equity_slots(
     chosen = np.isfinite(ranked) & (rank < free[:, None])
     empty = free - chosen.sum(axis=1)
     filled = chosen.astype(float)
-    filled += _shared(dividend) * (dividend_slots * holding)[:, None]
-    filled += _shared(broad) * empty[:, None]
+    filled += equal_weights(dividend) * (dividend_slots * holding)[:, None]
+    filled += equal_weights(broad) * empty[:, None]
     left = empty * ~broad.any(axis=1)
     events = [
         *_events(hold_dividend & ~holding, "dividend_missing"),
@@ -99,7 +99,7 @@ def bond_legs(roles: np.ndarray, available: np.ndarray) -> tuple[np.ndarray, Eve
         *_events(~long.any(axis=1), "leg_missing", "long"),
         *_events(~short.any(axis=1), "leg_missing", "short"),
     ]
-    return _normalised(_shared(long) + _shared(short)), events
+    return _normalised(equal_weights(long) + equal_weights(short)), events
 
 
 def commodity_weights(
@@ -187,7 +187,7 @@ def budget_risk(
     return solutions, _events(repaired, "covariance_repaired") + named
 
 
-def _shared(held: np.ndarray) -> np.ndarray:
+def equal_weights(held: np.ndarray) -> np.ndarray:
     """Return equal weights of the held funds, (K, N); zero where none is held."""
     return held / np.maximum(held.sum(axis=1, keepdims=True), 1)
 

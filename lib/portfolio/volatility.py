@@ -71,17 +71,17 @@ def raise_along_ray(
     raised = np.maximum(weights + np.minimum(move, limit)[:, None] * direction, 0.0)
     marginal = np.matmul(sigma, raised[:, :, None])[:, :, 0]
     variance = (raised * marginal).sum(axis=1)
-    made = replace(
+    controlled = replace(
         solutions,
         weights=solutions.weights.copy(),
         contributions=solutions.contributions.copy(),
         volatility=solutions.volatility.copy(),
         fallbacks=fallbacks,
     )
-    made.weights[rows] = raised
-    made.contributions[rows] = raised * marginal / variance[:, None]
-    made.volatility[rows] = np.sqrt(variance)
-    return made
+    controlled.weights[rows] = raised
+    controlled.contributions[rows] = raised * marginal / variance[:, None]
+    controlled.volatility[rows] = np.sqrt(variance)
+    return controlled
 
 
 def _move_to_target(
