@@ -82,6 +82,11 @@ def column_formats(table: pd.DataFrame, exceptions: Mapping[str, str | None]) ->
     return {column: kind for column, kind in (defaults | dict(exceptions)).items() if kind}
 
 
+def saved_table(folder: Path, exhibit: dict) -> Path:
+    """Return the file, in a run's folder, with the HTML that an exhibit's table was given once."""
+    return folder / "exhibits" / f"fig{exhibit['number']}_{exhibit['slug']}.html"
+
+
 def table_html(path: Path, exhibit: dict, language: str) -> str:
     """Return an exhibit's table as HTML.
 
