@@ -19,7 +19,7 @@ import psutil
 import pytest
 from market_folder import tables, write_folder
 
-from lib.exhibits.parameters import PARAMS
+from lib.exhibits.parameters import PARAMS, load
 from lib.market.errors import DataError, ParameterError, RunError, StaleDataError
 from lib.report.manifest import Manifest
 from lib.weekly import execution
@@ -214,6 +214,21 @@ def test_resume_reruns_what_failed_or_changed_and_nothing_else(house):
     assert statuses(house.run(resume=True)) == {"a": "reused", "b": "ok", "c": "ok", "report": "ok"}
     (house.folder / "tables" / "a.csv").unlink()
     assert statuses(house.run(resume=True))["a"] == "ok"
+
+
+def test_resume_reruns_a_section_when_parameters_that_it_reads_of_another_change(house):
+    rotation = "03_gp_rotation"
+    house.plan(**{name: good(name) for name in ("a", rotation, "b")})
+    plan = house.params / "weekly.yaml"
+    listed = json.loads(plan.read_text())
+    listed["sections"][2]["parameters_of"] = [rotation]
+    plan.write_text(json.dumps(listed))
+    production = load(rotation).model_dump()
+    (house.params / f"{rotation}.yaml").write_text(json.dumps(production))
+    house.run()
+    (house.params / f"{rotation}.yaml").write_text(json.dumps(production | {"seeds": 7}))
+    again = statuses(house.run(resume=True))
+    assert again == {"a": "reused", rotation: "ok", "b": "ok", "report": "ok"}
 
 
 def test_sections_run_side_by_side_and_the_report_keeps_their_order(house):

@@ -34,8 +34,8 @@ OUTPUTS = Path(__file__).resolve().parents[2] / "outputs"
 FOLDED = 40
 #: ending of the slugs of net asset values, whose charts mark where live begins
 NAV = "_nav"
-#: stale series that a note names
-STALE_NAMES = 6
+#: symbols that a note names
+NOTED_NAMES = 6
 #: texts of an exhibit that are not labels in its chart
 EXHIBIT_TEXTS = {"title", "caption", "alt"}
 SettingsType = TypeVar("SettingsType")
@@ -173,6 +173,23 @@ class Run:
             if (len(value) if hasattr(value, "__len__") else value)
         ]
 
+    def event_notes(self, events: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
+        """Return a note per kind of event, the text ``note.event.<event>``.
+
+        Parameters
+        ----------
+        events : DataFrame
+            ``date``, ``event`` and ``detail``, such as a symbol.
+        names : mapping
+            What details are called; others stay as they are. A note lists the first six.
+        """
+        notes = []
+        for event, rows in events.groupby("event", sort=False):
+            affected = [names.get(detail, detail) for detail in rows["detail"].unique()]
+            shown = affected[:NOTED_NAMES] + ["…"] * (len(affected) > NOTED_NAMES)
+            notes.append(self.note(f"event.{event}", months=rows["date"].nunique(), names=shown))
+        return notes
+
     def _values(self, finding) -> Mapping[str, object]:
         """Return the values of a finding's note."""
         if isinstance(finding, Mapping):
@@ -240,9 +257,9 @@ class Run:
         names = self.names(self.market.instruments().loc[stale.index])
         listed = [
             f"{names[symbol]} ({self.t.date(date)})"
-            for symbol, date in stale.head(STALE_NAMES).items()
+            for symbol, date in stale.head(NOTED_NAMES).items()
         ]
-        more = " …" if len(stale) > STALE_NAMES else ""
+        more = " …" if len(stale) > NOTED_NAMES else ""
         return [self.t("common.stale_series", names=", ".join(listed) + more)]
 
     def exhibit(

@@ -20,6 +20,8 @@ Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 SEPARATORS = {"en": ", ", "zh": "、"}
 MISSING = "–"
+#: the loader in C where it is built
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ def translations(language: str) -> Translations:
         )
     texts: dict[str, str] = {}
     for path in sorted((TEXT_FOLDER / language).glob("*.yaml")):
-        texts |= flat_texts(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, f"{path.stem}.")
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER)
+        texts |= flat_texts(tree or {}, f"{path.stem}.")
     return Translations(language, texts)
 
 

@@ -83,6 +83,7 @@ def cached(
         Where entries are stored; None makes the record without a cache. Several processes may use
         one folder: an entry appears whole, and the last writer wins.
     make : callable
+        Makes the record; called where the cache has none.
     inputs, code
         As for ``cache_key``.
 

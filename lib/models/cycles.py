@@ -74,6 +74,8 @@ def cycle_factors(
         for a = 10, 1304 for a = 1, with N = 4096.
     horizon : int
         Months of forecast.
+    size : int
+        Length of the transform, at least that of the series.
 
     Returns
     -------

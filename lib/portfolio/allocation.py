@@ -143,6 +143,7 @@ class Allocator:
             Class scores at some or all decisions; a class with NaN is not held, except by
             ``momentum``.
         rules : AllocationRules
+            Variant, caps and targets.
 
         Returns
         -------

@@ -174,6 +174,7 @@ class _Book:
         self.cash = float(cash[-1])
 
     def _order(self, row: int, decision: pd.Timestamp, weights: np.ndarray) -> None:
+        """Take a decision's weights as orders, and note those that wait for a price."""
         self.target, self.late = weights, {}
         self.pending = (weights > WEIGHT_TOLERANCE) | (self.units > 0)
         for column in np.flatnonzero(self.pending & ~np.isfinite(self.quoted[row])):
@@ -187,6 +188,7 @@ class _Book:
             self.delayed.append(note)
 
     def _trade(self, row: int) -> None:
+        """Pay interest, then trade the orders that have a price on the row."""
         self.interest[row] = self.cash * (self.accrual[row] - 1.0)
         self.cash += self.interest[row]
         priced = self.pending & np.isfinite(self.quoted[row])
@@ -234,6 +236,7 @@ class _Book:
 
 
 def _checked(closes: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """Return targets in the order of closes, (K, N), or raise ModelError for invalid ones."""
     if not len(targets):
         raise ModelError(
             "there is no decision to trade", remedy="give target weights for at least one session"
@@ -281,6 +284,7 @@ def _accrual(cash_rate: pd.Series, dates: pd.DatetimeIndex) -> np.ndarray:
 
 
 def _charges(cost: float | pd.Series, symbols: pd.Index) -> np.ndarray:
+    """Return the cost of each symbol, (N,), or raise ModelError for a missing or negative one."""
     charge = (
         cost.reindex(symbols) if isinstance(cost, pd.Series) else pd.Series(float(cost), symbols)
     )

@@ -95,6 +95,17 @@ def placebos(
 ) -> dict[str, Allocation]:
     """Return allocations whose cycle is wrong: reversed, and shifted in time, ``shifted_<months>``,
     ``draws`` times.
+
+    Parameters
+    ----------
+    allocator : Allocator
+        Assets and decisions.
+    scores : DataFrame, (K, C)
+        Class scores of the real cycle.
+    rules : AllocationRules
+        The same for all.
+    draws : int
+        Circular shifts.
     """
     moved = {
         f"shifted_{months}": shifted for months, shifted in circular_shifts(scores, draws).items()
@@ -143,7 +154,9 @@ def paired_difference(
     block : int
         Sessions; a quarter spans three rebalancings.
     draws : int
+        Bootstrap samples.
     seed : int
+        Of the random blocks.
 
     Returns
     -------
@@ -185,6 +198,7 @@ def realised_risk(
     Parameters
     ----------
     run : Backtest
+        The portfolio.
     classes : Series, (N,)
         Class of each symbol.
     since, until : date

@@ -123,6 +123,7 @@ def excess_statistics(nav: pd.DataFrame, benchmark: str, week: Week | None = Non
     Parameters
     ----------
     nav : DataFrame, (T, S), indexed by date
+        Net asset values, without NaN between the first and the last.
     benchmark : str
         Its column.
     week : Week, optional
@@ -144,6 +145,7 @@ def excess_statistics(nav: pd.DataFrame, benchmark: str, week: Week | None = Non
 
 
 def _figures(column: pd.Series, week: Week | None) -> dict[str, float]:
+    """Return the figures of one column by metric, or raise ModelError for too few values."""
     first, last = column.first_valid_index(), column.last_valid_index()
     nav = column.loc[first:last] if first is not None else column.dropna()
     if len(nav) < 3 or nav.isna().any() or (nav <= 0).any():

@@ -135,6 +135,7 @@ def _with_lots(
 
 
 def _check(held: pd.Series, target: pd.Series, prices: pd.Series | None, capital: float) -> None:
+    """Raise ModelError for weights, prices or a capital that cannot be traded."""
     for weights in (held, target):
         bad = weights.isna() | (weights < -WEIGHT_TOLERANCE)
         if bad.any():

@@ -14,6 +14,7 @@ from lib.exhibits.notebook_run import OUTPUTS, Run
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
 from lib.exhibits.style import sign_colours
+from lib.exhibits.translations import LANGUAGES
 from lib.market.errors import RunError
 from lib.market.universe import read_universe
 from lib.report.calendar_returns import LINES, calendar_returns, drawdowns, heat_maps, navs
@@ -89,7 +90,7 @@ class Assembly:
         broken: list[str] = []
         t = self.run.t
         if self.manifest:
-            previous, broken = previous_run(self._results.parent, self.manifest)
+            previous, broken = previous_run(self._runs, self.manifest)
         notes = [t("06_weekly_report.changes_broken", folders=broken)] if broken else []
         if previous is None:
             self._note(t("06_weekly_report.changes_none"), notes)
@@ -118,7 +119,7 @@ class Assembly:
         if self.manifest is None:
             self._note(self.run.t("06_weekly_report.track_record_outside"), [])
             return
-        back = look_back(self._results, self._results.parent, self.manifest, self.run.market)
+        back = look_back(self._results, self._runs, self.manifest, self.run.market)
         said = sentences(back, self.run.t)
         back.write(self.run.out, said)
         for number, slug, table, formats, since in exhibits_of(back):
@@ -276,6 +277,12 @@ class Assembly:
                 remedy="run the other notebooks first",
             )
         return self.folder
+
+    @property
+    def _runs(self) -> Path:
+        """The folder of runs; the results of a second language are one folder deeper."""
+        folder = self._results
+        return folder.parent.parent if folder.name in LANGUAGES else folder.parent
 
     def _assets(self) -> pd.DataFrame:
         """Return the instruments in the columns of exhibit 16, with their names."""

@@ -157,12 +157,12 @@ def read_record(folder: Path) -> Record | None:
 
 
 def calls_on_record(out: Path, as_of: str) -> list[tuple[str, Path]]:
-    """Return session and file of the calls in a folder of runs up to a session, on which its track
+    """Return session and file of the calls in a folder of runs before a session, on which its track
     record rests.
     """
     files = sorted(out.glob(f"*/{CALLS_FILE}"))
     runs = [(path.parents[1].name, path) for path in files]
-    return [(name, path) for name, path in runs if DATE.fullmatch(name) and name <= as_of]
+    return [(name, path) for name, path in runs if DATE.fullmatch(name) and name < as_of]
 
 
 def handed_over(folder: Path, **stamp: str) -> list[Call]:

@@ -19,7 +19,7 @@ SHOWN = (
     *("fund", "status"),
 )
 #: the average price of a session may be so far outside the low and high of the same scale
-SAME_SCALE = 0.02
+SAME_SCALE = 0.002
 
 
 def fund_prices(market: Market, funds: list[str]) -> pd.Series:
@@ -103,9 +103,13 @@ def totals(table: pd.DataFrame) -> list[dict]:
     """Return each system's ``turnover`` and ``cost``, fractions of the portfolio, with ``system``,
     ``held_on`` and ``due``.
     """
-    by = ["system", "held_on", "due"]
     return [
-        dict(zip(by, key, strict=True))
-        | {"turnover": turnover(rows), "cost": float(rows["cost"].sum())}
-        for key, rows in table.groupby(by, sort=False, dropna=False)
+        {
+            "system": system,
+            "held_on": rows["held_on"].iloc[0],
+            "due": rows["due"].iloc[0] if rows["due"].notna().all() else None,
+            "turnover": turnover(rows),
+            "cost": float(rows["cost"].sum()),
+        }
+        for system, rows in table.groupby("system", sort=False)
     ]

@@ -14,8 +14,8 @@ import psutil
 
 #: name of a temporary folder: what it is for, its target, and the process and machine that made it
 TEMPORARY = re.compile(r"\.(?P<stage>building|replaced)-(?P<name>.+)-(?P<pid>\d+)@(?P<machine>.+)")
-#: folders that this process is building; several weeks may be, in threads
-_building: set[str] = set()
+#: temporary folders of this process; several weeks may be built, in threads
+_in_use: set[str] = set()
 
 
 @contextmanager
@@ -28,14 +28,14 @@ def atomic_folder(out: Path, name: str) -> Iterator[Path]:
     """
     recover(out)
     building = out / f".building-{name}-{_maker()}"
-    building.mkdir(parents=True)
-    _building.add(building.name)
+    _in_use.add(building.name)
     try:
+        building.mkdir(parents=True)
         yield building
         replace_folder(building, out / name)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-        _building.discard(building.name)
+        _in_use.discard(building.name)
 
 
 def _maker() -> str:
@@ -45,10 +45,12 @@ def _maker() -> str:
 def replace_folder(building: Path, target: Path) -> None:
     """Move a complete folder to its target and remove the folder that was there."""
     replaced = target.with_name(f".replaced-{target.name}-{_maker()}")
+    _in_use.add(replaced.name)
     if target.exists():
         os.rename(target, replaced)
     os.rename(building, target)
     shutil.rmtree(replaced, ignore_errors=True)
+    _in_use.discard(replaced.name)
 
 
 def recover(out: Path) -> None:
@@ -58,7 +60,7 @@ def recover(out: Path) -> None:
     """
     for folder in sorted(out.glob(".*-*")):
         match = TEMPORARY.fullmatch(folder.name)
-        if match is None or match["machine"] != socket.gethostname() or folder.name in _building:
+        if match is None or match["machine"] != socket.gethostname() or folder.name in _in_use:
             continue
         owner = int(match["pid"])
         if owner != os.getpid() and psutil.pid_exists(owner):

@@ -27,6 +27,18 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--as-of", default="latest", help="a date as 2025-06-13, or latest (default)"
     )
+    add_run_options(command)
+    command.add_argument(
+        "--resume", action="store_true", help="rerun only what failed or has new inputs"
+    )
+    command.add_argument(
+        "--allow-stale", action="store_true", help="accept data that end long before --as-of"
+    )
+    return command
+
+
+def add_run_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that one report and the reports of many weeks have in common."""
     command.add_argument(
         "--data",
         default="sample",
@@ -39,12 +51,6 @@ def parser() -> argparse.ArgumentParser:
         "--language", default="en", choices=("en", "zh"), help="of the report (default: en)"
     )
     command.add_argument(
-        "--resume", action="store_true", help="rerun only what failed or has new inputs"
-    )
-    command.add_argument(
-        "--allow-stale", action="store_true", help="accept data that end long before --as-of"
-    )
-    command.add_argument(
         "--accept-revisions", action="store_true", help="accept data that change stored history"
     )
     command.add_argument(
@@ -53,9 +59,8 @@ def parser() -> argparse.ArgumentParser:
         default=0,
         choices=range(1, 65),
         metavar="N",
-        help="notebooks and exports at a time (default: 2, with one core 1)",
+        help="how much is made at a time (default: two notebooks; in a backfill a week per core)",
     )
-    return command
 
 
 def main(arguments: list[str] | None = None) -> int:
