@@ -273,6 +273,7 @@ def test_a_column_has_the_format_of_its_name_or_of_its_row():
     assert tables.column_formats(table, {"weight": "percent", "sharpe": None}) == {
         "weight": "percent"
     }
+    assert "weight" not in tables.column_formats(table.assign(weight="half"), {}), "text stays text"
     assert tables.column_formats(table.assign(metric="sharpe"), {"own": "count"}) == {
         "weight": "metric",
         "sharpe": "metric",

@@ -21,7 +21,7 @@ from lib.exhibits.parameters import PARAMS, Parameters, RunParameters, checked, 
 from lib.exhibits.plan import ALLOW_STALE, AS_STORED, PARAMS_FOLDER, Plan, read_plan
 from lib.exhibits.progress import Progress
 from lib.exhibits.style import add_source_line, apply_style, save
-from lib.exhibits.tables import column_formats, table_html
+from lib.exhibits.tables import column_formats, saved_table, table_html
 from lib.exhibits.translations import Translations, translations
 from lib.market.calendar import Week
 from lib.market.errors import ParameterError, RunError, StaleDataError
@@ -328,6 +328,10 @@ class Run:
                 path, index=False, date_format="%Y-%m-%d", encoding="utf-8", lineterminator="\n"
             )
             record["files"].append(f"tables/{stem}.csv")
+            html = table_html(path, record, self.language)
+            self._path("exhibits", saved_table(self.out, record).name).write_text(
+                html, encoding="utf-8"
+            )
         if figure is not None:
             synthetic = self.t("common.synthetic") if self.market.source.synthetic else ""
             add_source_line(figure, self._source_line(record), synthetic)
@@ -409,7 +413,7 @@ class Run:
             elif record["show_table"] or not any(
                 other.endswith(".png") for other in record["files"]
             ):
-                display(HTML(table_html(self.out / file, record, self.language)))
+                display(HTML(saved_table(self.out, record).read_text(encoding="utf-8")))
         lines = [record["caption"], self._source_line(record), *record["notes"]]
         display(Markdown("  \n".join(f"*{line}*" for line in lines if line)))
 

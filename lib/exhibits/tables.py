@@ -68,18 +68,19 @@ def column_formats(table: pd.DataFrame, exceptions: Mapping[str, str | None]) ->
     ----------
     table : DataFrame
         With one of ``ROW_FORMAT_COLUMNS`` its numeric columns have the format of their row;
-        otherwise a column has the format of its name in ``COLUMN_FORMATS``, if any.
+        otherwise they have the format of their name in ``COLUMN_FORMATS``, if any.
     exceptions : mapping
         Other formats by column; None for none.
     """
     row = next((column for column in ROW_FORMAT_COLUMNS if column in table), None)
-    numbers = table.dropna(axis=1, how="all").select_dtypes("number").columns
-    defaults = (
-        dict.fromkeys(numbers, row)
-        if row
-        else {column: COLUMN_FORMATS.get(column) for column in table}
-    )
+    numbers = table.dropna(axis=1, how="all").select_dtypes("number")
+    defaults = {column: row or COLUMN_FORMATS.get(column) for column in numbers}
     return {column: kind for column, kind in (defaults | dict(exceptions)).items() if kind}
+
+
+def saved_table(folder: Path, exhibit: dict) -> Path:
+    """Return the file, in a run's folder, with the HTML that an exhibit's table was given once."""
+    return folder / "exhibits" / f"fig{exhibit['number']}_{exhibit['slug']}.html"
 
 
 def table_html(path: Path, exhibit: dict, language: str) -> str:

@@ -184,7 +184,7 @@ def scores_by_seed(
     since : date, optional
         Sessions before it are NaN.
     cache_dir : path, optional
-        Of cached scores; None scores them anew.
+        Of cached scores; None scores them again.
 
     Returns
     -------

@@ -18,7 +18,7 @@ from lib.exhibits.notebook_run import OUTPUTS, Run
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
 from lib.exhibits.style import sign_colours
-from lib.exhibits.tables import table_html
+from lib.exhibits.tables import saved_table, table_html
 from lib.exhibits.translations import LANGUAGES
 from lib.market.errors import RunError
 from lib.market.universe import read_universe
@@ -310,7 +310,12 @@ class Assembly:
             if path.suffix == ".png":
                 filled["picture"] = base64.b64encode(path.read_bytes()).decode("ascii")
             elif path.suffix == ".csv":
-                filled["table"] = Markup(table_html(path, exhibit, self.run.language))
+                saved = saved_table(folder, exhibit)
+                filled["table"] = Markup(
+                    saved.read_text(encoding="utf-8")
+                    if saved.exists()
+                    else table_html(path, exhibit, self.run.language)
+                )
         return filled
 
     def _render(self, template: str, **values) -> HTML:
