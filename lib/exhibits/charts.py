@@ -18,7 +18,7 @@ from lib.exhibits.style import PALETTE
 from lib.exhibits.translations import MISSING
 from lib.portfolio.metrics import drawdown
 
-#: hatches of the first series, which tell them apart without colour
+#: hatches of the first series, which separate them without colour
 HATCHES = ("", "////", "....", "xxxx")
 
 
