@@ -264,6 +264,17 @@ def test_sections_run_side_by_side_and_the_report_keeps_their_order(house):
     assert not list(house.folder.glob(".*"))
 
 
+def test_results_do_not_depend_on_kernels_or_on_what_runs_at_a_time(house, monkeypatch):
+    house.plan({"c": ["a"]}, a=good("a"), b=good("b"), c=good("c"))
+    assert {each.kernel for each in house.run().sections} == {"forked"}
+    tables = {path: text for path, text in house.content().items() if path.suffix == ".csv"}
+    monkeypatch.setenv("WEEKLY_KERNELS", "fresh")
+    alone = house.run(workers=1)
+    assert {each.kernel for each in alone.sections} == {"fresh: WEEKLY_KERNELS=fresh"}
+    assert len(tables) == 3
+    assert {path: house.content()[path] for path in tables} == tables
+
+
 def test_resume_makes_the_report_again_when_there_is_an_earlier_session_to_compare_with(house):
     house.plan(a=good("a")).run()
     house.run(as_of="2025-06-06")

@@ -73,10 +73,9 @@ def test_kept_scores_are_the_same_and_depend_on_data_and_search(tmp_path, monkey
         *panels(), **SEARCH | {"settings": replace(SETTINGS, horizon=6)}, cache_dir=tmp_path
     )
     sector_view(*panels(until="2022-03-30"), **SEARCH, cache_dir=tmp_path)
-    # a view each, and the scores of its seeds
-    assert len(list((tmp_path / "sector_view").iterdir())) == 6
+    assert len(list((tmp_path / "sector_view").iterdir())) == 3
     sector_view(*panels(), **SEARCH, mining=panels(seed=5), cache_dir=tmp_path)
-    assert len(list((tmp_path / "sector_view").iterdir())) == 8
+    assert len(list((tmp_path / "sector_view").iterdir())) == 4
     monkeypatch.setattr(module, "walk_forward_mining", lambda *_, **__: pytest.fail("mined again"))
     again = sector_view(*panels(), **SEARCH, cache_dir=tmp_path)
     pd.testing.assert_frame_equal(made, again, check_freq=False)
@@ -115,7 +114,17 @@ def test_mined_sectors_serve_before_the_handover_and_are_scored_no_longer_than_n
     assert pd.Timestamp("2022-01-27") in until
 
 
-def test_scores_of_the_seeds_are_shared_by_the_cache(tmp_path, monkeypatch):
+def test_scores_do_not_depend_on_which_sessions_are_asked_for():
+    scored, mined = panels(), panels(seed=5)
+    earlier = (pd.Series({"s0": "s3", "s1": "s4"}), "2022-01-28")
+    every = sector_view(*scored, **SEARCH, mining=mined, earlier=earlier)
+    asked = pd.DatetimeIndex(["2021-12-31", "2022-01-05", "2022-03-01", "2022-03-05"])
+    some = sector_view(*scored, **SEARCH, mining=mined, earlier=earlier, sessions=asked)
+    assert every.loc[asked[:3]].notna().any(axis=1).all()
+    pd.testing.assert_frame_equal(some, every.loc[asked[:3]], check_freq=False)
+
+
+def test_scores_of_the_seeds_are_cached(tmp_path, monkeypatch):
     prices, valuations = panels()
     inputs = factor_inputs(join_panels(prices, valuations))
     libraries = walk_forward_mining(inputs, SETTINGS, (0, 1), first="2021-09-01")

@@ -19,7 +19,7 @@ from lib.exhibits.translations import MISSING
 from lib.exhibits.vector import is_wide
 from lib.portfolio.metrics import drawdown
 
-#: hatches of the first series, which tell them apart without colour
+#: hatches of the first series, which separate them without colour
 HATCHES = ("", "////", "....", "xxxx")
 
 

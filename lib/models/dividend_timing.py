@@ -12,7 +12,7 @@ from lib.market.errors import ModelError
 
 #: signal -> sign: +1 where a rising input speaks for dividend shares
 SIGNS = {"relative_momentum": 1, "term_spread": -1, "repo_volume": 1}
-#: sessions of moves that define the usual size of one: a year; half of it is enough to start
+#: sessions of moves that define the usual size of one, twelve months; half of it is enough to start
 NOISE_WINDOW, FEWEST_MOVES = 250, 125
 
 

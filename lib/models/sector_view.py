@@ -15,7 +15,7 @@ from lib.market.pointintime import Market
 from lib.market.universe import read_universe
 from lib.models import forecast_evaluation, gp
 from lib.models.cache import cached
-from lib.models.gp.composite import average_seeds, rotation_scores
+from lib.models.gp.composite import rotation_scores
 from lib.models.gp.inputs import Inputs, factor_inputs, join_panels
 from lib.models.gp.library import Library
 from lib.models.gp.settings import MIN_SYMBOLS, MiningSettings
@@ -97,11 +97,12 @@ def sector_view(
     first_mined: str,
     mining: tuple[Panel, Panel] | None = None,
     earlier: tuple[pd.Series, str] | None = None,
+    sessions: pd.DatetimeIndex | None = None,
     n_jobs: int = 1,
     cache_dir: str | Path | None = None,
     report: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
-    """Return the rotation's scores on every session.
+    """Return the rotation's scores.
 
     Parameters
     ----------
@@ -119,6 +120,8 @@ def sector_view(
     earlier : (Series, date), optional
         By scored sector its counterpart in ``mining``, and the handover: the counterparts' scores
         serve before it, and later on sessions on which no scored sector has a score.
+    sessions : DatetimeIndex, optional
+        Sessions that are scored; by default all.
     n_jobs, report
         As for ``walk_forward_mining``.
     cache_dir : path, optional
@@ -128,8 +131,8 @@ def sector_view(
     Returns
     -------
     DataFrame, (T', N)
-        On the sessions of the scored sectors and, with ``earlier``, of the mined ones. A
-        session is scored by all libraries mined on or before it; NaN before the first and where
+        On those of ``sessions`` that the scored sectors or, with ``earlier``, the mined ones have.
+        A session is scored by all libraries mined on or before it; NaN before the first and where
         there is no view, so all NaN for a mined history that ends before ``first_mined``.
 
     Raises
@@ -140,8 +143,6 @@ def sector_view(
     mined_panels = (prices, valuations) if mining is None else mining
     if mined_panels[0].dates[-1] < pd.Timestamp(first_mined):
         return pd.DataFrame(np.nan, prices.dates, prices.symbols)
-
-    since = None if earlier is None else earlier[1]
 
     def make() -> SectorView:
         mined = factor_inputs(join_panels(*mined_panels))
@@ -155,14 +156,14 @@ def sector_view(
             report=report,
         )
         scored = mined if mining is None else factor_inputs(join_panels(prices, valuations))
-        scores = average_seeds(scores_by_seed(scored, libraries, since, cache_dir))
+        scores = _scores(scored, libraries, sessions)
         if earlier is None:
             return SectorView(scores)
-        return SectorView(_join_earlier(scores, mined, libraries, *earlier))
+        return SectorView(_join_earlier(scores, mined, libraries, sessions, *earlier))
 
     inputs = (prices, valuations, *mined_panels, settings, seeds, first_mined)
-    carried = None if earlier is None else earlier[0].to_dict()
-    return cached(SectorView, _folder(cache_dir), make, (*inputs, carried, since), CODE).scores
+    choice = (sessions, None if earlier is None else (earlier[0].to_dict(), earlier[1]))
+    return cached(SectorView, _folder(cache_dir), make, (*inputs, *choice), CODE).scores
 
 
 def scores_by_seed(
@@ -172,7 +173,7 @@ def scores_by_seed(
     cache_dir: str | Path | None = None,
 ) -> dict[int, pd.DataFrame]:
     """Return the scores of each seed's libraries, as ``rotation_scores`` makes them, from the cache
-    where another notebook has scored the same sectors with them.
+    where they are stored there.
 
     Parameters
     ----------
@@ -183,7 +184,7 @@ def scores_by_seed(
     since : date, optional
         Sessions before it are NaN.
     cache_dir : path, optional
-        Of cached scores; None scores them anew.
+        Of cached scores; None scores them again.
 
     Returns
     -------
@@ -204,10 +205,19 @@ def scores_by_seed(
     return {int(seed): frame for seed, frame in stored.by_seed.items()}
 
 
+def _scores(
+    inputs: Inputs, libraries: list[Library], sessions: pd.DatetimeIndex | None
+) -> pd.DataFrame:
+    """Return the scores on some sessions, (T', N)."""
+    scores = rotation_scores(inputs, libraries, sessions=sessions)
+    return scores if sessions is None else scores[scores.index.isin(sessions)]
+
+
 def _join_earlier(
     scores: pd.DataFrame,
     mined: Inputs,
     libraries: list[Library],
+    sessions: pd.DatetimeIndex | None,
     counterparts: pd.Series,
     handover: str,
 ) -> pd.DataFrame:
@@ -215,9 +225,11 @@ def _join_earlier(
     sessions, on which they are not needed, are not scored.
     """
     dates = scores.index.union(mined.dates)
+    if sessions is not None:
+        dates = dates[dates.isin(sessions)]
     needed = dates[~_is_scored(scores.reindex(dates), handover)]
     stop = mined.dates.searchsorted(needed[-1], side="right") if len(needed) else 0
-    earlier = rotation_scores(mined.rows(0, stop), libraries)
+    earlier = _scores(mined.rows(0, stop), libraries, sessions)
     return join_views(scores, earlier, counterparts, handover)
 
 

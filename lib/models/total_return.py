@@ -152,7 +152,7 @@ def bond_total_return(percent: pd.Series, maturity: float) -> pd.Series:
             symbol=percent.name,
             remedy="multiply the series by 100",
         )
-    # the formula divides by the yield; a hundredth of a basis point stands for a yield of zero
+    # the formula divides by the yield; a hundredth of a basis point replaces a yield of zero
     y = np.maximum(percent.to_numpy() / 100.0, 1e-6)
     days = np.diff(percent.index) / np.timedelta64(1, "D")
     before, change = y[:-1], np.diff(y)

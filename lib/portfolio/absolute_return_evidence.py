@@ -113,6 +113,5 @@ def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
     realised = [
         part.std() * np.sqrt(SESSIONS_PER_YEAR) if len(part) >= 10 else np.nan for part in parts
     ]
-    return pd.DataFrame(
-        {"expected": expected, "realised": realised, "realised_year": year[expected.index]}
-    )
+    table = expected.rename("expected").to_frame()
+    return table.assign(realised=realised, realised_year=year[expected.index])

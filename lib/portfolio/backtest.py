@@ -61,7 +61,7 @@ def backtest(
     A decision at a session's close is traded on the next session, at its close or its open. Between
     trades the weights drift. A symbol without a price on the trading session keeps its position,
     valued at its last close; the order is carried to the symbol's next priced session and recorded.
-    Purchases are cut to the cash at hand, so a sale that cannot be made never leads to borrowing,
+    Purchases are cut to the available cash, so a sale that cannot be made never leads to borrowing,
     and completed once the sale has brought the cash.
 
     Parameters

@@ -56,7 +56,8 @@ def circular_shifts(scores: pd.DataFrame, draws: int) -> dict[int, pd.DataFrame]
     classes move together. Only the dates are wrong: rows after the seam lag by the shift, rows
     before it lead by the rest of the circle. A score holds the yearly change and the regression of
     the months before it, so a short lead would know the coming returns; where the history is long
-    enough the shortest lag is a year and the shortest lead ``MIN_LEAD`` months. The shifts are
+    enough the shortest lag is twelve months and the shortest lead ``MIN_LEAD`` months. The shifts
+    are
     spread evenly between.
 
     Parameters

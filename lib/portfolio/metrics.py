@@ -41,7 +41,8 @@ def performance(nav: pd.Series | pd.DataFrame, week: Week | None = None) -> pd.D
 
     Sharpe is return over volatility without a risk-free rate and Calmar is return over the depth of
     the largest drawdown: both hold for every published set of figures. The published ratios cannot
-    tell 252 sessions a year from calendar years, as the factor cancels to first order; the calendar
+    separate 252 sessions per year from calendar years, as the factor cancels to first order; the
+    calendar
     is taken because it is right for Shanghai (243 sessions) and for global markets (261) alike.
 
     Parameters

@@ -51,7 +51,7 @@ def trades(
         ``side`` (buy, sell, hold), ``from_weight``, ``to_weight``, ``change`` (the second less the
         first), ``cost`` (fraction of the portfolio), ``status``: empty, ``no_fund``, ``no_price``
         (cannot be traded today), ``below_lot`` (capital too small for one lot), ``cut`` (purchase
-        cut to the cash at hand). With capital also ``amount`` (CNY of the change, negative for a
+        cut to the available cash). With capital also ``amount`` (CNY of the change, negative for a
         sale) and ``lots`` (to order, negative for a sale; NaN where there is no fund or price).
 
         Sales are rounded up to whole lots, but never beyond the position, so that a position is

@@ -140,7 +140,7 @@ def look_back(
 
 def _on_record(target: Path, folder: Path, manifest: Manifest) -> tuple[Record | None, str]:
     """Return the record of the same session that an earlier run left, or None and why not; a
-    damaged file is kept beside the new one.
+    damaged file is kept next to the new one.
     """
     try:
         record = read_record(target)

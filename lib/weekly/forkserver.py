@@ -31,7 +31,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 #: when they are first called, and what exports do
 KERNEL_MODULES = ("ipykernel.kernelapp",)
 FURTHER_MODULES = ("lightgbm", "cvxpy", "statsmodels.api", "lib.report.exports")
-#: threads whose library starts them anew in a forked process
+#: threads whose library restarts them in a forked process
 FORK_SAFE_THREADS = ("jemalloc_bg_thd",)
 
 
