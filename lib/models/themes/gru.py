@@ -180,6 +180,7 @@ class GruTrainer:
         dates : bool array, (K,)
             Those learned from; of them the usable rows are taken.
         weights : float64 array, (K,)
+            Of each date.
         """
         lib, rows = self.torch, self.data.rows(dates)
         x = self.data.x[rows]

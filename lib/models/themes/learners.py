@@ -65,6 +65,7 @@ class Trainer(Protocol):
         dates : bool array, (K,)
             Those learned from; of them the usable rows are taken.
         weights : float64 array, (K,)
+            Of each date.
         """
 
 
@@ -156,6 +157,7 @@ class BoostedTrainer:
         dates : bool array, (K,)
             Those learned from; of them the usable rows are taken.
         weights : float64 array, (K,)
+            Of each date.
         """
         rows = self.data.rows(dates)
         sample = self.binned.subset(
@@ -236,6 +238,7 @@ class RidgeTrainer:
         dates : bool array, (K,)
             Those learned from; of them the usable rows are taken.
         weights : float64 array, (K,)
+            Of each date.
         """
         squares, labels = self.products
         weights = np.where(dates, weights, 0.0)
