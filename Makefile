@@ -7,12 +7,22 @@ LANGUAGE ?= en
 NOTEBOOK ?=
 CODE ?= 1
 ONLY ?=
+FROM ?=
+TO ?=
+SCHEDULER ?=
+SEND_STORE ?=
 BIN := .venv/bin
+PIN := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --quiet
 
-.PHONY: report appendix data test lab bench study gallery lock
+.PHONY: report backfill appendix data test lab bench study gallery lock
 
 report: .venv/ready
 	$(BIN)/python -m lib.weekly --as-of "$(AS_OF)" --data "$(DATA)" --out "$(OUT)" --language "$(LANGUAGE)"
+
+# make backfill FROM=2024-06-14 TO=2025-06-13 makes the report of every week in the span, on the local cores or, with
+# SCHEDULER=tcp://..., on a Dask cluster; SEND_STORE=1 for workers that do not share the folder of the store
+backfill: .venv/ready $(if $(SCHEDULER),.venv/cluster)
+	$(BIN)/python -m lib.weekly.backfill --from "$(FROM)" --to "$(TO)" --data "$(DATA)" --out "$(OUT)" --language "$(LANGUAGE)" $(if $(SCHEDULER),--scheduler "$(SCHEDULER)") $(if $(SEND_STORE),--send-store)
 
 # make appendix NOTEBOOK=03 CODE=0 exports one notebook as HTML and PDF: that of the newest run, or as run in JupyterLab
 appendix: .venv/ready
@@ -28,7 +38,7 @@ test: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lab: .venv/ready
+lab: .venv/lab
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 # make bench ONLY="store gp" measures parts
@@ -46,8 +56,18 @@ bench: .venv/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-live.txt
 	touch .venv/live
 
+# JupyterLab: only make lab needs it
+.venv/lab: .venv/ready requirements-lab.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-lab.txt
+	touch .venv/lab
+
+# Dask, for backfills on a cluster: only they and the tests need it
+.venv/cluster: .venv/ready requirements-cluster.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+	touch .venv/cluster
+
 # what tests, style checks and benchmarks need
-.venv/dev: .venv/live requirements-dev.txt
+.venv/dev: .venv/live .venv/cluster requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch .venv/dev
 
@@ -61,9 +81,11 @@ gallery: .venv/ready
 
 # for maintainers: pins every transitive package for all supported Pythons (needs uv)
 lock:
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --quiet requirements.in -o requirements.txt
+	$(PIN) requirements.in -o requirements.txt
 	echo '-e .' >> requirements.txt
 	grep -v '^-e' requirements.txt > .venv/pins.txt
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --quiet -c .venv/pins.txt requirements-live.in -o requirements-live.txt
-	grep -hv '^-e' requirements.txt requirements-live.txt | sort -u > .venv/pins.txt
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --quiet -c .venv/pins.txt requirements-dev.in -o requirements-dev.txt
+	$(PIN) -c .venv/pins.txt requirements-lab.in -o requirements-lab.txt
+	$(PIN) -c .venv/pins.txt requirements-cluster.in -o requirements-cluster.txt
+	$(PIN) -c .venv/pins.txt requirements-live.in -o requirements-live.txt
+	grep -hv '^-e' requirements.txt requirements-cluster.txt requirements-live.txt | sort -u > .venv/pins.txt
+	$(PIN) -c .venv/pins.txt requirements-dev.in -o requirements-dev.txt

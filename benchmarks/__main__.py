@@ -17,6 +17,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.measuring import machine
+
 KEYS = ("name", "value", "unit", "against", "ratio")
 
 
@@ -40,6 +42,7 @@ def main() -> None:
     results = [
         result for result in kept if part_of(result) not in measured and part_of(result) in parts
     ]
+    print(machine(), flush=True)
     for part in measured:
         results += in_own_process(part, chosen.out)
     results.sort(key=lambda result: parts.index(part_of(result)))

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import psutil
+
 from lib.weekly.execution import execute
 from lib.weekly.run import NOTEBOOKS
+
+
+def machine() -> str:
+    """Return the machine that the figures are of: processor, cores, memory, load, Python."""
+    memory = psutil.virtual_memory().total / 2**30
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}, load {load}"
+    )
+
+
+def _processor() -> str:
+    listing = Path("/proc/cpuinfo")
+    lines = listing.read_text(encoding="utf-8").splitlines() if listing.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def with_targets(rows: Iterable[tuple[str, float, str, float]]) -> list[dict]:

@@ -116,6 +116,8 @@ def _only_used_in_text(node: ast.stmt, tree: ast.Module, textual: list[ast.stmt]
 
 
 def _text_arguments(call: ast.Call) -> list[ast.expr]:
+    if ast.unparse(call.func) == "positions":
+        return []  # its values are data
     named = [each.value for each in call.keywords if each.arg in TEXT_ARGUMENTS]
     return named + [each for each in call.args if _is_text(each)]
 

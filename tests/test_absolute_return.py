@@ -2,7 +2,7 @@
 future.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.exhibits.parameters import load
 from lib.market.errors import ModelError
 from lib.market.universe import read_universe
 from lib.models.dividend_timing import dividend_timing
@@ -19,14 +18,13 @@ from lib.portfolio.absolute_return import CLASSES, AbsoluteReturnRules, absolute
 from lib.portfolio.absolute_return_evidence import (
     attribution,
     benchmark_weights,
-    could_hold,
     realised_volatility,
 )
 from lib.portfolio.backtest import backtest
-from lib.portfolio.budgets import risk_budget_weights
+from lib.portfolio.budgets import solve_risk_budgets
 from lib.portfolio.metrics import cost_curve, performance
 from lib.portfolio.proxies import splice_proxies
-from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots, join_views
+from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
 from lib.portfolio.volatility import raise_along_ray
 
 FUNDS = pd.DataFrame(
@@ -42,7 +40,15 @@ FUNDS = pd.DataFrame(
     columns=["symbol", "group", "role", "tracks"],
 ).set_index("symbol")
 YEARLY = {"equity": 0.2, "bond": 0.02, "commodity": 0.15}
-RULES = AbsoluteReturnRules(trend_windows=(20, 60), covariance_window=60)
+RULES = AbsoluteReturnRules(
+    trend_windows=(20, 60),
+    steepness=1.0,
+    covariance_window=60,
+    target_volatility=0.0384,
+    volatility_rule="cap",
+    slots=5,
+    dividend_slots=2,
+)
 DAYS = pd.bdate_range("2020-01-01", periods=420)
 DECISIONS = DAYS[[200, 221, 243, 264, 285, 306, 327, 348, 369, 390]]
 
@@ -58,7 +64,7 @@ def path(prices, proxies=None, view=None, funds=FUNDS, rules=RULES, decisions=DE
     """Everything from closes to weights."""
     history = splice_proxies(prices, proxies or {})
     ratio = np.log(history.values["div"] / history.values["broad"])
-    timing = dividend_timing({"relative_momentum": ratio}, prices.index, window=20)
+    timing = dividend_timing({"relative_momentum": ratio}, prices.index, window=20, band=0.5)
     view = scores() if view is None else view
     return absolute_return_portfolio(
         history.values, funds, view, timing.hold, decisions, rules
@@ -70,8 +76,8 @@ def scores(seed=5):
     return pd.DataFrame(rng.normal(size=(len(DAYS), 7)), DAYS, [f"sector{k}" for k in range(7)])
 
 
-def steps_of(portfolio, step):
-    return portfolio.steps[portfolio.steps["step"] == step]
+def events_of(portfolio, event):
+    return portfolio.events[portfolio.events["event"] == event]
 
 
 # proxies
@@ -82,7 +88,7 @@ def test_a_proxy_carries_the_history_and_the_fund_continues_from_its_level():
     proxy = pd.Series([1.0, 2.0, 4.0, 8.0, 100.0, 100.0], DAYS[:6])
     made = splice_proxies(own.to_frame("a"), {"a": proxy})
     assert made.values["a"].tolist() == pytest.approx([1, 2, 4, 8, 8.8, 9.68])
-    assert made.own_from["a"] == DAYS[3]
+    assert made.first_close["a"] == DAYS[3]
 
 
 def test_a_listing_rewrites_nothing_that_was_known_before():
@@ -120,9 +126,9 @@ def test_an_unadjusted_split_is_levelled_out_and_named(move):
     split.loc[day:, "long"] *= 1 + move
     true, _ = path(prices)
     made, history = path(split)
-    assert history.jumps["symbol"].tolist() == ["long"]
-    assert history.jumps["date"].tolist() == [day]
-    assert history.jumps["move"].iloc[0] == pytest.approx(move, abs=0.01)
+    assert history.splits["symbol"].tolist() == ["long"]
+    assert history.splits["date"].tolist() == [day]
+    assert history.splits["move"].iloc[0] == pytest.approx(move, abs=0.01)
     pd.testing.assert_frame_equal(made.weights, true.weights, atol=0.02)
     fall = backtest(history.values, made.weights).gross.pct_change()[day]
     assert abs(fall) < 0.01
@@ -130,7 +136,7 @@ def test_an_unadjusted_split_is_levelled_out_and_named(move):
 
 def test_a_limit_move_is_no_split():
     own = pd.Series([1.0, 1.2, 0.96], DAYS[:3])
-    assert splice_proxies(own.to_frame("a"), {}).jumps.empty
+    assert splice_proxies(own.to_frame("a"), {}).splits.empty
 
 
 def test_a_price_that_is_not_positive_is_refused_with_place_and_remedy():
@@ -144,75 +150,122 @@ def test_a_price_that_is_not_positive_is_refused_with_place_and_remedy():
 # sleeves
 
 
-def carried(symbols=FUNDS.index[FUNDS["group"] == "equity"]):
-    part = FUNDS.loc[symbols]
-    return part["role"].where(part["role"] != "sector", part["tracks"])
+EQUITY = FUNDS[FUNDS["group"] == "equity"]
+SECTORS = [f"sector{k}" for k in range(7)]
+
+
+def filled_slots(view, hold_dividend, funds=EQUITY):
+    """Weights and events of one decision."""
+    scores = view.reindex(funds["tracks"].where(funds["role"] == "sector")).to_numpy()
+    weights, events = equity_slots(
+        scores[None],
+        funds["role"].to_numpy(),
+        np.ones((1, len(funds)), bool),
+        np.array([hold_dividend]),
+        slots=5,
+        dividend_slots=2,
+    )
+    held = pd.Series(weights[0], funds.index)
+    return held[held > 0].to_dict(), [event[1:] for event in events]
 
 
 def test_slots_are_equal_and_dividends_hold_two():
-    view = pd.Series([7, 6, 5, 4, 3, 2, 1.0], [f"sector{k}" for k in range(7)])
-    weights, steps = equity_slots(view, carried(), hold_dividend=True)
-    assert weights.to_dict() == pytest.approx(
-        {"div": 0.4, "fund0": 0.2, "fund1": 0.2, "fund2": 0.2}
-    )
-    weights, _ = equity_slots(view, carried(), hold_dividend=False)
-    assert weights.to_dict() == pytest.approx({f"fund{k}": 0.2 for k in range(5)})
-    assert not steps
+    view = pd.Series([7, 6, 5, 4, 3, 2, 1.0], SECTORS)
+    weights, events = filled_slots(view, hold_dividend=True)
+    assert weights == pytest.approx({"div": 0.4, "fund0": 0.2, "fund1": 0.2, "fund2": 0.2})
+    weights, _ = filled_slots(view, hold_dividend=False)
+    assert weights == pytest.approx({f"fund{k}": 0.2 for k in range(5)})
+    assert not events
 
 
 def test_a_sector_without_a_fund_gives_its_slot_to_the_next():
-    view = pd.Series([9, 7, 6, 5, 4, 3.0], ["nofund", *(f"sector{k}" for k in range(5))])
-    weights, _ = equity_slots(view, carried(), hold_dividend=False)
-    assert set(weights.index) == {f"fund{k}" for k in range(5)}
+    view = pd.Series([9, 7, 6, 5, 4, 3.0], ["nofund", *SECTORS[:5]])
+    weights, _ = filled_slots(view, hold_dividend=False)
+    assert set(weights) == {f"fund{k}" for k in range(5)}
 
 
 def test_without_a_view_the_broad_fund_holds_the_slots():
-    weights, steps = equity_slots(pd.Series(dtype=float), carried(), hold_dividend=True)
-    assert weights.to_dict() == pytest.approx({"broad": 0.6, "div": 0.4})
-    assert steps == [("no_view", "")]
+    weights, events = filled_slots(pd.Series(dtype=float), hold_dividend=True)
+    assert weights == pytest.approx({"broad": 0.6, "div": 0.4})
+    assert events == [("no_view", "")]
 
 
 def test_empty_slots_are_shared_and_named_when_there_is_no_broad_fund():
-    view = pd.Series([2.0, 1.0], ["sector0", "sector1"])
-    weights, steps = equity_slots(view, carried(["fund0", "fund1"]), hold_dividend=True)
-    assert weights.to_dict() == pytest.approx({"fund0": 0.5, "fund1": 0.5})
-    assert steps == [("dividend_missing", ""), ("slots_empty", "3")]
+    view = pd.Series([2.0, 1.0], SECTORS[:2])
+    weights, events = filled_slots(view, True, EQUITY.loc[["fund0", "fund1"]])
+    assert weights == pytest.approx({"fund0": 0.5, "fund1": 0.5})
+    assert events == [("dividend_missing", ""), ("slots_empty", "3")]
+
+
+def test_each_decision_fills_its_own_slots():
+    rng = np.random.default_rng(2)
+    scores = np.where(
+        rng.random((40, len(EQUITY))) < 0.7, rng.normal(size=(40, len(EQUITY))), np.nan
+    )
+    scores[:, (EQUITY["role"] != "sector").to_numpy()] = np.nan
+    available, hold = rng.random(scores.shape) < 0.6, rng.random(40) < 0.5
+    roles = EQUITY["role"].to_numpy()
+    weights, events = equity_slots(scores, roles, available, hold, 5, 2)
+    for row in range(len(scores)):
+        each = slice(row, row + 1)
+        one, alone = equity_slots(scores[each], roles, available[each], hold[each], 5, 2)
+        np.testing.assert_array_equal(weights[each], one)
+        assert [event[1:] for event in events if event[0] == row] == [event[1:] for event in alone]
 
 
 def test_bond_legs_get_equal_capital():
-    weights, steps = bond_legs(pd.Series(["long", "short", "long"], list("abc")))
-    assert weights.to_dict() == pytest.approx({"a": 0.25, "b": 0.5, "c": 0.25}) and not steps
-    weights, steps = bond_legs(pd.Series(["short"], ["b"]))
-    assert weights.to_dict() == {"b": 1.0} and steps == [("leg_missing", "long")]
+    everything = np.ones((2, 3), bool)
+    weights, events = bond_legs(np.array(["long", "short", "long"]), everything)
+    np.testing.assert_allclose(weights, [[0.25, 0.5, 0.25]] * 2)
+    assert not events
+    weights, events = bond_legs(np.array(["short"]), everything[:1, :1])
+    assert weights.tolist() == [[1.0]] and events == [(0, "leg_missing", "long")]
 
 
 def test_commodities_split_by_risk_and_the_stronger_trend_weighs_more():
     rng = np.random.default_rng(1)
-    returns = pd.DataFrame(rng.normal(size=(400, 2)) * [0.01, 0.02], columns=["oil", "gold"])
-    even, _ = commodity_weights(returns, pd.Series([0.0, 0.0], ["oil", "gold"]), 1.0, 243)
-    deviation = returns.std()
-    assert even["oil"] / even["gold"] == pytest.approx(
-        deviation["gold"] / deviation["oil"], rel=0.01
-    )
-    tilted, _ = commodity_weights(returns, pd.Series([-0.5, 0.8], ["oil", "gold"]), 1.0, 243)
-    assert tilted["gold"] > even["gold"] and tilted.sum() == pytest.approx(1)
+    returns = (rng.normal(size=(400, 2)) * [0.01, 0.02]).T[None].repeat(2, axis=0)
+    trend = np.array([[0.0, 0.0], [-0.5, 0.8]])
+    (even, tilted), _ = commodity_weights(returns, trend, np.ones((2, 2), bool), 1.0)
+    deviation = returns[0].std(axis=1)
+    assert even[0] / even[1] == pytest.approx(deviation[1] / deviation[0], rel=0.01)
+    assert tilted[1] > even[1] and tilted.sum() == pytest.approx(1)
 
 
-def test_a_class_of_no_commodity_is_refused():
-    with pytest.raises(ModelError, match="no commodity"):
-        commodity_weights(pd.DataFrame(), pd.Series(dtype=float), 1.0, 243)
+def test_a_class_of_one_commodity_or_none_needs_no_risk():
+    available = np.array([[True, False], [False, False]])
+    unknown = np.full((2, 2), np.nan)
+    weights, events = commodity_weights(unknown[:, :, None], unknown, available, 1.0)
+    assert weights.tolist() == [[1.0, 0.0], [0.0, 0.0]] and not events
+
+
+def test_commodities_that_stopped_moving_are_refused_with_symbol_and_date():
+    prices = closes()
+    prices.loc[DAYS[225] : DAYS[243], "oil"] = prices.loc[DAYS[225], "oil"]
+    with pytest.raises(ModelError, match="does not move") as caught:
+        path(prices, rules=replace(RULES, covariance_window=17))
+    assert "oil" in str(caught.value) and f"{DECISIONS[2]:%Y-%m-%d}" in str(caught.value)
 
 
 # volatility
 
 
 def controlled(trend, target, volatilities=(0.2, 0.02, 0.15)):
-    names = list(CLASSES)
-    sigma = pd.DataFrame(np.diag(np.square(volatilities)), names, names)
-    budget = risk_budget_weights(
-        sigma, trend_budgets(pd.Series(trend, names)), target_volatility=target
+    """Risk budget of one decision, the same raised, and the covariance."""
+    sigma = np.diag(np.square(volatilities))
+    budget = solve_risk_budgets(
+        sigma[None],
+        trend_budgets(np.array([trend]), 1.0),
+        np.zeros(len(trend), dtype=int),
+        asset_cap=1.0,
+        class_cap=1.0,
+        target_volatility=target,
     )
-    return budget, raise_along_ray(budget, sigma, target), sigma
+    return budget, raise_along_ray(budget, sigma[None], target, funding=1), sigma
+
+
+def of_one(solutions):
+    return solutions.weights[0], float(solutions.volatility[0]), solutions.fallbacks[0]
 
 
 @given(
@@ -222,36 +275,50 @@ def controlled(trend, target, volatilities=(0.2, 0.02, 0.15)):
 @settings(max_examples=40, deadline=None)
 def test_the_target_is_met_or_its_miss_is_named_and_nothing_is_borrowed(trend, target):
     budget, made, sigma = controlled(trend, target)
-    assert made.weights.sum() <= 1 + 1e-9 and (made.weights >= 0).all()
-    assert made.volatility <= target * (1 + 1e-5)
-    assert made.volatility == pytest.approx(np.sqrt(made.weights @ sigma @ made.weights))
+    weights, volatility, fallbacks = of_one(made)
+    assert weights.sum() <= 1 + 1e-9 and (weights >= 0).all()
+    assert volatility <= target * (1 + 1e-5)
+    assert volatility == pytest.approx(np.sqrt(weights @ sigma @ weights))
     assert made.contributions.sum() == pytest.approx(1)
-    missed = made.volatility < target * (1 - 1e-5)
-    assert missed == ("no_bonds_left" in made.fallbacks)
+    missed = volatility < target * (1 - 1e-5)
+    assert missed == ("no_bonds_left" in fallbacks)
     # along the ray the other classes keep their proportions, and none is lowered
-    assert made.weights["equity"] * budget.weights["commodity"] == pytest.approx(
-        made.weights["commodity"] * budget.weights["equity"], rel=1e-6
-    )
-    assert (
-        made.weights[["equity", "commodity"]] >= budget.weights[["equity", "commodity"]] - 1e-12
-    ).all()
-    assert made.weights.sum() == pytest.approx(budget.weights.sum())
+    equity, _, commodity = weights
+    first_equity, _, first_commodity = budget.weights[0]
+    assert equity * first_commodity == pytest.approx(commodity * first_equity, rel=1e-6)
+    assert equity >= first_equity - 1e-12 and commodity >= first_commodity - 1e-12
+    assert weights.sum() == pytest.approx(budget.weights.sum())
 
 
 def test_a_target_beyond_reach_without_leverage_is_named():
-    _, made, _ = controlled([0.5, 0.1, 0.5], 0.5)
-    assert "no_bonds_left" in made.fallbacks and made.weights["bond"] == pytest.approx(0)
-    _, made, _ = controlled([-0.5, 0.1, -0.1], 0.05)
-    assert made.fallbacks == ("raised_to_target",), "falling classes are raised like the others"
+    weights, _, fallbacks = of_one(controlled([0.5, 0.1, 0.5], 0.5)[1])
+    assert "no_bonds_left" in fallbacks and weights[1] == pytest.approx(0)
+    fallbacks = of_one(controlled([-0.5, 0.1, -0.1], 0.05)[1])[2]
+    assert fallbacks == ("raised_to_target",), "falling classes are raised like the others"
+    budget, _, sigma = controlled([0, 0, 0], 0.05)
     with pytest.raises(ModelError, match="target"):
-        raise_along_ray(*(controlled([0, 0, 0], 0.05)[k] for k in (0, 2)), -1.0)
+        raise_along_ray(budget, sigma[None], -1.0, funding=1)
+
+
+def test_decisions_are_raised_one_by_one():
+    budget, made, sigma = controlled([0.2, 0.1, -0.1], 0.05)
+    stacked = {
+        part.name: np.concatenate([getattr(one, part.name) for one in (budget, made)])
+        for part in fields(budget)
+        if part.name != "fallbacks"
+    }
+    both = replace(budget, **stacked, fallbacks=[*budget.fallbacks, *made.fallbacks])
+    again = raise_along_ray(both, np.stack([sigma, sigma]), 0.05, funding=1)
+    np.testing.assert_allclose(again.weights, made.weights.repeat(2, axis=0))
+    assert again.fallbacks == made.fallbacks * 2
 
 
 def test_a_portfolio_of_bonds_alone_cannot_be_raised():
-    sigma = pd.DataFrame([[0.0004]], ["bond"], ["bond"])
-    budget = risk_budget_weights(sigma, pd.Series([1.0], ["bond"]), target_volatility=0.05)
-    made = raise_along_ray(budget, sigma, 0.05)
-    assert made.fallbacks[-1] == "no_bonds_left" and made.weights["bond"] == pytest.approx(1.0)
+    sigma = np.array([[[0.0004]]])
+    alone = (np.ones((1, 1)), np.zeros(1, dtype=int))
+    budget = solve_risk_budgets(sigma, *alone, asset_cap=1.0, class_cap=1.0, target_volatility=0.05)
+    weights, _, fallbacks = of_one(raise_along_ray(budget, sigma, 0.05, funding=0))
+    assert fallbacks[-1] == "no_bonds_left" and weights[0] == pytest.approx(1.0)
 
 
 # the whole path
@@ -295,8 +362,8 @@ def test_the_future_changes_no_weight():
     for name in ("weights", "classes", "budgets", "contributions", "trend"):
         pd.testing.assert_frame_equal(getattr(first, name)[seen], getattr(later, name)[seen])
     pd.testing.assert_series_equal(first.volatility[seen], later.volatility[seen])
-    steps = [p.steps[p.steps["date"] <= cut].reset_index(drop=True) for p in (first, later)]
-    pd.testing.assert_frame_equal(*steps)
+    events = [p.events[p.events["date"] <= cut].reset_index(drop=True) for p in (first, later)]
+    pd.testing.assert_frame_equal(*events)
     assert not np.allclose(first.weights[~seen], later.weights[~seen])
 
 
@@ -311,10 +378,10 @@ def test_a_suspended_fund_is_left_out_and_named():
     prices = closes()
     prices.loc[DAYS[262] : DAYS[265], "long"] = np.nan
     portfolio, _ = path(prices)
-    told = steps_of(portfolio, "suspended")
+    told = events_of(portfolio, "suspended")
     assert list(zip(told["date"], told["detail"], strict=True)) == [(DECISIONS[3], "long")]
     assert portfolio.weights.loc[DECISIONS[3], "long"] == 0
-    assert steps_of(portfolio, "leg_missing")["detail"].tolist() == ["long"]
+    assert events_of(portfolio, "leg_missing")["detail"].tolist() == ["long"]
     assert portfolio.weights.loc[DECISIONS[3], "short"] == pytest.approx(
         portfolio.classes.loc[DECISIONS[3], "bond"]
     )
@@ -325,10 +392,10 @@ def test_a_newly_listed_fund_joins_when_its_own_history_suffices():
     listed = DAYS[250]
     prices.loc[: DAYS[249], "gold"] = np.nan
     portfolio, _ = path(prices)
-    told = steps_of(portfolio, "young")
+    told = events_of(portfolio, "young")
     assert set(told["detail"]) == {"gold"}
     assert told["date"].min() > listed
-    before = steps_of(portfolio, "unlisted")
+    before = events_of(portfolio, "unlisted")
     assert before["date"].tolist() == [date for date in DECISIONS if date < listed]
     assert set(before["detail"]) == {"gold"}, "a fund without a proxy is named until it is listed"
     first = portfolio.weights.index[portfolio.weights["gold"] > 0][0]
@@ -351,7 +418,7 @@ def test_a_fund_with_a_proxy_is_never_unlisted():
     prices, proxy = closes(), closes(seed=9)["gold"]
     prices.loc[: DAYS[299], "gold"] = np.nan
     portfolio, _ = path(prices, {"gold": proxy})
-    assert steps_of(portfolio, "unlisted").empty and (portfolio.weights["gold"] > 0).all()
+    assert events_of(portfolio, "unlisted").empty and (portfolio.weights["gold"] > 0).all()
 
 
 def test_a_class_without_a_fund_gets_nothing_and_is_named():
@@ -361,7 +428,7 @@ def test_a_class_without_a_fund_gets_nothing_and_is_named():
     assert (portfolio.classes["commodity"] == 0).all() and (
         portfolio.budgets["commodity"] == 0
     ).all()
-    assert steps_of(portfolio, "class_empty")["detail"].unique().tolist() == ["commodity"]
+    assert events_of(portfolio, "class_empty")["detail"].unique().tolist() == ["commodity"]
     assert portfolio.trend["commodity"].isna().all()
     assert (portfolio.weights.sum(axis=1) > 0.5).all()
 
@@ -372,7 +439,7 @@ def test_sector_funds_alone_hold_nothing_without_a_view():
     values, hold = splice_proxies(prices, {}).values, pd.Series(False, DAYS)
     portfolio = absolute_return_portfolio(values, FUNDS, scores().iloc[:0], hold, DECISIONS, RULES)
     assert (portfolio.classes["equity"] == 0).all()
-    assert steps_of(portfolio, "class_empty")["detail"].unique().tolist() == ["equity"]
+    assert events_of(portfolio, "class_empty")["detail"].unique().tolist() == ["equity"]
 
 
 def test_no_class_at_all_is_refused_with_the_date():
@@ -382,7 +449,7 @@ def test_no_class_at_all_is_refused_with_the_date():
 
 
 def test_decisions_that_are_no_sessions_are_refused():
-    with pytest.raises(ModelError, match="no sessions"):
+    with pytest.raises(ModelError, match="not sessions"):
         path(closes(), decisions=pd.DatetimeIndex(["2020-01-04"]))
 
 
@@ -398,30 +465,13 @@ def test_a_stronger_trend_gets_the_larger_budget():
 
 def test_the_cap_alone_never_raises_the_volatility():
     portfolio, _ = path(closes(drift=-4.0))
-    assert steps_of(portfolio, "raised_to_target").empty
+    assert events_of(portfolio, "raised_to_target").empty
     raised, _ = path(closes(drift=-4.0), rules=replace(RULES, volatility_rule="ray"))
-    assert len(steps_of(raised, "raised_to_target"))
+    assert len(events_of(raised, "raised_to_target"))
     assert (raised.volatility >= portfolio.volatility - 1e-9).all()
     below = portfolio.volatility < RULES.target_volatility * (1 - 1e-5)
     assert below.any() and (portfolio.weights.sum(axis=1)[below] > 1 - 1e-9).all()
     assert (raised.classes.loc[below, "bond"] < portfolio.classes.loc[below, "bond"]).all()
-
-
-def test_kept_portfolios_are_the_same_and_depend_on_everything(tmp_path, monkeypatch):
-    values, view, hold = closes(), scores(), pd.Series(True, DAYS)
-    made = absolute_return_portfolio(values, FUNDS, view, hold, DECISIONS, RULES, tmp_path)
-    absolute_return_portfolio(values, FUNDS, view, ~hold, DECISIONS, RULES, tmp_path)
-    absolute_return_portfolio(
-        values, FUNDS, view, hold, DECISIONS, replace(RULES, steepness=2.0), tmp_path
-    )
-    assert len(list((tmp_path / "absolute").iterdir())) == 3
-    monkeypatch.setattr(
-        "lib.portfolio.absolute_return._decide", lambda *_: pytest.fail("made again")
-    )
-    again = absolute_return_portfolio(values, FUNDS, view, hold, DECISIONS, RULES, tmp_path)
-    pd.testing.assert_frame_equal(made.weights, again.weights, check_freq=False)
-    pd.testing.assert_series_equal(made.volatility, again.volatility, check_freq=False)
-    pd.testing.assert_frame_equal(made.steps, again.steps)
 
 
 # evidence
@@ -453,46 +503,22 @@ def test_cash_and_its_interest_are_a_part():
     assert "cash" not in attribution(backtest(closes(), fully_invested), FUNDS["role"]).index
 
 
-def test_only_decisions_that_could_ask_for_a_fund_count():
+def test_a_fund_is_requested_where_the_rules_could_hold_it():
     view = scores().loc[DECISIONS[4] :].copy()
     view["sector0"] = np.nan
     hold = pd.Series(False, DAYS)
     hold[DECISIONS[2]] = hold[DECISIONS[5]] = True
     rules = replace(RULES, slots=7)
-    asked = could_hold(FUNDS, view, hold, DECISIONS, rules)
-    assert asked[["long", "short", "oil", "gold"]].all(axis=None)
-    assert asked["fund1"].tolist() == [False] * 4 + [True] * 6
-    assert not asked["fund0"].any(), "a sector without a score is not asked for"
-    assert asked["div"].tolist() == [k in (2, 5) for k in range(10)]
+    portfolio = absolute_return_portfolio(closes(), FUNDS, view, hold, DECISIONS, rules)
+    requested = portfolio.requested
+    assert requested[["long", "short", "oil", "gold"]].all(axis=None)
+    assert requested["fund1"].tolist() == [False] * 4 + [True] * 6
+    assert not requested["fund0"].any(), "a sector without a score is not requested"
+    assert requested["div"].tolist() == [k in (2, 5) for k in range(10)]
     # six scored sectors fill seven slots only where dividends take two of them
-    assert asked["broad"].tolist() == [k != 5 for k in range(10)]
-    weights = absolute_return_portfolio(closes(), FUNDS, view, hold, DECISIONS, rules).weights
-    assert not (weights.gt(1e-9) & ~asked[weights.columns]).any(axis=None), (
-        "nothing is held that was not asked for"
-    )
-
-
-def test_an_earlier_view_serves_until_the_first_quarter_and_where_the_view_is_missing():
-    days = DAYS[:6]
-    view = pd.DataFrame(
-        {"a": [np.nan, 1, 2, np.nan, 4, 5], "b": [np.nan, 1, 2, np.nan, np.nan, 5]}, days
-    )
-    earlier = pd.DataFrame({"x": np.arange(5.0) * 10, "other": 7.0}, days[:5])
-    joined = join_views(view, earlier, pd.Series({"a": "x", "b": "gone"}), f"{days[2]:%Y-%m-%d}")
-    assert joined["a"].tolist() == [0, 10, 2, 30, 4, 5]
-    assert joined["b"].isna().tolist() == [
-        True,
-        True,
-        False,
-        True,
-        True,
-        False,
-    ], "a session has one classification"
-    changed = view.copy()
-    changed.iloc[4:] = 99.0
-    pd.testing.assert_frame_equal(
-        join_views(changed, earlier, pd.Series({"a": "x", "b": "gone"}), days[2]).iloc[:4],
-        joined.iloc[:4],
+    assert requested["broad"].tolist() == [k != 5 for k in range(10)]
+    assert not (portfolio.weights.gt(1e-9) & ~requested).any(axis=None), (
+        "nothing is held that was not requested"
     )
 
 
@@ -546,14 +572,6 @@ def test_the_excess_is_gone_at_the_break_even_cost():
 
 
 # parameters and lists
-
-
-def test_the_rotation_is_that_of_its_own_notebook():
-    rotation, own = (
-        load("03_gp_rotation").model_dump(),
-        load("04_absolute_return_etf").model_dump()["rotation"],
-    )
-    assert {name: rotation[name] for name in own} == own
 
 
 def test_the_list_has_one_fund_per_sector_and_every_role():

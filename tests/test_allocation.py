@@ -47,7 +47,7 @@ def made(change=None):
     decisions = ends[-24:]
     scores = pd.DataFrame(rng.normal(size=(24, 3)), decisions, list("xyz"))
     return (
-        Allocator(values, monthly, momentum(monthly), CLASSES, decisions),
+        Allocator(values, monthly, momentum(monthly, 12), CLASSES, decisions),
         scores,
         decisions,
     )
@@ -280,8 +280,8 @@ def test_the_headline_shows_the_structure_of_the_published_weights(real_market):
     decisions = ends[ends >= "2010-05-31"]
     days = real_market.sessions.between("2006-05-31", real_market.as_of)
     daily = asof_rows(values, days)
-    views = cycle_scores(monthly, assets["group"], decisions)
-    allocator = Allocator(daily, monthly, momentum(monthly), assets["group"], decisions)
+    views = cycle_scores(monthly, assets["group"], decisions, (42, 100, 200), 10.0, 50)
+    allocator = Allocator(daily, monthly, momentum(monthly, 12), assets["group"], decisions)
     allocation = allocator.allocate(views.classes, rules(target_volatility=0.05))
     last = allocation.weights.iloc[-1]
     equities = last[assets.index[assets["group"] == "equity"]]

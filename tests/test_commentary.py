@@ -406,3 +406,26 @@ def test_the_headline_is_the_title_of_the_page(folder):
 
 def test_the_parameter_file_is_the_one_the_report_uses():
     assert load("06_weekly_report", PARAMS) == SETTINGS
+
+
+def test_assets_that_drifted_above_their_cap_are_a_risk(tmp_path, language):
+    held = pd.DataFrame(
+        {
+            "symbol": ["CN10Y", "SPX"],
+            "name": ["中国10年期国债", "标普500"],
+            "name_en": ["China 10Y Treasury", "S&P 500"],
+            "held": [0.2512, 0.01],
+            "weight": [0.25, 0.01],
+            "cap": [0.25, 0.25],
+            "above_cap": ["yes", "no"],
+        }
+    )
+    folder = write_run(tmp_path / "2025-06-13", tables() | {"s47_held_weights": held})
+    risks = commented(folder, language)["risks"]
+    (said,) = [one for one in risks if one["rule"] == "risk.above_cap"]
+    assert "25.1%" in said["text"] and "25.0%" in said["text"]
+    assert ("China 10Y Treasury" if language == "en" else "中国10年期国债") in said["text"]
+    assert not untraceable(folder, language, said)
+    within = tables() | {"s47_held_weights": held.assign(above_cap="no")}
+    risks = commented(write_run(tmp_path / "2025-06-06", within), language)["risks"]
+    assert not [one for one in risks if one["rule"] == "risk.above_cap"]

@@ -7,8 +7,8 @@ from lib.market.sample.effects import CYCLE_PHASES
 from lib.market.universe import read_universe
 from lib.models.cycle_scores import class_index
 from lib.models.cycles import (
-    PERIODS,
-    SIZE,
+    CYCLE_PERIODS,
+    TRANSFORM_LENGTH,
     cycle_factors,
     decompose,
     gaussian_window,
@@ -24,34 +24,40 @@ def wave(length, period, phase=0.0):
 
 def test_against_convolution_in_the_time_domain():
     change = np.random.default_rng(2).normal(size=240)
-    made = cycle_factors(change, PERIODS, 10.0, horizon=12)
-    n = np.arange(SIZE)
-    for column, period in enumerate(PERIODS):
+    made = cycle_factors(change, CYCLE_PERIODS, 10.0, horizon=12)
+    n = np.arange(TRANSFORM_LENGTH)
+    for column, period in enumerate(CYCLE_PERIODS):
         gains = gaussian_window(period, 10.0)
         used = np.flatnonzero(gains > 1e-18)
-        kernel = (gains[used, None] * np.cos(2 * np.pi * np.outer(used, n) / SIZE)).sum(
+        kernel = (gains[used, None] * np.cos(2 * np.pi * np.outer(used, n) / TRANSFORM_LENGTH)).sum(
             axis=0
-        ) / SIZE
-        source = np.arange(SIZE - 240, SIZE)
-        for place, at in [(0, SIZE - 240), (120, SIZE - 120), (239, SIZE - 1), (240, 0), (251, 11)]:
+        ) / TRANSFORM_LENGTH
+        source = np.arange(TRANSFORM_LENGTH - 240, TRANSFORM_LENGTH)
+        for place, at in [
+            (0, TRANSFORM_LENGTH - 240),
+            (120, TRANSFORM_LENGTH - 120),
+            (239, TRANSFORM_LENGTH - 1),
+            (240, 0),
+            (251, 11),
+        ]:
             assert made[place, column] == pytest.approx(
-                kernel[(at - source) % SIZE] @ change, abs=1e-10
+                kernel[(at - source) % TRANSFORM_LENGTH] @ change, abs=1e-10
             )
 
 
 def test_bins_count_from_one():
     window = gaussian_window(64, 10.0)
-    assert window[SIZE // 64] == 1.0 and window[-SIZE // 64] == 1.0
+    assert window[TRANSFORM_LENGTH // 64] == 1.0 and window[-TRANSFORM_LENGTH // 64] == 1.0
 
 
-@pytest.mark.parametrize("period", PERIODS)
+@pytest.mark.parametrize("period", CYCLE_PERIODS)
 def test_a_pure_sine_is_found(period):
     """A long wave in the middle of the sample keeps its amplitude and phase, and its own filter
     takes most of it.
     """
     change = wave(2400, period, 0.7)
-    made = cycle_factors(change, PERIODS, 10.0)
-    own = PERIODS.index(period)
+    made = cycle_factors(change, CYCLE_PERIODS, 10.0)
+    own = CYCLE_PERIODS.index(period)
     assert np.abs(made[1000:1400, own] - change[1000:1400]).max() < 0.03
     assert made[1000:1400, own].std() == made[1000:1400].std(axis=0).max()
 
@@ -108,7 +114,7 @@ def test_planted_cycles_are_recovered_on_the_sample(sample_market):
         made = decompose(yearly_change(level))
         planted = [
             2 * np.pi * (months - 6) / t + p
-            for t, p in zip(PERIODS, CYCLE_PHASES[name], strict=True)
+            for t, p in zip(CYCLE_PERIODS, CYCLE_PHASES[name], strict=True)
         ]
         error = np.angle(np.exp(1j * (made.phase.to_numpy() - planted)))
         assert np.abs(error).max() < 0.9, name

@@ -8,6 +8,8 @@ from lib.market.errors import ModelError
 from lib.models.dividend_timing import dividend_timing
 
 DATES = pd.bdate_range("2020-01-01", periods=500)
+#: sessions and standard deviations
+CHOICE = (20, 0.5)
 
 
 def noise(seed, scale=1.0):
@@ -27,13 +29,13 @@ def test_signs_follow_the_record():
     shock.iloc[400:] = 50.0
     for name, vote in {"relative_momentum": 1, "term_spread": -1, "repo_volume": 1}.items():
         x = noise(7, 0.1) + shock
-        result = dividend_timing({name: x}, DATES)
+        result = dividend_timing({name: x}, DATES, *CHOICE)
         assert result.signals[name].iloc[410] == vote
         assert bool(result.hold.iloc[410]) is (vote > 0)
 
 
 def test_the_sum_of_the_votes_decides():
-    result = dividend_timing(inputs(), DATES)
+    result = dividend_timing(inputs(), DATES, *CHOICE)
     assert result.missing == ()
     assert set(np.unique(result.signals)) <= {-1.0, 0.0, 1.0}
     pd.testing.assert_series_equal(result.hold, result.signals.sum(axis=1) > 0, check_names=False)
@@ -42,9 +44,8 @@ def test_the_sum_of_the_votes_decides():
 
 
 def test_missing_signals_are_named_not_filled():
-    result = dividend_timing(
-        {"relative_momentum": inputs()["relative_momentum"], "repo_volume": None}, DATES
-    )
+    given = {"relative_momentum": inputs()["relative_momentum"], "repo_volume": None}
+    result = dividend_timing(given, DATES, *CHOICE)
     assert result.missing == ("term_spread", "repo_volume")
     assert list(result.signals) == ["relative_momentum"]
 
@@ -52,20 +53,20 @@ def test_missing_signals_are_named_not_filled():
 def test_the_future_does_not_change_the_past():
     cut = DATES[350]
     altered = {name: x.where(x.index < cut, x * 3 + 5) for name, x in inputs().items()}
-    before, after = dividend_timing(inputs(), DATES), dividend_timing(altered, DATES)
+    before, after = (dividend_timing(given, DATES, *CHOICE) for given in (inputs(), altered))
     pd.testing.assert_frame_equal(before.signals[:349], after.signals[:349])
     assert not before.signals.equals(after.signals), "the alteration is seen where it should be"
 
 
 def test_inputs_on_other_dates_are_read_at_their_last_value():
     sparse = inputs()["term_spread"].iloc[::3]
-    result = dividend_timing({"term_spread": sparse}, DATES)
-    dense = dividend_timing({"term_spread": sparse.reindex(DATES).ffill()}, DATES)
+    result = dividend_timing({"term_spread": sparse}, DATES, *CHOICE)
+    dense = dividend_timing({"term_spread": sparse.reindex(DATES).ffill()}, DATES, *CHOICE)
     pd.testing.assert_frame_equal(result.signals, dense.signals)
 
 
 def test_bad_input_is_refused_with_its_remedy():
     with pytest.raises(ModelError, match=r"no dividend signal momentum(.|\n)*relative_momentum"):
-        dividend_timing({"momentum": noise(1)}, DATES)
+        dividend_timing({"momentum": noise(1)}, DATES, *CHOICE)
     with pytest.raises(ModelError, match="none of the three"):
-        dividend_timing({"repo_volume": pd.Series(dtype=float)}, DATES)
+        dividend_timing({"repo_volume": pd.Series(dtype=float)}, DATES, *CHOICE)

@@ -199,7 +199,6 @@ def test_shared_charts_draw_without_missing_glyphs(tmp_path, language):
         drawdown_of="a",
         nav_label=word,
         drawdown_label=word,
-        band=nav * 1.01,
     )
     bottom = figure.axes[1]
     assert bottom.get_ylim()[0] < -0.05, "the drawdown is drawn"
@@ -258,14 +257,14 @@ def test_labels_and_notes_are_the_notebooks_texts(tmp_path, language):
     assert labels["US_CPI_YOY"] == run.t("01_market_recap.value.US_CPI_YOY")
     with pytest.raises(ParameterError, match=r"no labels 01_market_recap\.panels"):
         run.labels("panels")
-    two = run.notes(late=TABLE.iloc[:2], missing=TABLE.iloc[:0], span=[], spot=["x", "y"])
+    two = run.notes(no_close=TABLE.iloc[:2], missing=TABLE.iloc[:0], unchanged=[], spot=["x", "y"])
     listed = ("、" if language == "zh" else ", ").join(TABLE[names].iloc[:2])
     assert len(two) == 2 and listed in two[0]
-    assert run.note("late", names=pd.Timestamp("2025-06-13")) in run.notes(
-        late={"names": pd.Timestamp("2025-06-13")}
+    assert run.note("no_close", names=pd.Timestamp("2025-06-13")) in run.notes(
+        no_close={"names": pd.Timestamp("2025-06-13")}
     )
-    assert run.t.date("2025-06-13") in run.note("late", names=pd.Timestamp("2025-06-13"))
-    assert "–" in run.note("late", names=pd.NaT)
+    assert run.t.date("2025-06-13") in run.note("no_close", names=pd.Timestamp("2025-06-13"))
+    assert "–" in run.note("no_close", names=pd.NaT)
 
 
 def test_a_column_has_the_format_of_its_name_or_of_its_row():
@@ -274,6 +273,7 @@ def test_a_column_has_the_format_of_its_name_or_of_its_row():
     assert tables.column_formats(table, {"weight": "percent", "sharpe": None}) == {
         "weight": "percent"
     }
+    assert "weight" not in tables.column_formats(table.assign(weight="half"), {}), "text stays text"
     assert tables.column_formats(table.assign(metric="sharpe"), {"own": "count"}) == {
         "weight": "metric",
         "sharpe": "metric",

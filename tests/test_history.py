@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from run_folder import write_run
 
 from lib.exhibits.translations import LANGUAGES, translations
-from lib.report.commentary.compose import FILE
+from lib.report.commentary.compose import COMMENTARY_FILE
 from lib.report.history import entries, write_index
 
 
@@ -18,7 +18,9 @@ def out(tmp_path):
     """
     good = write_run(tmp_path / "2025-06-13", {}, language="zh")
     (good / "facts").mkdir()
-    (good / FILE).write_text(json.dumps({"title": "Hot <themes> cool"}), encoding="utf-8")
+    (good / COMMENTARY_FILE).write_text(
+        json.dumps({"title": "Hot <themes> cool"}), encoding="utf-8"
+    )
     gaps = write_run(
         tmp_path / "2025-06-06",
         {},
@@ -37,7 +39,7 @@ def out(tmp_path):
     (tmp_path / "2025-05-23").mkdir()
     torn = write_run(tmp_path / "2025-05-16", {})
     (torn / "facts").mkdir()
-    (torn / FILE).write_text("{")
+    (torn / COMMENTARY_FILE).write_text("{")
     (tmp_path / "interactive" / "2025-06-13").mkdir(parents=True)
     (tmp_path / ".building-2025-06-13-1").mkdir()
     (tmp_path / "benchmarks.json").write_text("[]")
@@ -101,4 +103,4 @@ def test_the_page_is_written_aside_and_replaces_the_earlier_one(out):
 
 def test_an_empty_folder_has_a_page_too(tmp_path):
     _, (only,) = rows(write_index(tmp_path, translations("en")))
-    assert "no run" in only.get_text()
+    assert "No run" in only.get_text()

@@ -44,7 +44,7 @@ def test_the_wheel_names_its_requirements_and_extras(wheel):
     required = metadata.get_all("Requires-Dist")
     assert any(line.startswith("papermill==") for line in required)
     assert not any(line.startswith("pytest==") and "extra" not in line for line in required)
-    assert set(metadata.get_all("Provides-Extra")) == {"dev", "gru", "live"}
+    assert set(metadata.get_all("Provides-Extra")) == {"cluster", "dev", "gru", "lab", "live"}
     assert metadata["License-Expression"] == "Apache-2.0"
 
 

@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib.exhibits.published import FOLDER, Format, published, published_week, with_published
+from lib.exhibits.published import (
+    PUBLISHED_FOLDER,
+    Format,
+    published,
+    published_week,
+    with_published,
+)
 from lib.exhibits.tables import FORMATS
 from lib.market.errors import ParameterError
 
@@ -30,7 +36,9 @@ def week_of(folder, text):
     return published_week("2025-06-13", folder)
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(PUBLISHED_FOLDER.glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_every_published_week_can_be_read(path):
     assert published_week(path.stem).exhibits
 
@@ -65,7 +73,7 @@ def test_a_date_without_a_file_has_no_numbers():
         ("tolerance: 0.005", "tolerance: -1.0", "tolerance"),
         ("reason: our_choice", "reason: weather", "reason"),
         ('"12":', "12:", "exhibits"),
-        ('"12":', '"18":', "there is no exhibit 18"),
+        ('"12":', '"19":', "there is no exhibit 19"),
         ('as_of: "2025-06-13"', "as_of: 2025-06-13", "as_of is not text"),
         ('as_of: "2025-06-13"', 'as_of: "2025-06-06"', "says as_of: 2025-06-06"),
         ("facts:", "facts: [", "cannot be read as YAML"),

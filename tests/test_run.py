@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,7 @@ import psutil
 import pytest
 from market_folder import tables, write_folder
 
+from lib.exhibits.parameters import load
 from lib.market.errors import DataError, ParameterError, RunError, StaleDataError
 from lib.report.manifest import Manifest
 from lib.weekly import execution
@@ -201,12 +203,61 @@ def test_resume_reruns_what_failed_or_changed_and_nothing_else(house):
         for path, content in house.content().items()
         if path.parent.name in ("tables", "notebooks")
     }
+    appendix = (house.folder / "appendices" / "a.html").stat().st_mtime_ns
     assert set(statuses(house.run(resume=True)).values()) == {"reused"}
+    assert (house.folder / "appendices" / "a.html").stat().st_mtime_ns == appendix
     assert {path: house.content()[path] for path in before} == before
     notebook(house.notebooks, "b", good("b"))
     assert statuses(house.run(resume=True)) == {"a": "reused", "b": "ok", "c": "ok", "report": "ok"}
     (house.folder / "tables" / "a.csv").unlink()
     assert statuses(house.run(resume=True))["a"] == "ok"
+
+
+def test_resume_reruns_a_section_when_parameters_that_it_reads_of_another_change(house):
+    rotation = "03_gp_rotation"
+    house.plan(**{name: good(name) for name in ("a", rotation, "b")})
+    plan = house.params / "weekly.yaml"
+    listed = json.loads(plan.read_text())
+    listed["sections"][2]["parameters_of"] = [rotation]
+    plan.write_text(json.dumps(listed))
+    production = load(rotation).model_dump()
+    (house.params / f"{rotation}.yaml").write_text(json.dumps(production))
+    house.run()
+    (house.params / f"{rotation}.yaml").write_text(json.dumps(production | {"seeds": 7}))
+    again = statuses(house.run(resume=True))
+    assert again == {"a": "reused", rotation: "ok", "b": "ok", "report": "ok"}
+
+
+def test_sections_run_side_by_side_and_the_report_keeps_their_order(house):
+    wait = (
+        "import time\nfrom pathlib import Path\n"
+        "Path(as_of + '.{own}').resolve().touch()\n"
+        "deadline = time.monotonic() + 60\n"
+        "while not Path(as_of + '.{other}').exists() and time.monotonic() < deadline:\n"
+        "    time.sleep(0.05)\n"
+        "assert Path(as_of + '.{other}').exists()\n"
+    )
+    house.plan(
+        {"c": ["b"]},
+        a=wait.format(own="a", other="b") + good("a"),
+        b=wait.format(own="b", other="a") + good("b"),
+        c=f"assert Path(out, 'tables', 'b.csv').exists()\n{good('c')}".join(
+            ["from pathlib import Path\n", ""]
+        ),
+    )
+    manifest = house.run()
+    assert [(each.name, each.status, each.kernel) for each in manifest.sections] == [
+        (name, "ok", "forked") for name in ("a", "b", "c", "report")
+    ]
+    assert [each.files for each in manifest.sections[:3]] == [
+        [f"notebooks/{name}.ipynb", f"tables/{name}.csv"] for name in "abc"
+    ]
+    assert [each.file for each in manifest.exports] == [
+        "report.html",
+        "report.pdf",
+        *(f"appendices/{name}.pdf" for name in "abc"),
+    ]
+    assert not list(house.folder.glob(".*"))
 
 
 def test_resume_makes_the_report_again_when_there_is_an_earlier_session_to_compare_with(house):
@@ -294,8 +345,7 @@ def started(house, code):
         from lib.weekly.cli import main
         ingest.STORES = Path({os.fspath(Path(kernels_store()))!r})
         full = run.weekly_run
-        import lib.weekly.cli as cli
-        cli.weekly_run = lambda settings: full(
+        run.weekly_run = lambda settings: full(
             settings, notebooks=Path({str(house.notebooks)!r}), params=Path({str(house.params)!r})
         )
         sys.exit(main(["--as-of", "2025-06-13", "--data", {str(house.data)!r}, "--out", {str(house.out)!r}]))
@@ -349,7 +399,7 @@ def test_a_killed_run_leaves_the_earlier_report_and_the_next_cleans_up(house):
 
 def test_a_run_killed_between_the_two_renames_is_mended(tmp_path):
     dead = 2**22 + 1  # beyond the largest process number
-    moved = tmp_path / f".replaced-2025-06-13-{dead}"
+    moved = tmp_path / f".replaced-2025-06-13-{dead}@{socket.gethostname()}"
     moved.mkdir()
     (moved / "report.html").write_text("earlier")
     recover(tmp_path)
@@ -358,11 +408,19 @@ def test_a_run_killed_between_the_two_renames_is_mended(tmp_path):
 
 
 def test_a_folder_that_another_process_is_building_is_left_alone(tmp_path):
-    theirs = tmp_path / f".building-2025-06-13-{os.getppid()}"
-    theirs.mkdir()
-    with atomic_folder(tmp_path, "2025-06-13") as folder:
+    theirs = [
+        tmp_path / f".building-2025-06-13-{os.getppid()}@{socket.gethostname()}",
+        tmp_path / f".building-2025-06-13-{2**22 + 1}@another-machine",
+    ]
+    for folder in theirs:
+        folder.mkdir()
+    with (
+        atomic_folder(tmp_path, "2025-06-06") as other,
+        atomic_folder(tmp_path, "2025-06-13") as folder,
+    ):
         (folder / "new").touch()
-    assert theirs.exists()
+        assert other.exists()
+    assert all(folder.exists() for folder in theirs)
     assert (tmp_path / "2025-06-13" / "new").exists()
 
 
@@ -376,7 +434,7 @@ def test_the_command_prints_errors_without_a_traceback(capsys, tmp_path):
 
 def test_the_command_fails_when_a_section_failed(house, capsys, monkeypatch):
     house.plan(a="1 / 0")
-    monkeypatch.setattr("lib.weekly.cli.weekly_run", lambda settings: house.run())
+    monkeypatch.setattr("lib.weekly.run.weekly_run", lambda settings: house.run())
     assert main(["--as-of", "2025-06-13"]) == 1
     assert "without a" in capsys.readouterr().err
 

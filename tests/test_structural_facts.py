@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.exhibits.structural_facts import FILE, read_facts, structural_facts
+from lib.exhibits.structural_facts import FACTS_FILE, read_facts, structural_facts
 from lib.market.errors import ParameterError
 from lib.market.universe import read_universe
 from lib.portfolio.allocation import Allocation
@@ -98,7 +98,7 @@ def test_nothing_is_compared_with_a_synthetic_market_or_another_week():
 )
 def test_a_bad_file_is_refused_by_name(tmp_path, old, new, message):
     path = tmp_path / "facts.csv"
-    path.write_text(FILE.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    path.write_text(FACTS_FILE.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     with pytest.raises(ParameterError, match=message) as caught:
         read_facts(market(), path)
     assert "facts.csv" in str(caught.value)

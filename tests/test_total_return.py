@@ -36,14 +36,18 @@ def test_scores_against_statsmodels(monthly):
 def test_the_future_changes_no_view(monthly):
     classes = pd.Series(["x", "x", "y", "y"], monthly.columns)
     decisions = monthly.index[150:200:10]
-    before = cycle_scores(monthly, classes, decisions)
+    before = cycle_scores(monthly, classes, decisions, (42, 100, 200), 10.0, 50)
     monthly.iloc[200:] *= 5
-    pd.testing.assert_frame_equal(before.classes, cycle_scores(monthly, classes, decisions).classes)
+    pd.testing.assert_frame_equal(
+        before.classes, cycle_scores(monthly, classes, decisions, (42, 100, 200), 10.0, 50).classes
+    )
 
 
 def test_an_asset_with_a_gap_has_no_score(monthly):
     monthly.iloc[250, 0] = np.nan
-    views = cycle_scores(monthly, pd.Series("x", monthly.columns), monthly.index[-1:])
+    views = cycle_scores(
+        monthly, pd.Series("x", monthly.columns), monthly.index[-1:], (42, 100, 200), 10.0, 50
+    )
     assert views.assets.isna().iloc[0].tolist() == [True, False, False, False]
 
 

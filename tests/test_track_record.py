@@ -16,7 +16,7 @@ from lib.exhibits.positions import next_month_trade, positions
 from lib.exhibits.translations import translations
 from lib.market.errors import RunError
 from lib.market.ingest import open_market
-from lib.report.calls import FILE, Call, Holding, Record, join_calls, read_record
+from lib.report.calls import CALLS_FILE, Call, Holding, Record, join_calls, read_record
 from lib.report.look_back import DAMAGED, RESULT, look_back, sentences
 from lib.report.track_record import earlier_records, outcomes, summary
 
@@ -108,7 +108,7 @@ def test_seven_days_divide_live_from_recomputed(made, basis):
 @pytest.mark.parametrize("damage", ["not json", '{"calls": 1}', "altered", "moved"])
 def test_a_damaged_or_altered_record_is_refused(tmp_path, damage):
     folder = leave(tmp_path, "2025-06-06", call())
-    path = folder / FILE
+    path = folder / CALLS_FILE
     if damage == "altered":
         content = json.loads(path.read_text())
         content["calls"][0]["rows"][0]["weight"] = 0.9
@@ -260,13 +260,15 @@ def test_looking_back_writes_record_counts_and_what_would_change(tmp_path, marke
     for day in days[:-1]:
         leave(tmp_path, day, call())
     target = leave(tmp_path, days[-1], call(weights={SECTORS[1]: 1.0}))
-    before = (target / FILE).read_bytes()
+    before = (target / CALLS_FILE).read_bytes()
     folder = write_run(tmp_path / ".building", {}, **SOURCE | {"as_of": days[-1]})
     hand_over(folder, call(), call("absolute_return", {FUNDS[0]: 0.5}, each=False))
     manifest = manifest_of(days[-1], **SOURCE)
     back = look_back(folder, tmp_path, manifest, market, lambda: pd.Timestamp("2025-07-30"))
     back.write(folder, sentences(back, translations("en")))
-    assert (target / FILE).read_bytes() == before, "the record of the earlier run is not touched"
+    assert (target / CALLS_FILE).read_bytes() == before, (
+        "the record of the earlier run is not touched"
+    )
     assert back.differs == ["gp_rotation"]
     kept = read_record(folder)
     assert {one.system: kept.basis(one) for one in kept.calls} == {
@@ -287,7 +289,7 @@ def test_looking_back_writes_record_counts_and_what_would_change(tmp_path, marke
 
 def test_a_damaged_record_of_the_same_session_is_kept_beside_the_new_one(tmp_path, market_on):
     target = leave(tmp_path, "2025-06-13", call())
-    (target / FILE).write_text("torn")
+    (target / CALLS_FILE).write_text("torn")
     folder = write_run(tmp_path / ".building", {}, **SOURCE | {"as_of": "2025-06-13"})
     hand_over(folder, call())
     manifest = manifest_of("2025-06-13", **SOURCE)
@@ -383,7 +385,7 @@ def test_a_backfill_of_four_weeks_makes_a_track_record_that_a_rerun_does_not_cha
     for day, end in itertools.pairwise(days):
         start = SESSIONS[SESSIONS.searchsorted(pd.Timestamp(day), side="right")]
         gains = {s: close_of(files, s, end) / close_of(files, s, start) - 1 for s in SECTORS}
-        held = json.loads((house.out / day / FILE).read_text())["calls"][0]["rows"]
+        held = json.loads((house.out / day / CALLS_FILE).read_text())["calls"][0]["rows"]
         best = next(row["symbol"] for row in held if row["weight"] > 0)
         right += gains[best] > np.mean(list(gains.values()))
     assert (counted.loc[1, "judged"], counted.loc[1, "right"]) == (3, right)

@@ -9,7 +9,7 @@ from string import Formatter
 
 import pytest
 
-from lib.exhibits.translations import FOLDER, LANGUAGES, translations
+from lib.exhibits.translations import LANGUAGES, TEXT_FOLDER, translations
 from lib.market.errors import ParameterError
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -125,6 +125,6 @@ def test_numbers_and_dates_follow_the_language():
 
 
 def test_every_file_stands_in_both_languages():
-    assert {path.relative_to(FOLDER / "en") for path in (FOLDER / "en").rglob("*.*")} == {
-        path.relative_to(FOLDER / "zh") for path in (FOLDER / "zh").rglob("*.*")
+    assert {path.relative_to(TEXT_FOLDER / "en") for path in (TEXT_FOLDER / "en").rglob("*.*")} == {
+        path.relative_to(TEXT_FOLDER / "zh") for path in (TEXT_FOLDER / "zh").rglob("*.*")
     }

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from lib.market.errors import ModelError
 from lib.models.trend import trend_budgets, trend_strength
 
+WINDOWS = (20, 60, 120, 250)
+
 
 def walk(seed=0, sessions=400, assets=3, drift=0.0):
     rng = np.random.default_rng(seed)
@@ -21,16 +23,16 @@ def walk(seed=0, sessions=400, assets=3, drift=0.0):
 
 def test_trend_equals_its_formula_at_one_date():
     closes = walk()
-    date, windows = closes.index[300], (20, 60, 120, 250)
+    date = closes.index[300]
     log_price = np.log(closes["b"].loc[:date])
     sigma = log_price.diff().tail(60).std()
     expected = np.mean(
         [
             np.tanh((log_price.iloc[-1] - log_price.iloc[-1 - n]) / (sigma * np.sqrt(n)))
-            for n in windows
+            for n in WINDOWS
         ]
     )
-    assert trend_strength(closes, windows).loc[date, "b"] == pytest.approx(expected, rel=1e-9)
+    assert trend_strength(closes, WINDOWS).loc[date, "b"] == pytest.approx(expected, rel=1e-9)
 
 
 @settings(max_examples=20, deadline=None)
@@ -40,19 +42,22 @@ def test_the_future_does_not_change_the_past(seed, cut):
     altered = closes.copy()
     altered.iloc[cut:] *= np.random.default_rng(seed + 1).uniform(0.5, 2, altered.iloc[cut:].shape)
     altered.iloc[-1, 0] = np.nan
-    before, after = trend_strength(closes).iloc[:cut], trend_strength(altered).iloc[:cut]
+    before, after = (
+        trend_strength(closes, WINDOWS).iloc[:cut],
+        trend_strength(altered, WINDOWS).iloc[:cut],
+    )
     pd.testing.assert_frame_equal(before, after)
 
 
 def test_trend_is_bounded_scale_free_and_odd():
     closes = walk(drift=0.01)
-    trend = trend_strength(closes)
+    trend = trend_strength(closes, WINDOWS)
     assert trend.abs().max().max() < 1
     assert trend.iloc[-1].min() > 0.9, "a steady rise is near the upper bound"
-    pd.testing.assert_frame_equal(trend, trend_strength(closes * 1000))
-    pd.testing.assert_frame_equal(trend, -trend_strength(1 / closes))
+    pd.testing.assert_frame_equal(trend, trend_strength(closes * 1000, WINDOWS))
+    pd.testing.assert_frame_equal(trend, -trend_strength(1 / closes, WINDOWS))
     bond = closes**0.1  # the same path at a tenth of the volatility
-    pd.testing.assert_frame_equal(trend, trend_strength(bond))
+    pd.testing.assert_frame_equal(trend, trend_strength(bond, WINDOWS))
 
 
 def test_trend_is_missing_where_it_cannot_be_known():
@@ -60,7 +65,7 @@ def test_trend_is_missing_where_it_cannot_be_known():
     closes.iloc[:100, 0] = np.nan
     closes.iloc[320, 1] = np.nan
     closes["c"] = 1.0
-    trend = trend_strength(closes)
+    trend = trend_strength(closes, WINDOWS)
     # the sixty daily returns of the volatility fill after the shortest window
     assert trend["a"].first_valid_index() == closes.index[160]
     assert np.isnan(trend["b"].iloc[320]) and not np.isnan(trend["b"].iloc[321])
@@ -70,7 +75,7 @@ def test_trend_is_missing_where_it_cannot_be_known():
 def test_a_young_asset_uses_the_windows_that_its_history_fills():
     closes = walk()
     closes.iloc[:100, 0] = np.nan
-    trend = trend_strength(closes, (20, 60, 120, 250))
+    trend = trend_strength(closes, WINDOWS)
     for row, windows in (
         (165, (20, 60)),
         (230, (20, 60, 120)),
@@ -89,31 +94,31 @@ def test_a_young_asset_uses_the_windows_that_its_history_fills():
     st.data(),
 )
 def test_budgets_sum_to_one_and_grow_with_the_trend(values, steepness, data):
-    trend = pd.Series(values, index=[f"class {i}" for i in range(len(values))])
+    trend = np.array(values)
     budgets = trend_budgets(trend, steepness)
     assert budgets.sum() == pytest.approx(1)
     assert (budgets > 0).all()
     raised = trend.copy()
-    chosen = data.draw(st.sampled_from(list(trend.index)))
+    chosen = data.draw(st.integers(0, len(trend) - 1))
     raised[chosen] += 0.5
     assert trend_budgets(raised, steepness)[chosen] >= budgets[chosen] - 1e-12
 
 
 def test_a_class_without_trend_gets_no_budget():
-    budgets = trend_budgets(pd.Series({"equity": np.nan, "bond": 0.2, "commodity": 0.2}))
-    assert budgets.to_dict() == {"equity": 0.0, "bond": 0.5, "commodity": 0.5}
+    budgets = trend_budgets(np.array([[np.nan, 0.2, 0.2], [0.1, 0.1, np.nan]]), 1.0)
+    assert budgets.tolist() == [[0.0, 0.5, 0.5], [0.5, 0.5, 0.0]]
 
 
 def test_bad_input_is_refused_with_its_remedy():
     closes = walk()
     closes.loc["2020-03-02", "b"] = -1.0
     with pytest.raises(ModelError, match="b\n  date: 2020-03-02"):
-        trend_strength(closes)
+        trend_strength(closes, WINDOWS)
     with pytest.raises(ModelError, match="two sessions"):
         trend_strength(walk(), windows=())
     with pytest.raises(ModelError, match="two sessions"):
         trend_strength(walk(), windows=(1,))
     with pytest.raises(ModelError, match="steepness"):
-        trend_budgets(pd.Series({"a": 0.1}), -1)
+        trend_budgets(np.array([0.1]), -1)
     with pytest.raises(ModelError, match="no class"):
-        trend_budgets(pd.Series({"a": np.nan}))
+        trend_budgets(np.array([[0.1], [np.nan]]), 1.0)

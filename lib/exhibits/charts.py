@@ -16,8 +16,9 @@ from matplotlib.ticker import PercentFormatter
 
 from lib.exhibits.style import PALETTE
 from lib.exhibits.translations import MISSING
+from lib.portfolio.metrics import drawdown
 
-#: hatches of the first series, which tell them apart without colour
+#: hatches of the first series, which separate them without colour
 HATCHES = ("", "////", "....", "xxxx")
 
 
@@ -113,7 +114,6 @@ def nav_chart(
     drawdown_of: str,
     nav_label: str,
     drawdown_label: str,
-    band: pd.DataFrame | None = None,
 ) -> Figure:
     """Draw net asset values as lines and one line's drawdown as an area below.
 
@@ -125,8 +125,6 @@ def nav_chart(
         The words at each line's end.
     drawdown_of : str
         The column whose drawdown is shown.
-    band : DataFrame, (T, 2), optional
-        Lower and upper edge of a band behind the main line.
     nav_label : str
         Of the axis of net asset values.
     drawdown_label : str
@@ -135,10 +133,6 @@ def nav_chart(
     figure, (top, bottom) = plt.subplots(
         2, 1, figsize=(8.6, 4.8), sharex=True, layout="constrained", height_ratios=[3, 1]
     )
-    if band is not None:
-        top.fill_between(
-            band.index, band.iloc[:, 0], band.iloc[:, 1], color="#0072B2", alpha=0.15, linewidth=0
-        )
     styles = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
     for place, column in enumerate(nav.columns):
         top.plot(
@@ -149,7 +143,7 @@ def nav_chart(
         )
     label_ends(top, nav, labels)
     top.set_ylabel(nav_label)
-    fall = nav[drawdown_of] / nav[drawdown_of].cummax() - 1
+    fall = drawdown(nav[drawdown_of])
     bottom.fill_between(fall.index, fall, 0, color="#999999", linewidth=0)
     bottom.set_ylabel(drawdown_label)
     bottom.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -15,20 +15,20 @@ from lib.exhibits.style import PALETTE
 
 
 def weights_by_class(
-    table: pd.DataFrame, labels: Sequence[str], titles: Mapping[str, str], words: tuple[str, str]
+    table: pd.DataFrame, labels: Sequence[str], titles: Mapping[str, str], words: Mapping[str, str]
 ) -> Figure:
     """Draw weights now as bars and before as rings, one panel per class, all on one scale.
 
     Parameters
     ----------
     table : DataFrame, (N, 3)
-        ``asset_class``, ``weight``, ``previous_weight``.
+        ``asset_class``, ``weight``, ``previous_weight``; fractions, sorted by class.
     labels : sequence of str, (N,)
-        Name of each fund.
+        Names of the funds.
     titles : mapping
-        Of each class.
-    words : tuple of str
-        What the bars and the rings are called.
+        Of each class's panel.
+    words : mapping
+        ``now`` and ``before``: what the bars and the rings are called.
     """
     sizes = table.groupby("asset_class", sort=False).size()
     figure, rows = plt.subplots(
@@ -41,13 +41,19 @@ def weights_by_class(
     )
     names = np.asarray(labels, dtype=object)
     reach = max(table[["weight", "previous_weight"]].to_numpy().max(), 1e-6)
-    for place, (axes, kind) in enumerate(zip(rows[:, 0], sizes.index, strict=True)):
+    for colour, axes, kind in zip(PALETTE, rows[:, 0], sizes.index, strict=False):
         chosen = np.flatnonzero((table["asset_class"] == kind).to_numpy())[::-1]
         now, before = (table[column].to_numpy()[chosen] for column in ("weight", "previous_weight"))
         lines = np.arange(len(chosen))
-        axes.barh(lines, now, height=0.6, color=PALETTE[place], label=words[0])
+        axes.barh(lines, now, height=0.6, color=colour, label=words["now"])
         axes.scatter(
-            before, lines, s=34, facecolor="white", edgecolor="#333333", zorder=3, label=words[1]
+            before,
+            lines,
+            s=34,
+            facecolor="white",
+            edgecolor="#333333",
+            zorder=3,
+            label=words["before"],
         )
         for line, value, old in zip(lines, now, before, strict=True):
             axes.text(

@@ -17,7 +17,7 @@ from lib.exhibits.style import PALETTE
 def stacked_weights(
     weights: pd.DataFrame, classes: pd.Series, words: Mapping[str, str], labels: Sequence[str]
 ) -> Figure:
-    """Draw weights as stacked columns, (K, N): colour and hatch tell the class, lightness and label
+    """Draw weights as stacked columns, (K, N): colour and hatch show the class, lightness and label
     the asset.
 
     Parameters

@@ -10,6 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from lib.exhibits.charts import legend_above
 from lib.exhibits.style import PALETTE
+from lib.portfolio.metrics import drawdown
 
 
 def nav_band(nav: pd.DataFrame, words: dict[str, str]) -> Figure:
@@ -42,14 +43,9 @@ def nav_band(nav: pd.DataFrame, words: dict[str, str]) -> Figure:
     top.set_ylabel(words["nav"])
     legend_above(top, 4)
     for column in ("strategy", "benchmark"):
-        fall = nav[column] / nav[column].cummax() - 1
-        bottom.plot(
-            nav.index,
-            fall,
-            lines[column].get_linestyle(),
-            color=lines[column].get_color(),
-            linewidth=1.2,
-        )
+        line = lines[column]
+        look = {"linestyle": line.get_linestyle(), "color": line.get_color(), "linewidth": 1.2}
+        bottom.plot(nav.index, drawdown(nav[column]), **look)
     bottom.set_ylabel(words["drawdown"])
     bottom.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return figure

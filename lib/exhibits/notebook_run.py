@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 
 from lib.exhibits.frozen import draw_frozen, read_frozen
 from lib.exhibits.parameters import PARAMS, Parameters, RunParameters, checked, load, model_of
-from lib.exhibits.plan import Plan, read_plan
+from lib.exhibits.plan import ALLOW_STALE, AS_STORED, PARAMS_FOLDER, Plan, read_plan
 from lib.exhibits.progress import Progress
 from lib.exhibits.style import add_source_line, apply_style, save
-from lib.exhibits.tables import column_formats, table_html
+from lib.exhibits.tables import column_formats, saved_table, table_html
 from lib.exhibits.translations import Translations, translations
 from lib.market.calendar import Week
 from lib.market.errors import ParameterError, RunError, StaleDataError
@@ -33,12 +33,8 @@ OUTPUTS = Path(__file__).resolve().parents[2] / "outputs"
 FOLDED = 40
 #: ending of the slugs of net asset values, whose charts mark where live begins
 NAV = "_nav"
-#: stale series that a note names
-STALE_NAMES = 6
-#: environment variable that the weekly run sets when its user allows stale data
-ALLOW_STALE = "WEEKLY_ALLOW_STALE"
-#: environment variable with the folder of parameters that the weekly run uses
-PARAMS_FOLDER = "WEEKLY_PARAMS"
+#: symbols that a note names
+NOTED_NAMES = 6
 #: texts of an exhibit that are not labels in its chart
 EXHIBIT_TEXTS = {"title", "caption", "alt"}
 SettingsType = TypeVar("SettingsType")
@@ -176,6 +172,23 @@ class Run:
             if (len(value) if hasattr(value, "__len__") else value)
         ]
 
+    def event_notes(self, events: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
+        """Return a note per kind of event, the text ``note.event.<event>``.
+
+        Parameters
+        ----------
+        events : DataFrame
+            ``date``, ``event`` and ``detail``, such as a symbol.
+        names : mapping
+            What details are called; others stay as they are. A note lists the first six.
+        """
+        notes = []
+        for event, rows in events.groupby("event", sort=False):
+            affected = [names.get(detail, detail) for detail in rows["detail"].unique()]
+            shown = affected[:NOTED_NAMES] + ["…"] * (len(affected) > NOTED_NAMES)
+            notes.append(self.note(f"event.{event}", months=rows["date"].nunique(), names=shown))
+        return notes
+
     def _values(self, finding) -> Mapping[str, object]:
         """Return the values of a finding's note."""
         if isinstance(finding, Mapping):
@@ -243,9 +256,9 @@ class Run:
         names = self.names(self.market.instruments().loc[stale.index])
         listed = [
             f"{names[symbol]} ({self.t.date(date)})"
-            for symbol, date in stale.head(STALE_NAMES).items()
+            for symbol, date in stale.head(NOTED_NAMES).items()
         ]
-        more = " …" if len(stale) > STALE_NAMES else ""
+        more = " …" if len(stale) > NOTED_NAMES else ""
         return [self.t("common.stale_series", names=", ".join(listed) + more)]
 
     def exhibit(
@@ -315,6 +328,10 @@ class Run:
                 path, index=False, date_format="%Y-%m-%d", encoding="utf-8", lineterminator="\n"
             )
             record["files"].append(f"tables/{stem}.csv")
+            html = table_html(path, record, self.language)
+            self._path("exhibits", saved_table(self.out, record).name).write_text(
+                html, encoding="utf-8"
+            )
         if figure is not None:
             synthetic = self.t("common.synthetic") if self.market.source.synthetic else ""
             add_source_line(figure, self._source_line(record), synthetic)
@@ -396,7 +413,7 @@ class Run:
             elif record["show_table"] or not any(
                 other.endswith(".png") for other in record["files"]
             ):
-                display(HTML(table_html(self.out / file, record, self.language)))
+                display(HTML(saved_table(self.out, record).read_text(encoding="utf-8")))
         lines = [record["caption"], self._source_line(record), *record["notes"]]
         display(Markdown("  \n".join(f"*{line}*" for line in lines if line)))
 
@@ -436,7 +453,12 @@ def open_run(notebook: str, namespace: Mapping[str, object], *, seed: int = 2025
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries that use the global generator must be repeatable as well
     apply_style()
-    market = open_market(common.data, common.as_of, allow_stale=os.environ.get(ALLOW_STALE) == "1")
+    market = open_market(
+        common.data,
+        common.as_of,
+        allow_stale=os.environ.get(ALLOW_STALE) == "1",
+        as_stored=os.environ.get(AS_STORED) == "1",
+    )
     default = OUTPUTS / "interactive" / f"{market.as_of:%Y-%m-%d}"
     return Run(
         notebook,

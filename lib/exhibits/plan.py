@@ -11,6 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from lib.exhibits.parameters import PARAMS, Parameters, checked, load, read_yaml
 from lib.market.errors import ParameterError
 
+#: environment variable that the weekly run sets when its user allows stale data
+ALLOW_STALE = "WEEKLY_ALLOW_STALE"
+#: environment variable of the notebooks of a run, which has brought the store up to date for all
+AS_STORED = "WEEKLY_AS_STORED"
+#: environment variable with the folder of parameters that the weekly run uses
+PARAMS_FOLDER = "WEEKLY_PARAMS"
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
@@ -30,6 +36,8 @@ class Section(BaseModel):
         Its stem, such as ``01_market_recap``.
     needs : list of str
         Earlier notebooks whose results it reads; when one of them failed, it is skipped.
+    after : list of str
+        Earlier notebooks whose cached models it uses; it waits for them, whether they fail or not.
     parameters_of : list of str
         Other notebooks whose parameters it reads; it is rerun when they change.
     exhibits : list of str
@@ -40,6 +48,7 @@ class Section(BaseModel):
 
     notebook: str
     needs: list[str] = []
+    after: list[str] = []
     parameters_of: list[str] = []
     exhibits: list[Number] = []
 
@@ -123,7 +132,7 @@ def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
                     f"{section.notebook} reads the parameters of {name}, which is not in the plan"
                 )
                 raise ParameterError(fault, file=path, remedy=f"name one of {', '.join(names)}")
-        for need in section.needs:
+        for need in (*section.needs, *section.after):
             if need not in earlier:
                 fault = f"{section.notebook} needs {need}, which does not run before it"
                 remedy = f"name one of {', '.join(earlier) or 'no notebook'}, or change the order"

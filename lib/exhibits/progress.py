@@ -4,8 +4,6 @@ run.
 
 from __future__ import annotations
 
-from tqdm.auto import tqdm
-
 
 class Progress:
     """Progress bar or log, called with a line of text after each step.
@@ -19,7 +17,7 @@ class Progress:
     """
 
     def __init__(self, total: int, interactive: bool):
-        self._bar = tqdm(total=total) if interactive else None
+        self._bar = _bar(total) if interactive else None
 
     def __call__(self, line: str) -> None:
         """Report a finished step."""
@@ -30,3 +28,10 @@ class Progress:
         self._bar.update(1)
         if self._bar.n >= (self._bar.total or 0):
             self._bar.close()
+
+
+def _bar(total: int):
+    """Return a bar; imported when it is shown, since tqdm then looks which notebook it is in."""
+    from tqdm.auto import tqdm
+
+    return tqdm(total=total)

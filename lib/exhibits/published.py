@@ -17,8 +17,18 @@ from lib.exhibits.tables import ROW_FORMATS
 from lib.market.errors import ParameterError
 from lib.market.pointintime import Market
 
-FOLDER = PARAMS / "published"
-COLUMNS = ["exhibit", "row", "name", "name_en", "column", "minus", "value", "relation", "format"]
+PUBLISHED_FOLDER = PARAMS / "published"
+PUBLISHED_COLUMNS = [
+    "exhibit",
+    "row",
+    "name",
+    "name_en",
+    "column",
+    "minus",
+    "value",
+    "relation",
+    "format",
+]
 
 #: half a unit of the last digit that a format prints
 HALF_UNITS = {
@@ -179,7 +189,7 @@ class Week(_Strict):
     elsewhere: list[Elsewhere] = []
 
 
-def published_week(as_of, folder: Path = FOLDER) -> Week | None:
+def published_week(as_of, folder: Path = PUBLISHED_FOLDER) -> Week | None:
     """Read what was published for the week that ends with a session; None when there is no file for
     it.
 
@@ -219,7 +229,7 @@ def published_week(as_of, folder: Path = FOLDER) -> Week | None:
     return week
 
 
-def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.DataFrame:
+def published(as_of, exhibit: str | None = None, folder: Path = PUBLISHED_FOLDER) -> pd.DataFrame:
     """Return the published numbers of a week, to be shown with one's own.
 
     Parameters
@@ -252,7 +262,7 @@ def published(as_of, exhibit: str | None = None, folder: Path = FOLDER) -> pd.Da
         for fact in part.facts
         if exhibit in (None, number)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=PUBLISHED_COLUMNS)
 
 
 def with_published(measured: pd.DataFrame, market: Market, exhibit: str) -> pd.DataFrame:

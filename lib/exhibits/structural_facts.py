@@ -16,18 +16,27 @@ from lib.market.errors import ParameterError
 from lib.market.pointintime import Market
 from lib.portfolio.allocation import Allocation
 
-FILE = PARAMS / "structural_facts.csv"
+FACTS_FILE = PARAMS / "structural_facts.csv"
 #: a smaller weight is not held
 HELD = 1e-4
 #: how near a weight has to be to one that was printed as "about", unless the fact says so itself
 ABOUT = 0.05
 VERDICTS = ("met", "not_met", "not_held", "not_compared")
-COLUMNS = ["as_of", "measure", "members", "relation", "published", "tolerance", "name", "name_en"]
+FACT_COLUMNS = [
+    "as_of",
+    "measure",
+    "members",
+    "relation",
+    "published",
+    "tolerance",
+    "name",
+    "name_en",
+]
 MEASURES = ("weight", "weight_change", "active_weight", "active_risk_budget")
 RELATIONS = ("about", "above", "below")
 
 
-def read_facts(market: Market, path: Path = FILE) -> pd.DataFrame:
+def read_facts(market: Market, path: Path = FACTS_FILE) -> pd.DataFrame:
     """Return the facts to compare with: printed weights of the week, and statements about classes.
 
     Returns
@@ -61,10 +70,12 @@ def _read(path: Path) -> pd.DataFrame:
             "the file of structural facts is missing", file=path, remedy="restore it"
         )
     table = pd.read_csv(path, comment="#", encoding="utf-8-sig")
-    missing = [column for column in COLUMNS if column not in table]
+    missing = [column for column in FACT_COLUMNS if column not in table]
     if missing:
         raise ParameterError(
-            f"column {missing[0]} is missing", file=path, remedy=f"columns: {', '.join(COLUMNS)}"
+            f"column {missing[0]} is missing",
+            file=path,
+            remedy=f"columns: {', '.join(FACT_COLUMNS)}",
         )
     for column, known in (("measure", MEASURES), ("relation", RELATIONS)):
         unknown = table.loc[~table[column].isin(known), column]

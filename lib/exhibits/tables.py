@@ -36,13 +36,14 @@ COLUMN_FORMATS = {
     column: kind
     for kind, columns in {
         "percent": (
-            "annual_return drawdown excess gain_cumulative gain_peak max_drawdown net_return"
-            " mean_excess return week_return ytd_return"
+            "annual_return drawdown excess formula gain_cumulative gain_peak index max_drawdown"
+            " mean_excess net_return return week_return ytd_return"
         ),
         "share": (
-            "admission annual_volatility average_weight boosted break_even budget coverage cost"
-            " from_weight gru linear previous_weight return_share risk_contribution risk_share"
-            " share turnover volatility to_weight votes_against votes_for weight"
+            "admission annual_volatility average_weight bonds boosted break_even budget"
+            " class_moves cost coverage from_weight gru linear previous_weight return_share"
+            " risk_contribution risk_share share to_weight turnover volatility votes_against"
+            " votes_for weight"
         ),
         "score": (
             "actual calmar consensus latest_score previous previous_score sharpe sharpe_error"
@@ -67,18 +68,19 @@ def column_formats(table: pd.DataFrame, exceptions: Mapping[str, str | None]) ->
     ----------
     table : DataFrame
         With one of ``ROW_FORMAT_COLUMNS`` its numeric columns have the format of their row;
-        otherwise a column has the format of its name in ``COLUMN_FORMATS``, if any.
+        otherwise they have the format of their name in ``COLUMN_FORMATS``, if any.
     exceptions : mapping
         Other formats by column; None for none.
     """
     row = next((column for column in ROW_FORMAT_COLUMNS if column in table), None)
-    numbers = table.dropna(axis=1, how="all").select_dtypes("number").columns
-    defaults = (
-        dict.fromkeys(numbers, row)
-        if row
-        else {column: COLUMN_FORMATS.get(column) for column in table}
-    )
+    numbers = table.dropna(axis=1, how="all").select_dtypes("number")
+    defaults = {column: row or COLUMN_FORMATS.get(column) for column in numbers}
     return {column: kind for column, kind in (defaults | dict(exceptions)).items() if kind}
+
+
+def saved_table(folder: Path, exhibit: dict) -> Path:
+    """Return the file, in a run's folder, with the HTML that an exhibit's table was given once."""
+    return folder / "exhibits" / f"fig{exhibit['number']}_{exhibit['slug']}.html"
 
 
 def table_html(path: Path, exhibit: dict, language: str) -> str:

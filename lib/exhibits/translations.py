@@ -15,11 +15,13 @@ import yaml
 
 from lib.market.errors import ParameterError
 
-FOLDER = Path(__file__).resolve().parent / "text"
+TEXT_FOLDER = Path(__file__).resolve().parent / "text"
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 SEPARATORS = {"en": ", ", "zh": "、"}
 MISSING = "–"
+#: the loader in C where it is built
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Translations:
             near = difflib.get_close_matches(key, self.texts, n=1)
             raise ParameterError(
                 f"the {self.language} translations have no text {key}",
-                file=FOLDER / self.language,
+                file=TEXT_FOLDER / self.language,
                 remedy=(
                     f"did you mean {near[0]}?"
                     if near
@@ -53,7 +55,7 @@ class Translations:
         except (KeyError, IndexError, ValueError) as error:
             raise ParameterError(
                 f"the text {key} cannot be filled: {error!r}",
-                file=FOLDER / self.language,
+                file=TEXT_FOLDER / self.language,
                 remedy="pass a value for each placeholder in the text",
             ) from error
 
@@ -121,8 +123,9 @@ def translations(language: str) -> Translations:
             f"no translations for language {language!r}", remedy=f"choose {', '.join(LANGUAGES)}"
         )
     texts: dict[str, str] = {}
-    for path in sorted((FOLDER / language).glob("*.yaml")):
-        texts |= flat_texts(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, f"{path.stem}.")
+    for path in sorted((TEXT_FOLDER / language).glob("*.yaml")):
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER)
+        texts |= flat_texts(tree or {}, f"{path.stem}.")
     return Translations(language, texts)
 
 

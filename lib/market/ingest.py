@@ -452,6 +452,7 @@ def open_market(
     allow_stale: bool = False,
     max_stale_sessions: int = 5,
     accept_revisions: bool = False,
+    as_stored: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Market:
     """Bring the store of a source up to date and open it as of a date.
@@ -471,6 +472,8 @@ def open_market(
         Accept data that end more than ``max_stale_sessions`` before ``as_of``.
     max_stale_sessions : int
         Sessions by which the data may end before ``as_of``.
+    as_stored : bool
+        Open the store as it is, without a look at the source.
     accept_revisions, progress
         As for ``ingest``.
 
@@ -480,10 +483,10 @@ def open_market(
         As for ``ingest`` and ``Market``.
     """
     store = Store(store_path(str(data), store_dir))
-    if data != LIVE:
+    if data != LIVE and not as_stored:
         source = open_source(str(data))
         ingest(source, store, accept_revisions=accept_revisions, progress=progress)
-    elif not store.exists():
+    elif data == LIVE and not store.exists():
         raise StoreError(
             "the live store is empty", file=store.path, remedy="fill it first: make data"
         )

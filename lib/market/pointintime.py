@@ -30,6 +30,22 @@ class SourceLabel:
     synthetic: bool
 
 
+def read_date(as_of) -> pd.Timestamp:
+    """Return the date that a user has given; raise a DataError for what is not a date."""
+    try:
+        if isinstance(as_of, int | float):
+            raise ValueError("a number is not a date")
+        date = pd.Timestamp(as_of)
+        if date is pd.NaT:
+            raise ValueError("empty")
+        return date.tz_localize(None).normalize()
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"as_of is {as_of!r}, which is not a date",
+            remedy="write it as 2025-06-13, or latest",
+        ) from error
+
+
 class Market:
     """The market as it was known at the close of one session.
 
@@ -108,21 +124,9 @@ class Market:
         self.source = SourceLabel(meta["source"], meta["label"], meta["synthetic"])
 
     def _parse(self, as_of, stored: pd.DatetimeIndex) -> pd.Timestamp:
-        """Return the requested date; raise a DataError for what is not a date."""
         if isinstance(as_of, str) and as_of == "latest":
             return min(last_closed_day(), stored[-1])
-        try:
-            if isinstance(as_of, int | float):
-                raise ValueError("a number is not a date")
-            date = pd.Timestamp(as_of)
-            if date is pd.NaT:
-                raise ValueError("empty")
-            return date.tz_localize(None).normalize()
-        except (ValueError, TypeError) as error:
-            raise DataError(
-                f"as_of is {as_of!r}, which is not a date",
-                remedy="write it as 2025-06-13, or latest",
-            ) from error
+        return read_date(as_of)
 
     def instruments(self, kind: str | None = None, group: str | None = None) -> pd.DataFrame:
         """Return the instruments with a bar up to ``as_of``, indexed by symbol.

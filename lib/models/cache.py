@@ -60,7 +60,7 @@ def cache_key(*inputs, code: Sequence[ModuleType | Path | str] = ()) -> str:
     *inputs
         Data and settings, as ``fingerprint`` takes them.
     code : sequence of module, path or str
-        Modules and files that decide the result; a text stands for itself.
+        Modules and files that decide the result; a text is used as it is.
     """
     return fingerprint(*inputs, list(code), package_versions())
 
@@ -83,6 +83,7 @@ def cached(
         Where entries are stored; None makes the record without a cache. Several processes may use
         one folder: an entry appears whole, and the last writer wins.
     make : callable
+        Makes the record; called where the cache has none.
     inputs, code
         As for ``cache_key``.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
-from lib.models.cycles import PERIODS, SHORTEST, cycle_factors, yearly_change
+from lib.models.cycles import SHORTEST_MONTHS, cycle_factors, yearly_change
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def class_index(monthly: pd.DataFrame) -> pd.Series:
     return np.exp(log_change.cumsum())
 
 
-def expected_change(change: np.ndarray, factors: np.ndarray, window: int = 50) -> np.ndarray:
+def expected_change(change: np.ndarray, factors: np.ndarray, window: int) -> np.ndarray:
     r"""Return the change that the next month should bring, (N,).
 
     Each asset's yearly change over the last ``window`` months is regressed on its class's factors,
@@ -59,8 +59,10 @@ def expected_change(change: np.ndarray, factors: np.ndarray, window: int = 50) -
     ----------
     change : array, (L, N)
         Yearly changes up to t; an asset with a gap in the window gets NaN.
-    factors : array, (L + 1, K)
+    factors : array, one row more than ``change``, (L', K)
         Filtered series with one month of forecast.
+    window : int
+        Months of the regression.
     """
     if len(factors) != len(change) + 1:
         raise ModelError("factors need one month of forecast", remedy="filter with horizon = 1")
@@ -71,21 +73,21 @@ def expected_change(change: np.ndarray, factors: np.ndarray, window: int = 50) -
             remedy="take a window of 24 months or more, and start later",
         )
     target = change[-window:]
-    known = np.isfinite(target).all(axis=0)
+    complete = np.isfinite(target).all(axis=0)
     design = np.column_stack([np.ones(window), factors[-window - 1 : -1]])
     # factors of a short window are nearly collinear with each other: lstsq by SVD, as statsmodels'
     # pinv
-    slopes = np.linalg.lstsq(design, np.where(known, target, 0.0), rcond=1e-15)[0][1:]
-    return np.where(known, (factors[-1] - factors[-2]) @ slopes, np.nan)
+    slopes = np.linalg.lstsq(design, np.where(complete, target, 0.0), rcond=1e-15)[0][1:]
+    return np.where(complete, (factors[-1] - factors[-2]) @ slopes, np.nan)
 
 
 def cycle_scores(
     monthly: pd.DataFrame,
     classes: pd.Series,
     decisions: pd.DatetimeIndex,
-    periods: Sequence[int] = PERIODS,
-    width: float = 10.0,
-    window: int = 50,
+    periods: Sequence[int],
+    width: float,
+    window: int,
 ) -> CycleScores:
     """Filter and regress at every decision with what was known then.
 
@@ -97,30 +99,36 @@ def cycle_scores(
         Class of each asset.
     decisions : DatetimeIndex, (K,)
         Month ends among the rows of ``monthly``.
+    periods : sequence of int
+        Months of the cycles.
+    width : float
+        Width of the Gaussian window in bins.
+    window : int
+        Months of the regression.
 
     Returns
     -------
     CycleScores
         A class without 60 months of yearly changes has NaN until then.
     """
-    strange = decisions.difference(monthly.index)
-    if len(strange):
+    invalid = decisions.difference(monthly.index)
+    if len(invalid):
         raise ModelError(
-            "a decision is no month end",
-            date=f"{strange[0]:%Y-%m-%d}",
+            "a decision is not a month end",
+            date=f"{invalid[0]:%Y-%m-%d}",
             remedy="decide at month ends",
         )
     change = yearly_change(monthly)
     scores = np.full((len(decisions), monthly.shape[1]), np.nan)
     for members in (classes.index[classes == name] for name in classes.unique()):
-        base = yearly_change(class_index(monthly[members])).dropna()
-        own = change.loc[base.index, members].to_numpy()
-        base_values = base.to_numpy()
-        places = monthly.columns.get_indexer(members)
-        for row, stop in enumerate(base.index.searchsorted(decisions, side="right")):
-            if stop >= max(SHORTEST, window):
-                factors = cycle_factors(base_values[:stop], periods, width, horizon=1)
-                scores[row, places] = expected_change(own[:stop], factors, window)
+        level_change = yearly_change(class_index(monthly[members])).dropna()
+        member_change = change.loc[level_change.index, members].to_numpy()
+        class_change = level_change.to_numpy()
+        columns = monthly.columns.get_indexer(members)
+        for row, stop in enumerate(level_change.index.searchsorted(decisions, side="right")):
+            if stop >= max(SHORTEST_MONTHS, window):
+                factors = cycle_factors(class_change[:stop], periods, width, horizon=1)
+                scores[row, columns] = expected_change(member_change[:stop], factors, window)
     assets = pd.DataFrame(scores, decisions, monthly.columns)
     by_class = {
         name: assets[classes.index[classes == name]].mean(axis=1) for name in classes.unique()

@@ -1,4 +1,4 @@
-"""Cycles: slow waves in yearly changes, cut out by Gaussian windows in the frequency domain."""
+"""Cycles: slow waves in yearly changes, filtered by Gaussian windows in the frequency domain."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from statsmodels.tools.tools import add_constant
 from lib.market.errors import ModelError
 
 #: Kitchin, Juglar and Kuznets cycles, in months
-PERIODS = (42, 100, 200)
-SIZE = 4096
-#: fewer months of yearly changes say nothing about cycles
-SHORTEST = 60
+CYCLE_PERIODS = (42, 100, 200)
+TRANSFORM_LENGTH = 4096
+#: fewer months of yearly changes hold too little of a cycle
+SHORTEST_MONTHS = 60
 
 
 def yearly_change(monthly: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
@@ -26,14 +26,22 @@ def yearly_change(monthly: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series
 
 
 @lru_cache(maxsize=64)
-def gaussian_window(period: float, width: float, size: int = SIZE) -> np.ndarray:
+def gaussian_window(period: float, width: float, size: int = TRANSFORM_LENGTH) -> np.ndarray:
     r"""Return the filter's gain at each bin of the Fourier transform, (size,), symmetric.
 
     .. math:: g_k = \exp\!\left(-\frac{(k - (N/T + 1))^2}{a^2}\right), \quad k = 1 \dots N/2 + 1,
 
     bins counted from 1, so that bin 1 is the mean and :math:`N / T + 1` the bin of period
-    :math:`T`; the upper half
-    mirrors the lower.
+    :math:`T`; the upper half mirrors the lower.
+
+    Parameters
+    ----------
+    period : float
+        Months :math:`T` of the cycle.
+    width : float
+        Bins :math:`a`.
+    size : int
+        Length :math:`N` of the transform.
     """
     bins = np.arange(1, size // 2 + 2)
     half = np.exp(-((bins - (size / period + 1)) ** 2) / width**2)
@@ -44,10 +52,10 @@ def gaussian_window(period: float, width: float, size: int = SIZE) -> np.ndarray
 
 def cycle_factors(
     change: np.ndarray,
-    periods: Sequence[float] = PERIODS,
+    periods: Sequence[float] = CYCLE_PERIODS,
     width: float = 10.0,
     horizon: int = 0,
-    size: int = SIZE,
+    size: int = TRANSFORM_LENGTH,
 ) -> np.ndarray:
     """Filter a series around each period and continue it.
 
@@ -66,6 +74,8 @@ def cycle_factors(
         for a = 10, 1304 for a = 1, with N = 4096.
     horizon : int
         Months of forecast.
+    size : int
+        Length of the transform, at least that of the series.
 
     Returns
     -------
@@ -78,13 +88,10 @@ def cycle_factors(
         positive.
     """
     length = len(change)
-    if length < SHORTEST or length + horizon > size:
+    if length < SHORTEST_MONTHS or length + horizon > size:
         raise ModelError(
             f"{length} months of yearly changes cannot be filtered",
-            remedy=(
-                f"give between {SHORTEST} and {size - horizon}, or leave the asset out until it has"
-                " them"
-            ),
+            remedy=f"give {SHORTEST_MONTHS} to {size - horizon}, or leave the asset out until then",
         )
     if not np.isfinite(change).all():
         raise ModelError(
@@ -129,14 +136,23 @@ class Decomposition:
 
 
 def decompose(
-    change: pd.Series, periods: Sequence[int] = PERIODS, width: float = 10.0, horizon: int = 12
+    change: pd.Series,
+    periods: Sequence[int] = CYCLE_PERIODS,
+    width: float = 10.0,
+    horizon: int = 12,
 ) -> Decomposition:
     """Filter a monthly series, regress it on its waves and read their phases.
 
     Parameters
     ----------
     change : Series, (L,), indexed by month end
-        Leading NaN are dropped.
+        Yearly changes; leading NaN are dropped.
+    periods : sequence of int
+        Months of the cycles.
+    width : float
+        Width of the window in bins.
+    horizon : int
+        Months of forecast.
     """
     observed = change.loc[change.first_valid_index() :] if change.notna().any() else change.dropna()
     values = cycle_factors(observed.to_numpy(), periods, width, horizon)
@@ -154,7 +170,7 @@ def decompose(
     )
 
 
-def harmonic_f_test(base: pd.Series, periods: Sequence[int] = PERIODS) -> float:
+def harmonic_f_test(base: pd.Series, periods: Sequence[int] = CYCLE_PERIODS) -> float:
     r"""Return the p-value of waves of these periods in a series whose monthly changes may have no
     cycle.
 
@@ -182,7 +198,7 @@ def harmonic_f_test(base: pd.Series, periods: Sequence[int] = PERIODS) -> float:
         Fewer than 60 changes, or a missing one.
     """
     changes = np.log(base).diff().iloc[1:]
-    if len(changes) < SHORTEST or changes.isna().any():
+    if len(changes) < SHORTEST_MONTHS or changes.isna().any():
         raise ModelError(
             f"waves cannot be tested on {len(changes)} monthly changes",
             remedy="give 60 without a gap",
@@ -200,11 +216,11 @@ def _phases(
     """Return the angle of the analytic signal at the last observed month; a negative coefficient
     turns it by pi.
     """
-    spectrum = np.fft.fft(np.concatenate([np.zeros(SIZE - len(change)), change]))
+    spectrum = np.fft.fft(np.concatenate([np.zeros(TRANSFORM_LENGTH - len(change)), change]))
     angles = []
     for period in periods:
         window = gaussian_window(period, width).copy()
-        window[SIZE // 2 + 1 :] = 0.0
+        window[TRANSFORM_LENGTH // 2 + 1 :] = 0.0
         angles.append(np.angle(np.fft.ifft(spectrum * window)[-1]))
     factors = cycle_factors(change, periods, width)[-1]
     turned = np.where(np.sign(waves.iloc[len(change) - 1]) == np.sign(factors), 0.0, np.pi)

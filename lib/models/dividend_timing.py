@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,13 @@ from lib.market.errors import ModelError
 
 #: signal -> sign: +1 where a rising input speaks for dividend shares
 SIGNS = {"relative_momentum": 1, "term_spread": -1, "repo_volume": 1}
+#: sessions of moves that define the usual size of one, twelve months; half of it is enough to start
+NOISE_WINDOW, FEWEST_MOVES = 250, 125
 
 
 @dataclass(frozen=True)
 class DividendTiming:
-    """The daily view and what it rests on.
+    """The timing of the dividend slot on each session.
 
     Attributes
     ----------
@@ -33,31 +36,27 @@ class DividendTiming:
 
 
 def dividend_timing(
-    inputs: dict[str, pd.Series | None],
-    dates: pd.DatetimeIndex,
-    window: int = 20,
-    band: float = 0.5,
+    inputs: Mapping[str, pd.Series | None], dates: pd.DatetimeIndex, window: int, band: float
 ) -> DividendTiming:
-    r"""Add up the three published signals, those without data left out by name.
+    r"""Add up the three published signals; those without data are left out and named.
 
     Each input :math:`x` (log ratio of dividend to all-share index; 10-year minus 1-year yield;
-    interbank repo volume)
-    votes with the direction of its last move, measured against its own noise:
+    interbank repo volume) votes with the direction of its last move, measured against its own
+    noise:
 
     .. math:: s_t = \pm\operatorname{sign}\!\left(m_t\right)\,[\,|m_t| > \text{band}\,], \qquad
               m_t = \frac{x_t - x_{t-L}}{\operatorname{sd}_{250}(x_t - x_{t-L})}
 
     The published record gives the three signals, their signs and the rule "hold when the sum is
-    positive"; window and
-    band are our choice.
+    positive"; window and band are our choice.
 
     Parameters
     ----------
-    inputs : dict of Series or None
+    inputs : mapping of Series (D,) or None
         ``relative_momentum``, ``term_spread``, ``repo_volume``, each on its own dates; None or
-        empty: no data.
+        empty: no data. NaN is skipped.
     dates : DatetimeIndex, (T,)
-        Sessions of the view; an input is read at its last value on or before each.
+        Sessions of the timing; an input is read at its last value on or before each.
     window : int
         Look-back :math:`L` in sessions.
     band : float
@@ -78,23 +77,23 @@ def dividend_timing(
         raise ModelError(
             f"there is no dividend signal {unknown[0]}", remedy=f"use {', '.join(SIGNS)}"
         )
-    present = {name: x for name in SIGNS if (x := inputs.get(name)) is not None and x.notna().any()}
-    if not present:
+    available = {name: series.dropna() for name, series in inputs.items() if series is not None}
+    votes = {
+        name: sign * _vote(available[name], dates, window, band)
+        for name, sign in SIGNS.items()
+        if name in available and len(available[name])
+    }
+    if not votes:
         raise ModelError(
             "none of the three dividend signals has data", remedy="switch the dividend slot off"
         )
-    votes = {
-        name: SIGNS[name] * _vote(x.dropna(), dates, window, band) for name, x in present.items()
-    }
     signals = pd.DataFrame(votes, index=dates)
-    return DividendTiming(
-        signals.sum(axis=1) > 0, signals, tuple(name for name in SIGNS if name not in present)
-    )
+    missing = tuple(name for name in SIGNS if name not in votes)
+    return DividendTiming(signals.sum(axis=1) > 0, signals, missing)
 
 
-def _vote(x: pd.Series, dates: pd.DatetimeIndex, window: int, band: float) -> pd.Series:
-    on_sessions = x.reindex(dates.union(x.index)).ffill().reindex(dates)
-    move = on_sessions - on_sessions.shift(window)
-    # a year of moves says what is usual; half a year is enough to start
-    scaled = move / move.rolling(250, min_periods=125).std()
+def _vote(series: pd.Series, dates: pd.DatetimeIndex, window: int, band: float) -> pd.Series:
+    """Return the direction of the last move, (T,): -1, 0 or 1."""
+    move = series.reindex(dates, method="ffill").diff(window)
+    scaled = move / move.rolling(NOISE_WINDOW, min_periods=FEWEST_MOVES).std()
     return np.sign(scaled).where(scaled.abs() > band, 0.0)

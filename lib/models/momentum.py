@@ -8,16 +8,15 @@ import pandas as pd
 from lib.market.errors import ModelError
 
 
-def momentum(monthly: pd.DataFrame, window: int = 12) -> pd.DataFrame:
+def momentum(monthly: pd.DataFrame, window: int) -> pd.DataFrame:
     r"""Return each asset's log change over ``window`` months over its volatility, (L, N).
 
     .. math:: m_{i,t} = \frac{\ln P_{i,t} - \ln P_{i,t-W}}{\sqrt W \operatorname{sd}_W(\Delta \ln
     P_i)}
 
     Twelve months is the window of Asness, Moskowitz and Pedersen (2013, Value and Momentum
-    Everywhere); the scaling
-    lets bonds and oil be ranked together. NaN until the window is full, in gaps, and where the
-    price never moved.
+    Everywhere); the scaling lets bonds and oil be ranked together. NaN until the window is full, in
+    gaps, and where the price never moved.
     """
     if window < 3:
         raise ModelError(

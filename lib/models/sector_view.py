@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,38 @@ from lib.market.universe import read_universe
 from lib.models import forecast_evaluation, gp
 from lib.models.cache import cached
 from lib.models.gp.composite import rotation_scores
-from lib.models.gp.inputs import factor_inputs, join_panels
+from lib.models.gp.inputs import Inputs, factor_inputs, join_panels
+from lib.models.gp.library import Library
 from lib.models.gp.settings import MIN_SYMBOLS, MiningSettings
 from lib.models.gp.walkforward import walk_forward_mining
 
 FIELDS = ("open", "high", "low", "close", "volume", "amount")
+#: what decides the scores, next to data and settings
+CODE = (
+    *sorted(Path(gp.__file__).parent.glob("*.py")),
+    Path(forecast_evaluation.__file__),
+    Path(__file__),
+)
+
+
+@dataclass(frozen=True)
+class SectorView:
+    """Scores of the sectors.
+
+    Attributes
+    ----------
+    scores : DataFrame, (T, S)
+        NaN where there is no view.
+    """
+
+    scores: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class SeedScores:
+    """Scores of each seed by its number, (T, N) each."""
+
+    by_seed: dict[str, pd.DataFrame]
 
 
 def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
@@ -29,6 +56,7 @@ def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
     Parameters
     ----------
     market : Market
+        Gives bars and valuations.
     name : str
         Stem of a list in ``params/universe``.
 
@@ -60,34 +88,40 @@ def sector_panels(market: Market, name: str) -> tuple[Panel, Panel] | None:
     return market.panel(held, FIELDS), market.valuation(held)
 
 
-@dataclass(frozen=True)
-class _View:
-    """What the cache stores of a sector view."""
-
-    scores: pd.DataFrame
-
-
 def sector_view(
     prices: Panel,
     valuations: Panel,
-    search: Mapping,
+    settings: MiningSettings,
     *,
+    seeds: int,
+    first_mined: str,
     mining: tuple[Panel, Panel] | None = None,
+    earlier: tuple[pd.Series, str] | None = None,
+    sessions: pd.DatetimeIndex | None = None,
     n_jobs: int = 1,
     cache_dir: str | Path | None = None,
     report: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
-    """Return the rotation's scores on every session.
+    """Return the rotation's scores.
 
     Parameters
     ----------
     prices, valuations : Panel, (T, N)
         Of the sectors that are scored.
-    search : mapping
-        ``first_mined``, ``seeds`` and the settings of the search.
+    settings : MiningSettings
+        Of the search.
+    seeds : int
+        Minings per quarter, averaged.
+    first_mined : date
+        Quarter ends on or after it are mined.
     mining : (Panel, Panel), optional
         Prices and valuations of the sectors that formulas are mined on, such as ``sector_panels``
         gives; by default the scored ones.
+    earlier : (Series, date), optional
+        By scored sector its counterpart in ``mining``, and the handover: the counterparts' scores
+        serve before it, and later on sessions on which no scored sector has a score.
+    sessions : DatetimeIndex, optional
+        Sessions that are scored; by default all.
     n_jobs, report
         As for ``walk_forward_mining``.
     cache_dir : path, optional
@@ -96,7 +130,8 @@ def sector_view(
 
     Returns
     -------
-    DataFrame, (T, N)
+    DataFrame, (T', N)
+        On those of ``sessions`` that the scored sectors or, with ``earlier``, the mined ones have.
         A session is scored by all libraries mined on or before it; NaN before the first and where
         there is no view, so all NaN for a mined history that ends before ``first_mined``.
 
@@ -104,39 +139,133 @@ def sector_view(
     ------
     ModelError
         As ``walk_forward_mining``.
-    ParameterError
-        A setting that the search does not know.
     """
-    mining = (prices, valuations) if mining is None else mining
-    if mining[0].dates[-1] < pd.Timestamp(search["first_mined"]):
+    mined_panels = (prices, valuations) if mining is None else mining
+    if mined_panels[0].dates[-1] < pd.Timestamp(first_mined):
         return pd.DataFrame(np.nan, prices.dates, prices.symbols)
-    code = [
-        *sorted(Path(gp.__file__).parent.glob("*.py")),
-        Path(forecast_evaluation.__file__),
-        Path(__file__),
+
+    def make() -> SectorView:
+        mined = factor_inputs(join_panels(*mined_panels))
+        libraries = walk_forward_mining(
+            mined,
+            settings,
+            tuple(range(seeds)),
+            first=first_mined,
+            n_jobs=n_jobs,
+            cache_dir=cache_dir,
+            report=report,
+        )
+        scored = mined if mining is None else factor_inputs(join_panels(prices, valuations))
+        scores = _scores(scored, libraries, sessions)
+        if earlier is None:
+            return SectorView(scores)
+        return SectorView(_join_earlier(scores, mined, libraries, sessions, *earlier))
+
+    inputs = (prices, valuations, *mined_panels, settings, seeds, first_mined)
+    choice = (sessions, None if earlier is None else (earlier[0].to_dict(), earlier[1]))
+    return cached(SectorView, _folder(cache_dir), make, (*inputs, *choice), CODE).scores
+
+
+def scores_by_seed(
+    inputs: Inputs,
+    libraries: list[Library],
+    since: str | None = None,
+    cache_dir: str | Path | None = None,
+) -> dict[int, pd.DataFrame]:
+    """Return the scores of each seed's libraries, as ``rotation_scores`` makes them, from the cache
+    where they are stored there.
+
+    Parameters
+    ----------
+    inputs : Inputs, (T, N)
+        The sectors that are scored.
+    libraries : list of Library
+        Of all seeds and quarters.
+    since : date, optional
+        Sessions before it are NaN.
+    cache_dir : path, optional
+        Of cached scores; None scores them again.
+
+    Returns
+    -------
+    dict of int to DataFrame, (T, N)
+    """
+
+    def make() -> SeedScores:
+        frames = rotation_scores(inputs, libraries, by_seed=True, since=since)
+        return SeedScores({str(seed): frame for seed, frame in frames.items()})
+
+    formulas = [
+        (f"{library.mined_on:%Y-%m-%d}", library.seed, entry.formula, entry.sign)
+        for library in libraries
+        for entry in library.entries
     ]
-    folder = None if cache_dir is None else Path(cache_dir) / "sector_view"
-    inputs = (prices, valuations, *mining, dict(search))
-
-    def make() -> _View:
-        return _View(_scores(prices, valuations, search, mining, n_jobs, cache_dir, report))
-
-    return cached(_View, folder, make, inputs, code).scores
+    key = (inputs.dates, inputs.symbols, inputs.values, formulas, since)
+    stored = cached(SeedScores, _folder(cache_dir), make, key, CODE)
+    return {int(seed): frame for seed, frame in stored.by_seed.items()}
 
 
-def _scores(prices, valuations, search, mining, n_jobs, cache_dir, report) -> pd.DataFrame:
-    mined = factor_inputs(join_panels(*mining))
-    scored = mined if mining[0] is prices else factor_inputs(join_panels(prices, valuations))
-    settings = MiningSettings(
-        **{name: value for name, value in search.items() if name not in ("first_mined", "seeds")}
-    )
-    libraries = walk_forward_mining(
-        mined,
-        settings,
-        tuple(range(search["seeds"])),
-        first=search["first_mined"],
-        n_jobs=n_jobs,
-        cache_dir=cache_dir,
-        report=report,
-    )
-    return rotation_scores(scored, libraries)
+def _scores(
+    inputs: Inputs, libraries: list[Library], sessions: pd.DatetimeIndex | None
+) -> pd.DataFrame:
+    """Return the scores on some sessions, (T', N)."""
+    scores = rotation_scores(inputs, libraries, sessions=sessions)
+    return scores if sessions is None else scores[scores.index.isin(sessions)]
+
+
+def _join_earlier(
+    scores: pd.DataFrame,
+    mined: Inputs,
+    libraries: list[Library],
+    sessions: pd.DatetimeIndex | None,
+    counterparts: pd.Series,
+    handover: str,
+) -> pd.DataFrame:
+    """Return the scores with those of the mined sectors before them, as ``join_views`` does; later
+    sessions, on which they are not needed, are not scored.
+    """
+    dates = scores.index.union(mined.dates)
+    if sessions is not None:
+        dates = dates[dates.isin(sessions)]
+    needed = dates[~_is_scored(scores.reindex(dates), handover)]
+    stop = mined.dates.searchsorted(needed[-1], side="right") if len(needed) else 0
+    earlier = _scores(mined.rows(0, stop), libraries, sessions)
+    return join_views(scores, earlier, counterparts, handover)
+
+
+def join_views(
+    view: pd.DataFrame, earlier: pd.DataFrame, counterparts: pd.Series, handover: str
+) -> pd.DataFrame:
+    """Put scores of a second classification of sectors before those of the first.
+
+    Parameters
+    ----------
+    view : DataFrame, (T, S)
+        Scores of the sectors that funds carry, used from ``handover`` on where a session has any.
+    earlier : DataFrame, (T', S')
+        Scores of the other classification, used on all other sessions.
+    counterparts : Series, indexed by sector of ``view``
+        Its counterpart in ``earlier``; empty where there is none.
+    handover : date
+        Sessions from here on have the scores of the first classification.
+
+    Returns
+    -------
+    DataFrame, (T'', S)
+        On the sessions of both; NaN where neither has a score. A row depends on no other row.
+    """
+    dates = view.index.union(earlier.index)
+    renamed = {symbol: earlier[other] for symbol, other in counterparts.items() if other in earlier}
+    counterpart = pd.DataFrame(renamed, index=earlier.index)
+    scores = view.reindex(dates)
+    counterpart = counterpart.reindex(index=dates, columns=view.columns)
+    return scores.where(_is_scored(scores, handover), counterpart)
+
+
+def _is_scored(scores: pd.DataFrame, handover: str) -> pd.Series:
+    """Return on which sessions the view itself is used, (T,)."""
+    return scores.notna().any(axis=1) & (scores.index >= pd.Timestamp(handover))
+
+
+def _folder(cache_dir: str | Path | None) -> Path | None:
+    return None if cache_dir is None else Path(cache_dir) / "sector_view"

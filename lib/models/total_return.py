@@ -1,4 +1,4 @@
-"""Assets: from a price, a yield or an exchange rate to the value of holding it."""
+"""Total return indices of assets from prices, yields and exchange rates."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pandas as pd
 from lib.market.errors import ModelError
 
 #: currency of the report
-HOME = "CNY"
+HOME_CURRENCY = "CNY"
 Hedging = Literal["hedged", "hedged_with_carry", "unhedged"]
-#: a value older than this many days is no value any more; the longest holiday of any market is 13
+#: a value older than this many days is stale; the longest holiday of any market is 13
 #: days
 CARRIED_DAYS = 16
-RULES = ("price", "total_return", "yield", "currency", "spot")
+VALUE_RULES = ("price", "total_return", "yield", "currency", "spot")
 
 
 def total_return_index(
@@ -57,10 +57,10 @@ def total_return_index(
         An unknown rule, a yield that looks like a fraction, a missing series, a value that is not
         positive, or carry without a short rate of CNY.
     """
-    rates_at_hand = dict(short_rates or {})
-    if hedging == "hedged_with_carry" and HOME not in rates_at_hand:
+    rates_by_currency = dict(short_rates or {})
+    if hedging == "hedged_with_carry" and HOME_CURRENCY not in rates_by_currency:
         raise ModelError(
-            f"carry needs a short rate of {HOME}",
+            f"carry needs a short rate of {HOME_CURRENCY}",
             remedy="name one in short_rates, or hedge without carry",
         )
     missing = assets.index.difference(closes.columns)
@@ -72,9 +72,11 @@ def total_return_index(
         )
     values = {}
     for symbol, row in assets.iterrows():
-        if row["rule"] not in RULES:
+        if row["rule"] not in VALUE_RULES:
             raise ModelError(
-                f"there is no rule {row['rule']}", symbol=symbol, remedy=f"use {', '.join(RULES)}"
+                f"there is no rule {row['rule']}",
+                symbol=symbol,
+                remedy=f"use {', '.join(VALUE_RULES)}",
             )
         series = closes[symbol].dropna()
         series = series[pd.Timestamp(row["start"]) :] if row.get("start", "") else series
@@ -104,9 +106,11 @@ def total_return_index(
         values[symbol] = values[symbol] * _rate(rates, assets.loc[symbol, "currency"])
     if hedging == "hedged_with_carry":
         for symbol in assets.index[_is_foreign(assets) & (assets["rule"] != "currency")]:
-            abroad = rates_at_hand.get(assets.loc[symbol, "currency"])
+            abroad = rates_by_currency.get(assets.loc[symbol, "currency"])
             if abroad is not None:
-                values[symbol] = values[symbol] * _carry(rates_at_hand[HOME], abroad, closes.index)
+                values[symbol] = values[symbol] * _carry(
+                    rates_by_currency[HOME_CURRENCY], abroad, closes.index
+                )
     return values
 
 
@@ -148,7 +152,7 @@ def bond_total_return(percent: pd.Series, maturity: float) -> pd.Series:
             symbol=percent.name,
             remedy="multiply the series by 100",
         )
-    # the formula divides by the yield; a hundredth of a basis point stands for a yield of zero
+    # the formula divides by the yield; a hundredth of a basis point replaces a yield of zero
     y = np.maximum(percent.to_numpy() / 100.0, 1e-6)
     days = np.diff(percent.index) / np.timedelta64(1, "D")
     before, change = y[:-1], np.diff(y)
@@ -201,18 +205,18 @@ def compare_bond_returns(percent: pd.Series, index: pd.Series, maturity: float) 
 def asof_rows(values: pd.DataFrame, dates: pd.DatetimeIndex) -> pd.DataFrame:
     """Return the last row on or before each date, (K, N); NaN before the first."""
     rows = values.index.searchsorted(dates, side="right") - 1
-    taken = values.to_numpy()[np.maximum(rows, 0)]
-    return pd.DataFrame(np.where(rows[:, None] >= 0, taken, np.nan), dates, values.columns)
+    last_rows = values.to_numpy()[np.maximum(rows, 0)]
+    return pd.DataFrame(np.where(rows[:, None] >= 0, last_rows, np.nan), dates, values.columns)
 
 
 def _carried(series: pd.Series, dates: pd.DatetimeIndex) -> pd.Series:
     filled = series.reindex(dates, method="ffill")
-    seen = pd.Series(series.index, series.index).reindex(dates, method="ffill")
-    return filled.where((dates - pd.DatetimeIndex(seen)).days <= CARRIED_DAYS)
+    last_dates = pd.Series(series.index, series.index).reindex(dates, method="ffill")
+    return filled.where((dates - pd.DatetimeIndex(last_dates)).days <= CARRIED_DAYS)
 
 
 def _is_foreign(assets: pd.DataFrame) -> pd.Series:
-    return ~assets["currency"].isin([HOME, "INDEX"])
+    return ~assets["currency"].isin([HOME_CURRENCY, "INDEX"])
 
 
 def _needs_rate(assets: pd.DataFrame, hedging: str) -> pd.Series:

@@ -1,40 +1,35 @@
-"""Absolute-return portfolio: what is held in each class and how much, decided at month ends."""
+"""Absolute-return portfolio: what is held in each class and how much, decided at month ends.
+
+A decision takes four steps, each for all decisions at once: which funds can be held
+(``funds_at_decisions``), how each class splits its capital (``class_sleeves``), how strong each
+class trends (``class_trend``), and how much capital each class gets (``class_weights``).
+Axes: K decisions, N funds, C classes, T sessions, W sessions of the covariance window.
+"""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
-from lib.models import trend as trending
-from lib.models.cache import cached
 from lib.models.trend import trend_budgets, trend_strength
-from lib.portfolio import budgets as budgeting
-from lib.portfolio import covariance as estimation
-from lib.portfolio import sleeves as splitting
-from lib.portfolio import volatility as control
-from lib.portfolio.budgets import RiskBudget, risk_budget_weights
-from lib.portfolio.conventions import SESSIONS_PER_YEAR
-from lib.portfolio.covariance import shrunk_covariance
-from lib.portfolio.sleeves import bond_legs, commodity_weights, equity_slots
-from lib.portfolio.volatility import ControlledWeights, raise_along_ray
+from lib.portfolio.budgets import BudgetSolutions
+from lib.portfolio.covariance import SMALLEST_DEVIATION
+from lib.portfolio.sleeves import Events, bond_legs, budget_risk, commodity_weights, equity_slots
 
 CLASSES = ("equity", "bond", "commodity")
 
 
 @dataclass(frozen=True)
 class AbsoluteReturnRules:
-    """How trends become weights.
+    """How trends become weights; ``lib.exhibits.parameters`` has the bounds and the reasons.
 
     Attributes
     ----------
-    trend_windows : sequence of int
+    trend_windows : tuple of int
         Sessions.
     steepness : float
         How strongly a trend tilts a risk budget.
@@ -44,19 +39,18 @@ class AbsoluteReturnRules:
         Annualised.
     volatility_rule : {"cap", "ray"}
         The target is a cap only, or reached from below too by moving capital from bonds to the
-        other classes along the
-        ray of their risk-budget weights.
+        other classes along the ray of their risk-budget weights.
     slots, dividend_slots : int
         Of the equity class.
     """
 
-    trend_windows: Sequence[int] = (20, 60, 120, 250)
-    steepness: float = 1.0
-    covariance_window: int = 120
-    target_volatility: float = 0.0384
-    volatility_rule: Literal["cap", "ray"] = "cap"
-    slots: int = 5
-    dividend_slots: int = 2
+    trend_windows: tuple[int, ...]
+    steepness: float
+    covariance_window: int
+    target_volatility: float
+    volatility_rule: Literal["cap", "ray"]
+    slots: int
+    dividend_slots: int
 
 
 @dataclass(frozen=True)
@@ -67,21 +61,58 @@ class AbsoluteReturnPortfolio:
     ----------
     weights : DataFrame, (K, N)
         Of the capital; the remainder to one is cash.
-    classes, budgets, contributions, trend : DataFrame, (K, 3)
-        Capital, risk budget, expected share of the variance and trend of each class.
+    requested : DataFrame of bool, (K, N)
+        Whether the rules could hold a fund, given its history.
+    classes, budgets, contributions, trend : DataFrame, (K, C)
+        Capital, risk budget, expected share of the variance and trend of each class. A class
+        without a fund has no budget and no capital, and its trend is NaN.
     volatility : Series, (K,)
         Expected by the covariance, annualised.
-    steps : DataFrame
-        ``date``, ``step``, ``detail``: every fallback and exclusion.
+    events : DataFrame
+        ``date``, ``event``, ``detail``: every fallback and exclusion.
     """
 
     weights: pd.DataFrame
+    requested: pd.DataFrame
     classes: pd.DataFrame
     budgets: pd.DataFrame
     contributions: pd.DataFrame
     trend: pd.DataFrame
     volatility: pd.Series
-    steps: pd.DataFrame
+    events: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class FundsAtDecisions:
+    """What the decisions know of the funds.
+
+    Attributes
+    ----------
+    decisions : DatetimeIndex, (K,)
+    symbols : Index, (N,)
+    available : array of bool, (K, N)
+        Whether a fund trades and has the history that a decision needs.
+    requested : array of bool, (K, N)
+        Whether the rules could hold a fund, given its history.
+    scores : array, (K, N)
+        Score of the sector that a fund carries; NaN for other funds and without a view.
+    trend : array, (K, N)
+    returns : array, (K, N, W)
+        Daily returns of the covariance window; zero where a fund is not available.
+    hold_dividend : array of bool, (K,)
+    events : list of tuple
+        ``unlisted``, ``suspended`` and ``young`` funds among the requested ones.
+    """
+
+    decisions: pd.DatetimeIndex
+    symbols: pd.Index
+    available: np.ndarray
+    requested: np.ndarray
+    scores: np.ndarray
+    trend: np.ndarray
+    returns: np.ndarray
+    hold_dividend: np.ndarray
+    events: Events
 
 
 def absolute_return_portfolio(
@@ -91,7 +122,6 @@ def absolute_return_portfolio(
     hold_dividend: pd.Series,
     decisions: pd.DatetimeIndex,
     rules: AbsoluteReturnRules,
-    cache_dir: Path | None = None,
 ) -> AbsoluteReturnPortfolio:
     """Return the weights decided at some sessions' closes; nothing looks past its decision.
 
@@ -99,149 +129,249 @@ def absolute_return_portfolio(
     ----------
     values : DataFrame, (T, N')
         Values of the funds on sessions, from ``splice_proxies``; NaN where one did not trade or was
-        not listed and has
-        no proxy. More columns do no harm.
+        not listed and has no proxy. More columns do no harm.
     funds : DataFrame, indexed by symbol
         ``group``, ``role`` and ``tracks`` as the universe ``absolute_return`` explains them.
     view : DataFrame, (T', S)
         Scores of the sectors on sessions; a decision without a row has no view.
     hold_dividend : Series of bool, (T,)
+        Whether the timing holds dividends.
     decisions : DatetimeIndex, (K,)
         Sessions of ``values``.
     rules : AbsoluteReturnRules
-    cache_dir : Path, optional
-        Where portfolios are cached.
+        Windows, slots, budgets and target.
 
     Raises
     ------
     ModelError
-        A decision that is no session, or one at which no class has a fund with enough history.
+        A decision that is not a session, or one at which no class has a fund with enough history.
     """
-    strange = decisions.difference(values.index)
-    if len(strange) or not len(decisions):
-        date = f"{strange[0]:%Y-%m-%d}" if len(strange) else None
+    invalid = decisions.difference(values.index)
+    if len(invalid) or not len(decisions):
+        date = f"{invalid[0]:%Y-%m-%d}" if len(invalid) else None
         raise ModelError(
-            "the decisions are no sessions of the data", date=date, remedy="start later"
+            "the decisions are not sessions of the data", date=date, remedy="start later"
         )
     values = values[funds.index]
-    code = (sys.modules[__name__], budgeting, estimation, splitting, control, trending)
-    folder = None if cache_dir is None else Path(cache_dir) / "absolute"
-    inputs = (values, funds, view, hold_dividend, decisions)
-    make = partial(_decide, *inputs, rules)
-    return cached(AbsoluteReturnPortfolio, folder, make, (*inputs, repr(rules)), code)
-
-
-def _decide(
-    values, funds, view, hold_dividend, decisions, rules: AbsoluteReturnRules
-) -> AbsoluteReturnPortfolio:
-    trends = trend_strength(values, rules.trend_windows)
-    # a fund is valued at its last close on days it did not trade
-    held = values.ffill()
-    returns = held.pct_change(fill_method=None)
-    suspended, young = _flags(values, held, trends, funds, rules)
-    usable = held.notna() & ~suspended & ~young
-    made: dict[str, dict] = {
-        part.name: {} for part in fields(AbsoluteReturnPortfolio) if part.name != "steps"
-    }
-    steps = []
-    for date in decisions:
-        scores = view.loc[date].dropna() if date in view.index else pd.Series(dtype=float)
-        # nobody asks for a sector fund without a view
-        asked = funds.index if len(scores) else funds.index[funds["role"] != "sector"]
-        told = [("unlisted", symbol) for symbol in asked[held.loc[date, asked].isna()]]
-        told += [("suspended", symbol) for symbol in asked[suspended.loc[date, asked]]]
-        told += [("young", symbol) for symbol in asked[young.loc[date, asked]]]
-        row = values.index.get_loc(date)
-        window = returns.iloc[max(row + 1 - rules.covariance_window, 1) : row + 1]
-        chosen = funds[usable.loc[date]]
-        parts, more = _decision(
-            window, trends.loc[date], chosen, scores, bool(hold_dividend.get(date, False)), rules
-        )
-        for name, part in parts.items():
-            made[name][date] = part
-        steps += [(date, *step) for step in (*told, *more)]
-    volatility = pd.Series(made.pop("volatility"))
-    frames = {name: pd.DataFrame.from_dict(rows, orient="index") for name, rows in made.items()}
-    for name, frame in frames.items():
-        frame = frame.reindex(columns=values.columns if name == "weights" else list(CLASSES))
-        # a class without a fund has no budget and no capital; its trend is not known
-        frames[name] = frame if name == "trend" else frame.fillna(0.0)
-    return AbsoluteReturnPortfolio(
-        volatility=volatility,
-        steps=pd.DataFrame(steps, columns=["date", "step", "detail"]),
-        **frames,
-    )
-
-
-def _flags(
-    values, held, trends, funds: pd.DataFrame, rules: AbsoluteReturnRules
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return where a fund does not trade, and where it has too little history, (T, N) each."""
-    suspended = held.notna() & values.isna()
-    aged = values.notna().cumsum() > rules.covariance_window
-    # a sector fund is judged by the rotation, every other one needs a trend
-    judged = trends.notna() | (funds["role"] == "sector")
-    return suspended, held.notna() & ~suspended & ~(aged & judged)
-
-
-def _decision(
-    returns,
-    trend,
-    usable: pd.DataFrame,
-    scores: pd.Series,
-    hold_dividend: bool,
-    rules: AbsoluteReturnRules,
-):
-    members = {name: usable[usable["group"] == name] for name in CLASSES}
-    sleeves: dict[str, pd.Series] = {}
-    told: list[tuple[str, str]] = []
-    for name, part in members.items():
-        more: list[tuple[str, str]] = []
-        inside = pd.Series(dtype=float)
-        if name == "equity" and len(part):
-            carried = part["role"].where(part["role"] != "sector", part["tracks"])
-            inside, more = equity_slots(
-                scores, carried, hold_dividend, rules.slots, rules.dividend_slots
-            )
-        elif name == "bond" and len(part):
-            inside, more = bond_legs(part["role"])
-        elif len(part):
-            inside, more = commodity_weights(
-                returns, trend[part.index], rules.steepness, SESSIONS_PER_YEAR
-            )
-        if len(inside):
-            sleeves[name] = inside
-        told += more if len(inside) else [("class_empty", name)]
-    if not sleeves:
+    candidates = funds_at_decisions(values, funds, view, hold_dividend, decisions, rules)
+    inside, sleeve_events = class_sleeves(candidates, funds, rules)
+    held = np.asarray(inside.any(axis=2))
+    if not held.any(axis=1).all():
         raise ModelError(
             "no class has a fund with enough history",
-            date=f"{trend.name:%Y-%m-%d}",
+            date=f"{decisions[~held.any(axis=1)][0]:%Y-%m-%d}",
             remedy="start later or name proxies",
         )
-    # what today's sleeve would have done over the window
-    past = pd.DataFrame({name: returns[inside.index] @ inside for name, inside in sleeves.items()})
-    return _classes(past, sleeves, usable, trend, rules, told)
+    trend = np.where(held, class_trend(candidates, funds), np.nan)
+    shares, solutions, class_events = class_weights(candidates, inside, trend, rules)
+    events = sorted([*candidates.events, *sleeve_events, *class_events], key=lambda event: event[0])
+    table = pd.DataFrame(events, columns=["date", "event", "detail"])
+    table["date"] = decisions[table["date"].to_numpy(dtype=int)]
 
+    def by_class(array: np.ndarray) -> pd.DataFrame:
+        return pd.DataFrame(array, decisions, list(CLASSES))
 
-def _classes(past, sleeves, usable, trend, rules: AbsoluteReturnRules, told: list):
-    core = usable.index[usable["role"] != "sector"]
-    strength = trend[core].groupby(usable.loc[core, "group"]).mean().reindex(past.columns)
-    # without a fund that has a trend a class is neither rising nor falling
-    told = [*told, *(("no_trend", name) for name in strength.index[strength.isna()])]
-    budgets = trend_budgets(strength.fillna(0.0), rules.steepness)
-    covariance = shrunk_covariance(past, periods=SESSIONS_PER_YEAR)
-    solved = risk_budget_weights(
-        covariance.matrix, budgets, target_volatility=rules.target_volatility
+    weights = (inside * solutions.weights[:, :, None]).sum(axis=1)
+    return AbsoluteReturnPortfolio(
+        weights=pd.DataFrame(weights, decisions, funds.index),
+        requested=pd.DataFrame(candidates.requested, decisions, funds.index),
+        classes=by_class(solutions.weights),
+        budgets=by_class(shares),
+        contributions=by_class(solutions.contributions),
+        trend=by_class(trend),
+        volatility=pd.Series(solutions.volatility, decisions),
+        events=table,
     )
-    final: RiskBudget | ControlledWeights = solved
-    if rules.volatility_rule == "ray":
-        final = raise_along_ray(solved, covariance.matrix, rules.target_volatility)
-    made = {
-        "weights": pd.concat([inside * final.weights[name] for name, inside in sleeves.items()]),
-        "classes": final.weights,
-        "budgets": budgets,
-        "contributions": final.contributions,
-        "trend": strength,
-        "volatility": final.volatility,
+
+
+def funds_at_decisions(
+    values: pd.DataFrame,
+    funds: pd.DataFrame,
+    view: pd.DataFrame,
+    hold_dividend: pd.Series,
+    decisions: pd.DatetimeIndex,
+    rules: AbsoluteReturnRules,
+) -> FundsAtDecisions:
+    """Return what each decision knows of the funds: history, trend, sector score, and why a fund
+    cannot be held.
+
+    A fund is available where it trades, has more closes of its own or of its proxy than the
+    covariance window, and has a trend; a sector fund is judged by the rotation and needs none.
+
+    Parameters
+    ----------
+    values : DataFrame, (T, N)
+        Values of the funds by session.
+    funds : DataFrame, (N, ...)
+        Of the columns of ``values``, in their order.
+    view, hold_dividend, decisions, rules
+        As for ``absolute_return_portfolio``.
+    """
+    rows = values.index.get_indexer(decisions)
+    window = rules.covariance_window
+    sector = funds["role"].to_numpy() == "sector"
+    trades = values.notna().to_numpy()
+    # a fund is valued at its last close on days it did not trade
+    last_values = values.ffill()
+    listed = last_values.notna().to_numpy()[rows]
+    suspended = listed & ~trades[rows]
+    trend = trend_strength(values, rules.trend_windows).to_numpy()[rows]
+    aged = trades.cumsum(axis=0)[rows] > window
+    available = listed & ~suspended & aged & (np.isfinite(trend) | sector)
+    scores = view.reindex(index=decisions, columns=funds["tracks"].where(sector)).to_numpy(float)
+    hold = hold_dividend.reindex(decisions, fill_value=False).to_numpy(bool)
+    requested = _requested(funds["role"].to_numpy(), scores, available, hold, rules)
+    reasons = {
+        "unlisted": ~listed,
+        "suspended": suspended,
+        "young": listed & ~suspended & ~available,
     }
-    return made, [*told, *((step, "") for step in final.fallbacks)]
+    events = [
+        (int(row), reason, funds.index[fund])
+        for reason, excluded in reasons.items()
+        for row, fund in np.argwhere(requested & excluded)
+    ]
+    daily = last_values.pct_change(fill_method=None).to_numpy()
+    padded = np.vstack([np.full((window, len(funds)), np.nan), daily])
+    returns = np.lib.stride_tricks.sliding_window_view(padded, window, axis=0)[rows + 1]
+    returns = np.where(available[:, :, None], returns, 0.0)
+    return FundsAtDecisions(
+        decisions, funds.index, available, requested, scores, trend, returns, hold, events
+    )
+
+
+def _requested(
+    roles: np.ndarray,
+    scores: np.ndarray,
+    available: np.ndarray,
+    hold_dividend: np.ndarray,
+    rules: AbsoluteReturnRules,
+) -> np.ndarray:
+    """Return whether the rules could hold each fund, given its history, (K, N).
+
+    A sector fund needs a score of its sector, the dividend fund a positive timing, the broad fund a
+    slot that no available sector fund fills; bonds and commodities are always requested.
+    """
+    scored = np.isfinite(scores)
+    free = rules.slots - rules.dividend_slots * hold_dividend
+    slot_left = (scored & available).sum(axis=1) < free
+    requested = scored | ~np.isin(roles, ("sector", "dividend", "broad"))
+    requested |= (roles == "dividend") & hold_dividend[:, None]
+    return requested | (roles == "broad") & slot_left[:, None]
+
+
+def class_sleeves(
+    candidates: FundsAtDecisions, funds: pd.DataFrame, rules: AbsoluteReturnRules
+) -> tuple[np.ndarray, Events]:
+    """Return how each class splits its capital between its funds.
+
+    Parameters
+    ----------
+    candidates : FundsAtDecisions
+        What each decision knows of the funds.
+    funds : DataFrame, (N, ...)
+        ``group`` and ``role``.
+    rules : AbsoluteReturnRules
+        Windows, slots, budgets and target.
+
+    Returns
+    -------
+    weights : array, (K, C, N)
+        Each class sums to one, or to zero where it has no fund to hold.
+    events : list of tuple
+        Those of the sleeves, and ``class_empty``.
+    """
+    groups, roles = funds["group"].to_numpy(), funds["role"].to_numpy()
+    equity, bond, commodity = (candidates.available & (groups == name) for name in CLASSES)
+    several = commodity & (commodity.sum(axis=1, keepdims=True) > 1)
+    _check_moves(candidates.returns, several, candidates.decisions, candidates.symbols)
+    by_class = {
+        "equity": equity_slots(
+            candidates.scores,
+            roles,
+            equity,
+            candidates.hold_dividend,
+            rules.slots,
+            rules.dividend_slots,
+        ),
+        "bond": bond_legs(roles, bond),
+        "commodity": commodity_weights(
+            candidates.returns, candidates.trend, commodity, rules.steepness
+        ),
+    }
+    events: Events = []
+    for name, (weights, sleeve_events) in by_class.items():
+        held = np.asarray(weights.any(axis=1))
+        events += [event for event in sleeve_events if held[event[0]]]
+        events += [(int(row), "class_empty", name) for row in np.flatnonzero(~held)]
+    return np.stack([weights for weights, _ in by_class.values()], axis=1), events
+
+
+def class_trend(candidates: FundsAtDecisions, funds: pd.DataFrame) -> np.ndarray:
+    """Return the mean trend of each class's available funds other than sector funds, (K, C); NaN
+    where none has a trend.
+    """
+    core = funds["group"].where(funds["role"] != "sector").to_numpy()
+    member = core[:, None] == np.array(CLASSES)
+    counted = candidates.available & np.isfinite(candidates.trend)
+    total = np.where(counted, candidates.trend, 0.0) @ member
+    count = counted.astype(float) @ member
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def class_weights(
+    candidates: FundsAtDecisions, inside: np.ndarray, trend: np.ndarray, rules: AbsoluteReturnRules
+) -> tuple[np.ndarray, BudgetSolutions, Events]:
+    """Return the capital of the classes: risk budgets by trend, then the volatility target.
+
+    Parameters
+    ----------
+    candidates : FundsAtDecisions
+        What each decision knows of the funds.
+    inside : array, (K, C, N)
+        Weights of the funds in their class; all zero for a class without a fund.
+    trend : array, (K, C)
+        NaN counts as zero in a class that holds funds: it is neither rising nor falling.
+    rules : AbsoluteReturnRules
+        Windows, slots, budgets and target.
+
+    Returns
+    -------
+    budgets : array, (K, C)
+        Shares of the risk, zero for a class without a fund.
+    solutions : BudgetSolutions, (K, C)
+    events : list of tuple
+        ``no_trend``, and those of ``budget_risk``.
+    """
+    held = np.asarray(inside.any(axis=2))
+    events: Events = [
+        (int(row), "no_trend", CLASSES[column])
+        for row, column in np.argwhere(held & np.isnan(trend))
+    ]
+    shares = trend_budgets(np.where(held, np.nan_to_num(trend), np.nan), rules.steepness)
+    # what today's sleeves would have done over the window
+    past = inside @ candidates.returns
+    _check_moves(past, held, candidates.decisions, pd.Index(CLASSES))
+    solutions, fallbacks = budget_risk(
+        past,
+        held,
+        shares,
+        target_volatility=rules.target_volatility,
+        funding=CLASSES.index("bond") if rules.volatility_rule == "ray" else None,
+    )
+    return shares, solutions, events + fallbacks
+
+
+def _check_moves(
+    returns: np.ndarray, held: np.ndarray, decisions: pd.DatetimeIndex, names: pd.Index
+) -> None:
+    """Raise ModelError where something that shares the risk does not move over its window."""
+    still = held & ~(returns.std(axis=2) > SMALLEST_DEVIATION)
+    if still.any():
+        row, column = np.argwhere(still)[0]
+        raise ModelError(
+            "a fund or class that shares the risk does not move",
+            symbol=names[column],
+            date=f"{decisions[row]:%Y-%m-%d}",
+            remedy="leave it out: it has no risk to budget",
+        )

@@ -1,15 +1,13 @@
-"""What the absolute-return portfolio is measured against, and where its return and risk come
-from.
-"""
+"""Benchmarks, attribution and realised volatility of the absolute-return portfolio."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from lib.portfolio.absolute_return import AbsoluteReturnRules
 from lib.portfolio.backtest import Backtest
 from lib.portfolio.conventions import SESSIONS_PER_YEAR
+from lib.portfolio.sleeves import bond_legs, equal_weights
 
 #: a smaller share of the capital in cash is rounding
 SMALLEST_CASH = 1e-6
@@ -18,77 +16,42 @@ SMALLEST_CASH = 1e-6
 def benchmark_weights(
     values: pd.DataFrame, funds: pd.DataFrame, decisions: pd.DatetimeIndex, bond_share: float
 ) -> dict[str, pd.DataFrame]:
-    """Return target weights (K, N) of bonds alone and of bonds with everything else in equal
-    weights.
+    """Return the target weights of the benchmarks: bonds alone, and bonds with everything else in
+    equal weights.
 
     Parameters
     ----------
-    values : DataFrame, (T, N)
-    funds : DataFrame
-        ``group`` and ``role``.
+    values : DataFrame, (T, N')
+        Values of the funds by session; NaN where a fund has no price: it is not held.
+    funds : DataFrame, indexed by symbol
+        ``role``.
     decisions : DatetimeIndex, (K,)
+        Sessions of the decisions.
     bond_share : float
         Capital of bonds in the second; the rest goes in equal parts to the broad fund, the dividend
-        fund and the
-        commodities that have a price.
-    """
-    priced = values.loc[decisions, funds.index].notna()
-    legs = [_shared(priced & (funds["role"] == leg)) for leg in ("long", "short")]
-    # a leg without a price leaves its half to the other
-    bonds = sum(legs).div(sum(leg.any(axis=1) for leg in legs), axis=0).fillna(0.0)
-    rest = _shared(priced & funds["role"].isin(["broad", "dividend", "commodity"]))
-    return {"bonds": bonds, "bonds_and_equal": bonds * bond_share + rest * (1.0 - bond_share)}
-
-
-def _shared(held: pd.DataFrame) -> pd.DataFrame:
-    return held.astype(float).div(held.sum(axis=1), axis=0).fillna(0.0)
-
-
-def could_hold(
-    funds: pd.DataFrame,
-    view: pd.DataFrame,
-    hold_dividend: pd.Series,
-    decisions: pd.DatetimeIndex,
-    rules: AbsoluteReturnRules,
-) -> pd.DataFrame:
-    """Tell at which decisions the rules could hold each fund, whether or not it had the history for
-    it.
-
-    A sector fund needs a score of its sector, the dividend fund a positive timing, the broad fund a
-    slot that no scored
-    sector fills; bonds and commodities are always asked for.
-
-    Parameters
-    ----------
-    funds : DataFrame, indexed by symbol
-        ``role`` and ``tracks``.
-    view : DataFrame, (T, S)
-    hold_dividend : Series of bool, (T,)
-    decisions : DatetimeIndex, (K,)
-    rules : AbsoluteReturnRules
+        fund and the commodities.
 
     Returns
     -------
-    DataFrame of bool, (K, N)
+    dict of DataFrame, (K, N)
+        ``bonds`` and ``bonds_and_equal``.
     """
-    scored = view.reindex(decisions).notna()
-    held = hold_dividend.reindex(decisions).fillna(False).astype(bool)
-    free = rules.slots - rules.dividend_slots * held
-    asked = pd.DataFrame(True, decisions, funds.index)
-    sectors = funds.loc[funds["role"] == "sector", "tracks"]
-    asked[sectors.index] = scored.reindex(columns=sectors, fill_value=False).to_numpy()
-    for symbol in funds.index[funds["role"] == "dividend"]:
-        asked[symbol] = held
-    for symbol in funds.index[funds["role"] == "broad"]:
-        asked[symbol] = asked[sectors.index].sum(axis=1) < free
-    return asked
+    priced = values.loc[decisions, funds.index].notna().to_numpy()
+    roles = funds["role"].to_numpy()
+    bonds, _ = bond_legs(roles, priced)
+    others = equal_weights(priced & np.isin(roles, ("broad", "dividend", "commodity")))
+    mixed = bonds * bond_share + others * (1.0 - bond_share)
+    return {
+        name: pd.DataFrame(weights, decisions, funds.index)
+        for name, weights in (("bonds", bonds), ("bonds_and_equal", mixed))
+    }
 
 
 def attribution(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     r"""Split return and risk of a backtest by part.
 
-    With :math:`c_{t,i}` the profit of fund i on session t over the value before, :math:`r_t =
-    \sum_i c_{t,i}`,
+    With :math:`c_{t,i}` the profit of fund i on session t over the value before and
+    :math:`r_t = \sum_i c_{t,i}`,
 
     .. math:: \text{return}_p = 243\, \overline{c_{t,p}}, \qquad
               \text{risk}_p = \frac{\operatorname{cov}(c_{t,p}, r_t)}{\operatorname{var}(r_t)}
@@ -96,6 +59,7 @@ def attribution(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     Parameters
     ----------
     strategy : Backtest
+        The portfolio.
     parts : Series, (N,)
         Part of each symbol.
 
@@ -103,8 +67,7 @@ def attribution(strategy: Backtest, parts: pd.Series) -> pd.DataFrame:
     -------
     DataFrame, (P, 3), indexed by part
         ``annual_return`` (arithmetic, the parts add up), ``risk_share`` (adds up to one),
-        ``average_weight``. Cash is a
-        part where it was held.
+        ``average_weight``. Cash is a part where it was held.
     """
     before = strategy.gross.shift()
     daily = strategy.contributions.div(before, axis=0).iloc[1:].T.groupby(parts).sum().T
@@ -138,9 +101,8 @@ def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
     -------
     DataFrame, (K', 3), indexed by decision
         ``expected``, ``realised``, and ``realised_year``, over the 243 sessions up to the decision.
-        The decision's own
-        month counts from two sessions after it, when the traded weights begin to earn; fewer than
-        ten sessions: NaN.
+        The month of a decision begins two sessions after it, when the traded weights earn; fewer
+        than ten sessions: NaN.
     """
     returns = gross.pct_change()
     year = returns.rolling(int(SESSIONS_PER_YEAR)).std() * np.sqrt(SESSIONS_PER_YEAR)
@@ -151,6 +113,5 @@ def realised_volatility(gross: pd.Series, expected: pd.Series) -> pd.DataFrame:
     realised = [
         part.std() * np.sqrt(SESSIONS_PER_YEAR) if len(part) >= 10 else np.nan for part in parts
     ]
-    return pd.DataFrame(
-        {"expected": expected, "realised": realised, "realised_year": year[expected.index]}
-    )
+    table = expected.rename("expected").to_frame()
+    return table.assign(realised=realised, realised_year=year[expected.index])

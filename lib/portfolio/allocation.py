@@ -143,6 +143,7 @@ class Allocator:
             Class scores at some or all decisions; a class with NaN is not held, except by
             ``momentum``.
         rules : AllocationRules
+            Variant, caps and targets.
 
         Returns
         -------
@@ -240,9 +241,9 @@ class Allocator:
         asked = set(rows.tolist())
         events = [event for event in exclusions if event[0] in asked]
         for row, any_held, names, share in zip(rows, held, fallbacks, room, strict=True):
-            found = names if any_held else ("nothing_selected",)
+            names = names if any_held else ("nothing_selected",)
             details = {"caps_leave_cash": f"{share:.6f}"}
-            events += [(int(row), name, details.get(name, "")) for name in found]
+            events += [(int(row), name, details.get(name, "")) for name in names]
         events.sort(key=lambda event: event[0])
         table = pd.DataFrame(events, columns=["date", "event", "detail"])
         return table.assign(date=self.decisions[table["date"].to_numpy(dtype=int)])

@@ -13,7 +13,7 @@ from lib.market.errors import ModelError
 from lib.portfolio.conventions import MONEY_MARKET_DAYS
 
 #: weights that differ by less are the same
-TOLERANCE = 1e-12
+WEIGHT_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Backtest:
         Interest earned on cash on each session, in units of the starting value; 0 without a rate.
     delayed : DataFrame
         Orders that could not be carried out at once: ``decision``, ``symbol``, ``due``, ``traded``
-        (NaT: never, the price had not come back or a later decision took its place).
+        (NaT: never, the price had not come back or a later decision took its column).
     """
 
     gross: pd.Series
@@ -61,7 +61,7 @@ def backtest(
     A decision at a session's close is traded on the next session, at its close or its open. Between
     trades the weights drift. A symbol without a price on the trading session keeps its position,
     valued at its last close; the order is carried to the symbol's next priced session and recorded.
-    Purchases are cut to the cash at hand, so a sale that cannot be made never leads to borrowing,
+    Purchases are cut to the available cash, so a sale that cannot be made never leads to borrowing,
     and completed once the sale has brought the cash.
 
     Parameters
@@ -78,7 +78,7 @@ def backtest(
         Fraction of the traded value, each way. It is taken from the whole portfolio in proportion,
         so gross and net hold the same weights.
     cash_rate : Series, (D,), indexed by date, optional
-        Short rate that cash earns, a fraction a year (Actual/365). The last rate known at a close
+        Short rate that cash earns, a fraction per year (Actual/365). The last rate known at a close
         accrues until the next session; before the first rate, and without any, cash earns nothing.
 
     Returns
@@ -174,26 +174,28 @@ class _Book:
         self.cash = float(cash[-1])
 
     def _order(self, row: int, decision: pd.Timestamp, weights: np.ndarray) -> None:
+        """Take a decision's weights as orders, and note those that wait for a price."""
         self.target, self.late = weights, {}
-        self.pending = (weights > TOLERANCE) | (self.units > 0)
-        for place in np.flatnonzero(self.pending & ~np.isfinite(self.quoted[row])):
+        self.pending = (weights > WEIGHT_TOLERANCE) | (self.units > 0)
+        for column in np.flatnonzero(self.pending & ~np.isfinite(self.quoted[row])):
             note = {
                 "decision": decision,
-                "symbol": self.symbols[place],
+                "symbol": self.symbols[column],
                 "due": self.dates[row],
                 "traded": pd.NaT,
             }
-            self.late[int(place)] = note
+            self.late[int(column)] = note
             self.delayed.append(note)
 
     def _trade(self, row: int) -> None:
+        """Pay interest, then trade the orders that have a price on the row."""
         self.interest[row] = self.cash * (self.accrual[row] - 1.0)
         self.cash += self.interest[row]
         priced = self.pending & np.isfinite(self.quoted[row])
         prior, quote = self.held[row - 1], self.before[row]
-        worth = quote * self.units
-        total = worth.sum() + self.cash
-        trades = np.where(priced, self.target * total - worth, 0.0)
+        held_value = quote * self.units
+        total = held_value.sum() + self.cash
+        trades = np.where(priced, self.target * total - held_value, 0.0)
         buys, sales = np.maximum(trades, 0.0), np.minimum(trades, 0.0)
         affordable = self.cash - sales.sum()
         cut = buys.sum() > affordable * (1 + 1e-9)
@@ -203,12 +205,12 @@ class _Book:
         trades = buys + sales
         old = self.units.copy()
         self.units[priced] += trades[priced] / self.quoted[row, priced]
-        self.units[priced & (self.target <= TOLERANCE)] = 0.0
+        self.units[priced & (self.target <= WEIGHT_TOLERANCE)] = 0.0
         self.cash = max(self.cash - trades.sum(), 0.0)
         done = priced & ~unfinished
         self.pending[done] = False
-        for place in [place for place in self.late if done[place]]:
-            self.late.pop(place)["traded"] = self.dates[row]
+        for column in [column for column in self.late if done[column]]:
+            self.late.pop(column)["traded"] = self.dates[row]
         close = self.held[row]
         self.value[row] = close * self.units
         self.profit[row] = (quote - prior) * old + (close - quote) * self.units
@@ -234,15 +236,16 @@ class _Book:
 
 
 def _checked(closes: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """Return targets in the order of closes, (K, N), or raise ModelError for invalid ones."""
     if not len(targets):
         raise ModelError(
             "there is no decision to trade", remedy="give target weights for at least one session"
         )
-    strange = targets.index.difference(closes.index)
-    if len(strange):
+    invalid = targets.index.difference(closes.index)
+    if len(invalid):
         raise ModelError(
             "a decision is not on a session",
-            date=f"{strange[0]:%Y-%m-%d}",
+            date=f"{invalid[0]:%Y-%m-%d}",
             remedy="decide on sessions of the panel",
         )
     unknown = targets.columns.difference(closes.columns)
@@ -250,7 +253,7 @@ def _checked(closes: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
         raise ModelError(
             "target weights for a symbol without prices", symbol=unknown[0], remedy="add its closes"
         )
-    bad = targets.isna() | (targets < -TOLERANCE)
+    bad = targets.isna() | (targets < -WEIGHT_TOLERANCE)
     if bad.any(axis=None):
         date, symbol = bad.index[bad.any(axis=1)][0], bad.columns[bad.any()][0]
         raise ModelError(
@@ -275,12 +278,13 @@ def _accrual(cash_rate: pd.Series, dates: pd.DatetimeIndex) -> np.ndarray:
     before.
     """
     rate = cash_rate.dropna().sort_index()
-    known = rate.reindex(rate.index.union(dates)).ffill().reindex(dates).fillna(0.0).to_numpy()
+    known_rate = rate.reindex(rate.index.union(dates)).ffill().reindex(dates).fillna(0.0).to_numpy()
     days = np.diff(dates.to_numpy()) / np.timedelta64(1, "D")
-    return np.concatenate([[1.0], 1.0 + known[:-1] * days / MONEY_MARKET_DAYS])
+    return np.concatenate([[1.0], 1.0 + known_rate[:-1] * days / MONEY_MARKET_DAYS])
 
 
 def _charges(cost: float | pd.Series, symbols: pd.Index) -> np.ndarray:
+    """Return the cost of each symbol, (N,), or raise ModelError for a missing or negative one."""
     charge = (
         cost.reindex(symbols) if isinstance(cost, pd.Series) else pd.Series(float(cost), symbols)
     )

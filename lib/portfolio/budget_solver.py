@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 #: relative change of a variable below which a step is the last one: the error is about its square
-STEP_TOLERANCE = 1e-8
+STEP_TOLERANCE = 1e-6
 #: Newton steps before a problem counts as unsolved; capped problems need 6 on average
 MAX_STEPS = 60
 #: a step that moves a variable by more than this share is damped (Spinu, 2013)
@@ -55,25 +55,29 @@ def newton(
     limits = caps.shape[1]
     x = np.sqrt(budgets) if start is None else start.copy()
     if start is None:
-        x /= np.sqrt(np.einsum("bi,bij,bj->b", x, correlation, x))[:, None]
+        x /= np.sqrt(np.matmul(np.matmul(x[:, None, :], correlation), x[:, :, None]))[:, :, 0]
     active = _exceeded(caps, x)
-    remaining = np.arange(count)
+    solved = np.zeros(count, dtype=bool)
+    remaining: slice | np.ndarray = slice(None)
     for _ in range(MAX_STEPS):
         rows, now, held = caps[remaining], x[remaining], active[remaining]
         step, multipliers = _step(correlation[remaining], budgets[remaining], rows, now, held)
         change = np.abs(step / now).max(axis=1)
-        damping = np.where(change > DAMPED_ABOVE, 1.0 / (1.0 + change), 1.0)
-        now = now + damping[:, None] * step
+        if change.max() > DAMPED_ABOVE:
+            step *= np.where(change > DAMPED_ABOVE, 1.0 / (1.0 + change), 1.0)[:, None]
+        now = now + step
         x[remaining] = now
-        solved = change < STEP_TOLERANCE
+        done = change < STEP_TOLERANCE
         if limits:
             updated = np.where(held, multipliers > 0.0, _exceeded(rows, now))
             active[remaining] = updated
-            solved &= (updated == held).all(axis=1)
-        remaining = remaining[~solved]
-        if not len(remaining):
+            done &= (updated == held).all(axis=1)
+        solved[remaining] = done
+        if done.all():
             break
-    return x, ~np.isin(np.arange(count), remaining)
+        if done.any():
+            remaining = np.flatnonzero(~solved)
+    return x, solved
 
 
 def _exceeded(caps: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -88,11 +92,11 @@ def _step(correlation, budgets, caps, x, active) -> tuple[np.ndarray, np.ndarray
     n, limits = x.shape[1], caps.shape[1]
     ratio = budgets / x
     residual = ratio - np.matmul(correlation, x[:, :, None])[:, :, 0]
-    assets = np.arange(n)
     if not limits:
         hessian = correlation.copy()
-        hessian[:, assets, assets] += ratio / x
+        hessian.reshape(len(x), n * n)[:, :: n + 1] += ratio / x
         return np.linalg.solve(hessian, residual[:, :, None])[:, :, 0], active.astype(float)
+    assets = np.arange(n)
     rows = caps * active[:, :, None]
     system = np.zeros((len(x), n + limits, n + limits))
     system[:, :n, :n] = correlation
@@ -114,8 +118,11 @@ def conic(
     Parameters
     ----------
     correlation : array, (n, n)
+        Positive definite.
     budgets : array, (n,)
+        Positive, sum to one.
     caps : array, (m, n)
+        Rows whose product with x may not be positive.
     tolerance : float
         Of feasibility and duality gap.
 

@@ -82,20 +82,15 @@ def risk_budget_weights(
               y_j)}\right)
 
     Without binding caps the first-order condition :math:`y_i (\Sigma y)_i = b_i` says that each
-    asset carries its
-    budget (Spinu, 2013; Roncalli, 2013, Introduction to Risk Parity and Budgeting). The caps are
-    homogeneous in y, so
-    the problem stays convex and any feasible point can be scaled. What the volatility target leaves
-    over is cash;
-    nothing is borrowed to reach it.
+    asset carries its budget (Spinu, 2013; Roncalli, 2013, Introduction to Risk Parity and
+    Budgeting). The caps are homogeneous in y, so the problem stays convex and any feasible point
+    can be scaled. What the volatility target leaves over is cash; nothing is borrowed to reach it.
 
     :math:`m = \min(1, \sum_k \min(n_k c, C))` is the largest share that the caps let :math:`n_k`
-    assets of each class
-    take together. Below one the caps hold all the same and the remainder is cash: a cap is a limit
-    of risk, and a limit
-    that yields when few assets are held protects least when it is needed most. Raising it to the
-    least that can be
-    met, :math:`1 / n`, would put everything into a single asset when only one is selected.
+    assets of each class take together. Below one the caps hold all the same and the remainder is
+    cash: a cap is a limit of risk, and a limit that yields when few assets are held protects least
+    when it is needed most. Raising it to the least that can be met, :math:`1 / n`, would put
+    everything into a single asset when only one is selected.
 
     When both solvers fail, inverse volatility times budget, cut at the caps, takes their place.
     Every fallback is recorded.
@@ -166,7 +161,7 @@ def solve_risk_budgets(
     volatility = np.zeros(len(budgets))
     fallbacks: list[tuple[str, ...]] = [()] * len(budgets)
     counts = held.sum(axis=1)
-    for size in np.unique(counts[counts > 0]):
+    for size in sorted(set(counts.tolist()) - {0}):
         rows = np.flatnonzero(counts == size)
         columns = np.nonzero(held[rows])[1].reshape(len(rows), size)
         cells = (rows[:, None], columns)
@@ -183,14 +178,23 @@ def solve_risk_budgets(
             scale = np.minimum(1.0, target_volatility / deviation)
         weights[cells] = invested * scale[:, None]
         volatility[rows] = deviation * scale
-        for row, own, factor in zip(rows, names, scale, strict=True):
-            fallbacks[row] = ("scaled_to_target", *own) if factor < 1.0 else own
+        for row, solving, factor in zip(rows, names, scale, strict=True):
+            fallbacks[row] = ("scaled_to_target", *solving) if factor < 1.0 else solving
     return BudgetSolutions(weights, contributions, volatility, fallbacks)
 
 
 def investable_share(held: np.ndarray, asset_cap: float, class_cap: float) -> np.ndarray:
     """Return the largest sum of weights that the caps allow, at most one, (K,), from the number of
     assets held in each class, (K, C).
+
+    Parameters
+    ----------
+    held : int array, (K, C)
+        Assets held in each class.
+    asset_cap : float
+        Largest weight of one asset.
+    class_cap : float
+        Largest weight of one class.
     """
     return np.minimum(np.minimum(held * asset_cap, class_cap).sum(axis=1), 1.0)
 
@@ -243,11 +247,9 @@ def _invested(covariance, budgets, members, asset_cap, class_cap):
     deviation = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     correlation = covariance / (deviation[:, :, None] * deviation[:, None, :])
     size = deviation.min(axis=1, keepdims=True) / deviation
-    # the weights of x are size * x; a cap compares them with a share of their sum
-    shares = np.minimum(np.array([asset_cap, class_cap]) / room[:, None], 1.0)
-    each = np.eye(size.shape[1]) * size[:, None, :] - (shares[:, :1] * size)[:, None, :]
-    whole = np.swapaxes(members, 1, 2) * size[:, None, :] - (shares[:, 1:] * size)[:, None, :]
-    x, names = _solved(correlation, budgets, np.concatenate([each, whole], axis=1), size)
+    # the same caps for weights that sum to one
+    limits = np.minimum(np.array([asset_cap, class_cap]) / room[:, None], 1.0)
+    x, names = _solved(correlation, budgets, members, size, limits)
     weights = x * size
     weights *= (room / weights.sum(axis=1))[:, None]
     # the solution keeps the caps up to rounding, inverse volatility does not
@@ -256,29 +258,52 @@ def _invested(covariance, budgets, members, asset_cap, class_cap):
     weights *= np.minimum(1.0, class_cap / totals)
     cash = room < 1.0 - CASH_TOLERANCE
     return weights, [
-        ("caps_leave_cash", *own) if left else own for left, own in zip(cash, names, strict=True)
+        ("caps_leave_cash", *solving) if left else solving
+        for left, solving in zip(cash, names, strict=True)
     ]
 
 
-def _solved(correlation, budgets, caps, size) -> tuple[np.ndarray, list[tuple[str, ...]]]:
-    """Return the variables (B, n) of each problem and the fallbacks that led to them."""
+def _solved(
+    correlation, budgets, members, size, limits
+) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+    """Return the variables (B, n) of each problem and the fallbacks that led to them; ``size * x``
+    are proportions of the weights, and ``limits`` (B, 2) cap those of an asset and of a class.
+    """
     names: list[tuple[str, ...]] = [()] * len(budgets)
     try:
         np.linalg.cholesky(correlation)
-        x, solved = newton(correlation, budgets, caps[:, :0])
+        x, solved = newton(correlation, budgets, np.empty((len(budgets), 0, budgets.shape[1])))
         # caps that do not bind at the optimum without them change nothing
-        excess = np.matmul(caps, x[:, :, None])[:, :, 0].max(axis=1)
-        binding = excess > BINDING * (size * x).sum(axis=1)
+        binding = _exceeds(x * size, members, limits)
         if binding.any():
+            caps = _cap_rows(members[binding], size[binding], limits[binding])
             x[binding], solved[binding] = newton(
-                correlation[binding], budgets[binding], caps[binding], x[binding]
+                correlation[binding], budgets[binding], caps, x[binding]
             )
     except np.linalg.LinAlgError:
         # one singular matrix stops the whole stack: each problem is then solved by itself
         x, solved = np.ones(budgets.shape), np.zeros(len(budgets), dtype=bool)
     for row in np.flatnonzero(~solved):
-        x[row], names[row] = _by_fallback(correlation[row], budgets[row], caps[row])
+        caps = _cap_rows(members[row][None], size[row][None], limits[row][None])
+        x[row], names[row] = _by_fallback(correlation[row], budgets[row], caps[0])
     return x, names
+
+
+def _exceeds(proportions: np.ndarray, members: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Return which problems have an asset or a class above its limit, bool (B,)."""
+    total = proportions.sum(axis=1, keepdims=True)
+    by_class = np.matmul(proportions[:, None, :], members)[:, 0]
+    asset = proportions.max(axis=1) - limits[:, 0] * total[:, 0]
+    group = by_class.max(axis=1) - limits[:, 1] * total[:, 0]
+    return np.maximum(asset, group) > BINDING * total[:, 0]
+
+
+def _cap_rows(members: np.ndarray, size: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Return the caps as rows A of A x <= 0, one per asset and per class, (B, n + C, n)."""
+    sizes = size[:, None, :]
+    each = np.eye(size.shape[1]) * sizes - limits[:, :1, None] * sizes
+    whole = np.swapaxes(members, 1, 2) * sizes - limits[:, 1:, None] * sizes
+    return np.concatenate([each, whole], axis=1)
 
 
 def _by_fallback(correlation, budgets, caps) -> tuple[np.ndarray, tuple[str, ...]]:

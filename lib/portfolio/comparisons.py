@@ -1,6 +1,4 @@
-"""Evidence on the global allocation: simple portfolios, placebos of its cycle, errors, realised
-risk.
-"""
+"""Evidence on the global allocation: benchmarks, placebos, standard errors and realised risk."""
 
 from __future__ import annotations
 
@@ -19,11 +17,11 @@ from lib.portfolio.metrics import performance
 #: one fund of Chinese equity, one of Chinese bonds
 SIXTY_FORTY = {"000300.SH": 0.6, "CN10Y": 0.4}
 #: sessions of a quarter
-QUARTER = round(SESSIONS_PER_YEAR / 4)
+SESSIONS_PER_QUARTER = round(SESSIONS_PER_YEAR / 4)
 
 
 #: months by which a shifted score lags or leads at least: a yearly change; a yearly change and a
-# regression window
+#: regression window
 MIN_LAG, MIN_LEAD = 12, 62
 
 
@@ -55,14 +53,12 @@ def circular_shifts(scores: pd.DataFrame, draws: int) -> dict[int, pd.DataFrame]
     shift.
 
     A shift keeps what an independent random order loses: how long a class stays on top and how the
-    classes move
-    together. Only the dates are wrong: rows after the seam lag by the shift, rows before it lead by
-    the rest of the
-    circle. A score holds the yearly change and the regression of the months before it, so a short
-    lead would know the
-    coming returns; where the history is long enough the shortest lag is a year and the shortest
-    lead ``MIN_LEAD``
-    months. The shifts are spread evenly between.
+    classes move together. Only the dates are wrong: rows after the seam lag by the shift, rows
+    before it lead by the rest of the circle. A score holds the yearly change and the regression of
+    the months before it, so a short lead would know the coming returns; where the history is long
+    enough the shortest lag is twelve months and the shortest lead ``MIN_LEAD`` months. The shifts
+    are
+    spread evenly between.
 
     Parameters
     ----------
@@ -86,13 +82,13 @@ def circular_shifts(scores: pd.DataFrame, draws: int) -> dict[int, pd.DataFrame]
             f"{months} months of scores cannot be shifted in {draws} ways",
             remedy="start earlier or lower placebo_draws",
         )
-    made = {}
+    shifts = {}
     for shift in np.linspace(lag, months - lead, draws).round().astype(int):
         moved = np.vstack(
             [scores.to_numpy()[:first], np.roll(scores.to_numpy()[first:], shift, axis=0)]
         )
-        made[int(shift)] = pd.DataFrame(moved, scores.index, scores.columns)
-    return made
+        shifts[int(shift)] = pd.DataFrame(moved, scores.index, scores.columns)
+    return shifts
 
 
 def placebos(
@@ -100,6 +96,17 @@ def placebos(
 ) -> dict[str, Allocation]:
     """Return allocations whose cycle is wrong: reversed, and shifted in time, ``shifted_<months>``,
     ``draws`` times.
+
+    Parameters
+    ----------
+    allocator : Allocator
+        Assets and decisions.
+    scores : DataFrame, (K, C)
+        Class scores of the real cycle.
+    rules : AllocationRules
+        The same for all.
+    draws : int
+        Circular shifts.
     """
     moved = {
         f"shifted_{months}": shifted for months, shifted in circular_shifts(scores, draws).items()
@@ -114,8 +121,7 @@ def performance_table(runs: Mapping[str, Backtest], week: Week) -> pd.DataFrame:
     """Return one row of performance per backtest up to a week's end, gross.
 
     ``net_return`` is the annualised return after cost; ``sharpe_error`` the standard error of the
-    Sharpe ratio for
-    independent returns (Lo, 2002, The Statistics of Sharpe Ratios).
+    Sharpe ratio for independent returns (Lo, 2002, The Statistics of Sharpe Ratios).
     """
     rows = {}
     for name, run in runs.items():
@@ -130,15 +136,17 @@ def performance_table(runs: Mapping[str, Backtest], week: Week) -> pd.DataFrame:
 
 
 def paired_difference(
-    nav: pd.Series, other: pd.Series, block: int = QUARTER, draws: int = 1000, seed: int = 1
+    nav: pd.Series,
+    other: pd.Series,
+    block: int = SESSIONS_PER_QUARTER,
+    draws: int = 1000,
+    seed: int = 1,
 ) -> pd.DataFrame:
     """Return by how much one net asset value beats another, with bootstrapped standard errors.
 
     Blocks of sessions are drawn from both at once, in a circle, so that what the two share cancels
-    out and
-    autocorrelation within a block stays (Ledoit and Wolf, 2008, Robust performance hypothesis
-    testing with the Sharpe
-    ratio).
+    out and autocorrelation within a block stays (Ledoit and Wolf, 2008, Robust performance
+    hypothesis testing with the Sharpe ratio).
 
     Parameters
     ----------
@@ -147,7 +155,9 @@ def paired_difference(
     block : int
         Sessions; a quarter spans three rebalancings.
     draws : int
+        Bootstrap samples.
     seed : int
+        Of the random blocks.
 
     Returns
     -------
@@ -189,6 +199,7 @@ def realised_risk(
     Parameters
     ----------
     run : Backtest
+        The portfolio.
     classes : Series, (N,)
         Class of each symbol.
     since, until : date

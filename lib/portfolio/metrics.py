@@ -41,7 +41,8 @@ def performance(nav: pd.Series | pd.DataFrame, week: Week | None = None) -> pd.D
 
     Sharpe is return over volatility without a risk-free rate and Calmar is return over the depth of
     the largest drawdown: both hold for every published set of figures. The published ratios cannot
-    tell 252 sessions a year from calendar years, as the factor cancels to first order; the calendar
+    separate 252 sessions per year from calendar years, as the factor cancels to first order; the
+    calendar
     is taken because it is right for Shanghai (243 sessions) and for global markets (261) alike.
 
     Parameters
@@ -123,6 +124,7 @@ def excess_statistics(nav: pd.DataFrame, benchmark: str, week: Week | None = Non
     Parameters
     ----------
     nav : DataFrame, (T, S), indexed by date
+        Net asset values, without NaN between the first and the last.
     benchmark : str
         Its column.
     week : Week, optional
@@ -144,6 +146,7 @@ def excess_statistics(nav: pd.DataFrame, benchmark: str, week: Week | None = Non
 
 
 def _figures(column: pd.Series, week: Week | None) -> dict[str, float]:
+    """Return the figures of one column by metric, or raise ModelError for too few values."""
     first, last = column.first_valid_index(), column.last_valid_index()
     nav = column.loc[first:last] if first is not None else column.dropna()
     if len(nav) < 3 or nav.isna().any() or (nav <= 0).any():

@@ -38,6 +38,7 @@ def longest_drawdowns(nav: pd.Series, count: int = 3) -> pd.DataFrame:
     nav : Series, (T,), indexed by date
         Positive, without NaN.
     count : int
+        Largest number of rows.
 
     Returns
     -------

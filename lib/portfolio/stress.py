@@ -1,6 +1,4 @@
-"""Stress: yield and duration of a bond book, and what simple shocks would cost the present
-weights.
-"""
+"""Yield and duration of a bond book, and the loss of present weights under simple shocks."""
 
 from __future__ import annotations
 
@@ -31,9 +29,8 @@ def modified_duration(percent: float, maturity: float) -> float:
 def par_bond_change(percent: float, maturity: float, shift: float) -> float:
     r"""Return the price change of a par bond when its yield jumps, a fraction.
 
-    .. math:: \Delta P = \frac{y}{y'} \left(1 - v'^{2M}\right) + v'^{2M} - 1, \qquad y' = y + \Delta
-    y, \quad
-              v' = \frac{1}{1 + y'/2}
+    .. math:: \Delta P = \frac{y}{y'} \left(1 - v'^{2M}\right) + v'^{2M} - 1, \qquad
+              y' = y + \Delta y, \quad v' = \frac{1}{1 + y'/2}
 
     Parameters
     ----------
@@ -87,6 +84,7 @@ def shock_table(
     Parameters
     ----------
     weights : Series, (N,)
+        Present weights, fractions.
     groups : Series, (N,)
         Class of each symbol.
     terms : DataFrame, (B, 2), indexed by symbol

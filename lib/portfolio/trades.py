@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.market.errors import ModelError
-from lib.portfolio.backtest import TOLERANCE
+from lib.portfolio.backtest import WEIGHT_TOLERANCE
 
 #: units in one lot of an exchange-traded fund in Shanghai and Shenzhen
 LOT = 100
@@ -51,7 +51,7 @@ def trades(
         ``side`` (buy, sell, hold), ``from_weight``, ``to_weight``, ``change`` (the second less the
         first), ``cost`` (fraction of the portfolio), ``status``: empty, ``no_fund``, ``no_price``
         (cannot be traded today), ``below_lot`` (capital too small for one lot), ``cut`` (purchase
-        cut to the cash at hand). With capital also ``amount`` (CNY of the change, negative for a
+        cut to the available cash). With capital also ``amount`` (CNY of the change, negative for a
         sale) and ``lots`` (to order, negative for a sale; NaN where there is no fund or price).
 
         Sales are rounded up to whole lots, but never beyond the position, so that a position is
@@ -68,9 +68,9 @@ def trades(
     order = target.index.union(held.index, sort=False)
     _check(held, target, prices, capital)
     table = weights.loc[order]
-    table = table[(table > TOLERANCE).any(axis=1)]
+    table = table[(table > WEIGHT_TOLERANCE).any(axis=1)]
     table["change"] = table["to_weight"] - table["from_weight"]
-    at_zero = table[["from_weight", "to_weight"]].le(TOLERANCE).any(axis=1)
+    at_zero = table[["from_weight", "to_weight"]].le(WEIGHT_TOLERANCE).any(axis=1)
     small = (table["change"].abs() < smallest) & ~at_zero
     side = np.select([small, table["change"] > 0], ["hold", "buy"], "sell")
     table.insert(0, "side", side)
@@ -115,7 +115,9 @@ def _with_lots(
     position = np.floor(table["from_weight"] * capital / price + 1e-9) / lot
     wanted = -table["amount"] / value
     sold = np.minimum(np.ceil(wanted - 1e-9), position).where(table["side"] == "sell", 0.0)
-    sold = sold.where(table["to_weight"] > TOLERANCE, position).where(table["side"] == "sell", 0.0)
+    sold = sold.where(table["to_weight"] > WEIGHT_TOLERANCE, position).where(
+        table["side"] == "sell", 0.0
+    )
     elsewhere = table["status"] == "no_fund"
     proceeds = (sold * value).where(~elsewhere, table["amount"].clip(upper=0.0).abs())
     cash = max(1.0 - table["from_weight"].sum(), 0.0) * capital
@@ -133,8 +135,9 @@ def _with_lots(
 
 
 def _check(held: pd.Series, target: pd.Series, prices: pd.Series | None, capital: float) -> None:
+    """Raise ModelError for weights, prices or a capital that cannot be traded."""
     for weights in (held, target):
-        bad = weights.isna() | (weights < -TOLERANCE)
+        bad = weights.isna() | (weights < -WEIGHT_TOLERANCE)
         if bad.any():
             raise ModelError(
                 "a weight is missing or negative",

@@ -1,36 +1,23 @@
-"""Volatility control without leverage: a target volatility as a cap, or reached along the ray of
-the risk budgets.
+"""Volatility control without leverage: a target volatility reached from below along the ray of the
+risk budgets.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from lib.market.errors import ModelError
-from lib.portfolio.budgets import RiskBudget
+from lib.portfolio.budgets import BudgetSolutions
 
 #: relative distance from the target that counts as met
-TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True)
-class ControlledWeights:
-    """Class weights after the control: ``weights`` (C,), ``contributions`` (C,), ``volatility`` and
-    ``fallbacks``.
-    """
-
-    weights: pd.Series
-    contributions: pd.Series
-    volatility: float
-    fallbacks: tuple[str, ...]
+TARGET_TOLERANCE = 1e-6
 
 
 def raise_along_ray(
-    budget: RiskBudget, covariance: pd.DataFrame, target: float, funding: str = "bond"
-) -> ControlledWeights:
+    solutions: BudgetSolutions, covariances: np.ndarray, target: float, funding: int
+) -> BudgetSolutions:
     r"""Move capital from bonds to all other classes, in the proportions of the risk budget, up to a
     target volatility.
 
@@ -41,25 +28,25 @@ def raise_along_ray(
               -\sum_{k \ne \text{bond}} w_k & c = \text{bond} \end{cases}
 
     with the smallest :math:`x \ge 0` for which :math:`w(x)^\top \Sigma\, w(x) = \sigma^{*2}`, as
-    long as bonds are
-    left. The other classes keep their proportions, so no class is switched on or off; nothing is
-    borrowed.
+    long as bonds are left. The other classes keep their proportions, so no class is switched on or
+    off; nothing is borrowed.
 
     Parameters
     ----------
-    budget : RiskBudget
-        Of the classes, already scaled down where it had to be.
-    covariance : DataFrame, (C, C)
-        In the square of the units of the target.
+    solutions : BudgetSolutions, (K, C)
+        Risk budgets of the classes, already scaled down where they had to be.
+    covariances : array, (K, C, C)
+        In the square of the units of the target; NaN where a class has no weight.
     target : float
-    funding : str
-        The class that capital is taken from.
+        Annualised volatility, a fraction.
+    funding : int
+        Column of the class that capital is taken from.
 
     Returns
     -------
-    ControlledWeights
-        Its fallbacks are those of the budget, then ``raised_to_target``, or ``no_bonds_left`` where
-        the target cannot be reached without leverage.
+    BudgetSolutions
+        With ``raised_to_target`` after the other fallbacks, or ``no_bonds_left`` where the target
+        cannot be reached without leverage.
 
     Raises
     ------
@@ -68,30 +55,44 @@ def raise_along_ray(
     """
     if not target > 0:
         raise ModelError(f"the target volatility is {target}", remedy="give a fraction above zero")
-    weights, fallbacks = budget.weights, list(budget.fallbacks)
-    sigma = covariance.to_numpy()
-    if budget.volatility < target * (1 - TOLERANCE):
-        bonds = float(weights.get(funding, 0.0))
-        direction = weights.where(weights.index != funding, 0.0)
-        moved = float(direction.sum())
-        if not (bonds > 0 and moved > 0):
-            fallbacks.append("no_bonds_left")
-        else:
-            direction[funding] = -moved
-            step = _step_to(target, weights.to_numpy(), direction.to_numpy(), sigma)
-            fallbacks.append("raised_to_target" if step <= bonds / moved else "no_bonds_left")
-            weights = (weights + min(step, bonds / moved) * direction).clip(lower=0.0)
-    marginal = sigma @ weights.to_numpy()
-    variance = float(weights.to_numpy() @ marginal)
-    return ControlledWeights(
-        weights, weights * marginal / variance, float(np.sqrt(variance)), tuple(fallbacks)
+    below = solutions.volatility < target * (1 - TARGET_TOLERANCE)
+    others = np.arange(solutions.weights.shape[1]) != funding
+    moved = solutions.weights[:, others].sum(axis=1)
+    rows = np.flatnonzero(below & (solutions.weights[:, funding] > 0) & (moved > 0))
+    weights, sigma = solutions.weights[rows], np.nan_to_num(covariances[rows])
+    direction = np.where(others, weights, -moved[rows, None])
+    limit = weights[:, funding] / moved[rows]
+    move = _move_to_target(target, weights, direction, sigma)
+    fallbacks = list(solutions.fallbacks)
+    reached = rows[move <= limit]
+    for row in np.flatnonzero(below):
+        name = "raised_to_target" if row in reached else "no_bonds_left"
+        fallbacks[row] = (*fallbacks[row], name)
+    raised = np.maximum(weights + np.minimum(move, limit)[:, None] * direction, 0.0)
+    marginal = np.matmul(sigma, raised[:, :, None])[:, :, 0]
+    variance = (raised * marginal).sum(axis=1)
+    controlled = replace(
+        solutions,
+        weights=solutions.weights.copy(),
+        contributions=solutions.contributions.copy(),
+        volatility=solutions.volatility.copy(),
+        fallbacks=fallbacks,
     )
+    controlled.weights[rows] = raised
+    controlled.contributions[rows] = raised * marginal / variance[:, None]
+    controlled.volatility[rows] = np.sqrt(variance)
+    return controlled
 
 
-def _step_to(target: float, weights: np.ndarray, direction: np.ndarray, sigma: np.ndarray) -> float:
-    """Return the positive x for which w + x d has the target volatility, from weights below it."""
-    a = direction @ sigma @ direction
-    b = weights @ sigma @ direction
-    c = weights @ sigma @ weights - target**2
-    # c < 0 < a: one root is positive
-    return (-b + np.sqrt(b * b - a * c)) / a
+def _move_to_target(
+    target: float, weights: np.ndarray, direction: np.ndarray, sigma: np.ndarray
+) -> np.ndarray:
+    """Return the positive x for which w + x d has the target volatility, from weights below it,
+    (K,).
+    """
+    a, b, c = (
+        np.einsum("ki,kij,kj->k", left, sigma, right)
+        for left, right in ((direction, direction), (weights, direction), (weights, weights))
+    )
+    # c - target^2 < 0 < a: one root is positive
+    return (-b + np.sqrt(b * b - a * (c - target**2))) / a

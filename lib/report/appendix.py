@@ -23,7 +23,6 @@ from lib.report.pdf import export_pdf
 from lib.report.rendering import cells_html
 from lib.report.sanitize import CellIssue, leave_out_unrendered, sanitize
 
-FOLDER = "appendices"
 SAMPLES = ("sample", "sample-null")
 #: the language that the notebooks are written in
 PROSE_LANGUAGE = "en"

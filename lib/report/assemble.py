@@ -18,7 +18,8 @@ from lib.exhibits.notebook_run import OUTPUTS, Run
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
 from lib.exhibits.style import sign_colours
-from lib.exhibits.tables import table_html
+from lib.exhibits.tables import saved_table, table_html
+from lib.exhibits.translations import LANGUAGES
 from lib.market.errors import RunError
 from lib.market.universe import read_universe
 from lib.report.calendar_returns import LINES, calendar_returns, drawdowns, heat_maps, navs
@@ -28,7 +29,7 @@ from lib.report.commentary import Commentary, comment
 from lib.report.commentary.quotations import Tables
 from lib.report.html import environment, system_name
 from lib.report.look_back import exhibits_of, look_back, sentences, write_table
-from lib.report.manifest import NAME, Manifest
+from lib.report.manifest import MANIFEST_FILE, Manifest
 from lib.report.orders import SHOWN, orders, totals
 from lib.report.scorecard import counts, scorecard
 
@@ -130,7 +131,7 @@ class Assembly:
         if self.manifest is None:
             outside = self.run.t("06_weekly_report.track_record_outside")
             return self._render("track_record", sentences=[outside], shown=[])
-        back = look_back(self._results, self._results.parent, self.manifest, self.run.market)
+        back = look_back(self._results, self._runs, self.manifest, self.run.market)
         said = sentences(back, self.run.t)
         back.write(self.run.out, said)
         shown = [
@@ -244,6 +245,12 @@ class Assembly:
             )
         return self.folder
 
+    @property
+    def _runs(self) -> Path:
+        """The folder of runs; the results of a second language are one folder deeper."""
+        folder = self._results
+        return folder.parent.parent if folder.name in LANGUAGES else folder.parent
+
     def _assets(self) -> pd.DataFrame:
         """Return the instruments in the columns of exhibit 16, with their names."""
         parameters = self.manifest.parameters if self.manifest else {}
@@ -262,7 +269,7 @@ class Assembly:
     def _source_file(self) -> str:
         """Return the file that names the source of the data."""
         if self.manifest:
-            return NAME
+            return MANIFEST_FILE
         return f"exhibits/fig{self.exhibits[0]['number']}_{self.exhibits[0]['slug']}.json"
 
     def _names(self) -> list[str]:
@@ -303,7 +310,12 @@ class Assembly:
             if path.suffix == ".png":
                 filled["picture"] = base64.b64encode(path.read_bytes()).decode("ascii")
             elif path.suffix == ".csv":
-                filled["table"] = Markup(table_html(path, exhibit, self.run.language))
+                saved = saved_table(folder, exhibit)
+                filled["table"] = Markup(
+                    saved.read_text(encoding="utf-8")
+                    if saved.exists()
+                    else table_html(path, exhibit, self.run.language)
+                )
         return filled
 
     def _render(self, template: str, **values) -> HTML:
@@ -326,7 +338,9 @@ def collect(run: Run, outputs: Path = OUTPUTS) -> Assembly:
     ]
     if not candidates:
         return Assembly(run, None, None, [])
-    inside = [folder for folder in candidates if folder == run.out and (folder / NAME).exists()]
+    inside = [
+        folder for folder in candidates if folder == run.out and (folder / MANIFEST_FILE).exists()
+    ]
     folder = (inside or sorted(candidates, key=lambda path: (path / "exhibits").stat().st_mtime))[
         -1
     ]
@@ -334,7 +348,7 @@ def collect(run: Run, outputs: Path = OUTPUTS) -> Assembly:
         json.loads(path.read_text(encoding="utf-8"))
         for path in (folder / "exhibits").glob("*.json")
     ]
-    manifest = Manifest.read(folder) if (folder / NAME).exists() else None
+    manifest = Manifest.read(folder) if (folder / MANIFEST_FILE).exists() else None
     return Assembly(
         run, folder, manifest, sorted(records, key=lambda record: _exhibit_order(record["number"]))
     )
@@ -342,7 +356,7 @@ def collect(run: Run, outputs: Path = OUTPUTS) -> Assembly:
 
 def _fits(folder: Path, run: Run) -> bool:
     """Return whether a folder has results of the run's data for its session."""
-    if (folder / NAME).exists():
+    if (folder / MANIFEST_FILE).exists():
         manifest = Manifest.read(folder)
         return (
             manifest.as_of == f"{run.market.as_of:%Y-%m-%d}"

@@ -16,7 +16,7 @@ from lib.models.total_return import Hedging
 from lib.report.changes import DATE
 from lib.report.manifest import Manifest
 
-FILE = "facts/calls.json"
+CALLS_FILE = "facts/calls.json"
 #: a call made within so many days of its date is live, a later one is recomputed
 LIVE_DAYS = 7
 #: weights that differ by less are the same call
@@ -117,9 +117,9 @@ class Record(BaseModel):
 
     def write(self, folder: Path) -> None:
         """Write the sealed record of a run in one step."""
-        (folder / FILE).parent.mkdir(parents=True, exist_ok=True)
+        (folder / CALLS_FILE).parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.sealed().model_dump(), ensure_ascii=False, indent=1)
-        atomic_write(folder / FILE, text + "\n")
+        atomic_write(folder / CALLS_FILE, text + "\n")
 
     def basis(self, call: Call) -> str:
         """Return ``live`` or ``recomputed``."""
@@ -143,7 +143,7 @@ def read_record(folder: Path) -> Record | None:
     RunError
         The file cannot be read, was altered, or is of another session than its folder.
     """
-    path = folder / FILE
+    path = folder / CALLS_FILE
     remedy = "restore the file, or run that week again"
     try:
         record = Record.model_validate_json(path.read_text(encoding="utf-8"))
@@ -157,12 +157,12 @@ def read_record(folder: Path) -> Record | None:
 
 
 def calls_on_record(out: Path, as_of: str) -> list[tuple[str, Path]]:
-    """Return session and file of the calls in a folder of runs up to a session, on which its track
+    """Return session and file of the calls in a folder of runs before a session, on which its track
     record rests.
     """
-    files = sorted(out.glob(f"*/{FILE}"))
+    files = sorted(out.glob(f"*/{CALLS_FILE}"))
     runs = [(path.parents[1].name, path) for path in files]
-    return [(name, path) for name, path in runs if DATE.fullmatch(name) and name <= as_of]
+    return [(name, path) for name, path in runs if DATE.fullmatch(name) and name < as_of]
 
 
 def handed_over(folder: Path, **stamp: str) -> list[Call]:

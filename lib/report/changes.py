@@ -17,7 +17,7 @@ from lib.report.commentary.quotations import Table, Tables
 from lib.report.manifest import Manifest
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-COLUMNS = ["exhibit", "name", "name_en", "what", "previous", "latest", "change", "format"]
+CHANGE_COLUMNS = ["exhibit", "name", "name_en", "what", "previous", "latest", "change", "format"]
 
 
 def previous_run(out: Path, manifest: Manifest) -> tuple[Path | None, list[str]]:
@@ -106,7 +106,7 @@ def changes(
             rows += _assets(number, *pair, settings, assets)
         else:
             rows += _moves(number, *pair, "budget", settings)
-    return pd.DataFrame(rows, columns=COLUMNS), missing
+    return pd.DataFrame(rows, columns=CHANGE_COLUMNS), missing
 
 
 def _listed(table: Table) -> pd.DataFrame:

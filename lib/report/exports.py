@@ -10,9 +10,9 @@ from pathlib import Path
 from lib.exhibits.plan import Plan
 from lib.exhibits.translations import Translations
 from lib.market.errors import SuiteError
-from lib.report.appendix import FOLDER, describe_issue, export_appendix
+from lib.report.appendix import describe_issue, export_appendix
 from lib.report.html import export_report
-from lib.report.manifest import ExportRecord, Manifest
+from lib.report.manifest import APPENDIX_FOLDER, ExportRecord, Manifest
 from lib.report.pdf import export_pdf
 
 
@@ -20,8 +20,7 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) ->
     """Export a run and record the outcome of each file in its manifest.
 
     The HTML of the report comes first and has to succeed. A failure of any other file is recorded
-    and sets the run's
-    status to failed; the remaining files are still written.
+    and sets the run's status to failed; the remaining files are still written.
 
     Parameters
     ----------
@@ -34,36 +33,53 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) ->
     t : Translations
         Texts in the report's language.
     """
+    records = export_pages(folder, plan, manifest, t)
+    sections = [section.name for section in manifest.sections if section.name != plan.report]
+    appendices = [export_section(folder, name, plan, manifest, t) for name in sections]
+    manifest.set_exports([*records, *filter(None, appendices)])
+
+
+def export_pages(
+    folder: Path, plan: Plan, manifest: Manifest, t: Translations
+) -> list[ExportRecord]:
+    """Export the report as HTML, which has to succeed, and as PDF.
+
+    Parameters
+    ----------
+    folder, plan, manifest, t
+        As for ``export_run``; the manifest is not changed.
+    """
     page = export_report(folder, plan.report, manifest, t)
-    manifest.exports = [
+    return [
         ExportRecord(file="report.html"),
         _attempt("report.pdf", partial(_report_pdf, page, manifest, t)),
-        *_appendices(folder, plan, manifest, t),
     ]
-    if not all(record.done for record in manifest.exports):
-        manifest.status = "failed"
+
+
+def export_section(
+    folder: Path, name: str, plan: Plan, manifest: Manifest, t: Translations
+) -> ExportRecord | None:
+    """Export the executed notebook of a section as an appendix, None when it was not executed.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    name : str
+        Stem of the notebook.
+    plan, manifest, t
+        As for ``export_run``; the manifest is not changed.
+    """
+    executed = folder / "notebooks" / f"{name}.ipynb"
+    if not executed.exists():
+        return None
+    make = partial(_appendix, executed, folder / APPENDIX_FOLDER, plan.appendix_code, manifest, t)
+    return _attempt(f"{APPENDIX_FOLDER}/{name}.pdf", make)
 
 
 def _report_pdf(page: Path, manifest: Manifest, t: Translations) -> list[str]:
     export_pdf(page, t, date=t.date(manifest.as_of), source=manifest.source_label[t.language])
     return []
-
-
-def _appendices(
-    folder: Path, plan: Plan, manifest: Manifest, t: Translations
-) -> list[ExportRecord]:
-    """Export every executed notebook except that of the report, and return the records of the
-    files.
-    """
-    records = []
-    for section in manifest.sections:
-        if section.name == plan.report:
-            continue
-        executed = folder / "notebooks" / f"{section.name}.ipynb"
-        if executed.exists():
-            make = partial(_appendix, executed, folder / FOLDER, plan.appendix_code, manifest, t)
-            records.append(_attempt(f"{FOLDER}/{section.name}.pdf", make))
-    return records
 
 
 def _appendix(

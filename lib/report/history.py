@@ -11,7 +11,7 @@ from lib.market.errors import RunError
 from lib.report.changes import DATE
 from lib.report.commentary import headline_of
 from lib.report.html import render_page
-from lib.report.manifest import NAME, Manifest
+from lib.report.manifest import MANIFEST_FILE, Manifest
 
 INDEX = "index.html"
 
@@ -46,7 +46,9 @@ def entries(out: Path) -> list[Entry]:
     faults.
     """
     folders = [path for path in out.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    runs = [path for path in folders if DATE.fullmatch(path.name) or (path / NAME).exists()]
+    runs = [
+        path for path in folders if DATE.fullmatch(path.name) or (path / MANIFEST_FILE).exists()
+    ]
     return [_entry(path) for path in sorted(runs, reverse=True)]
 
 
@@ -68,7 +70,9 @@ def _entry(folder: Path) -> Entry:
         faults.append(f"{error.message}: {Path(error.file).name}")
     except OSError as error:
         faults.append(f"{error.strerror}: {Path(error.filename or folder).name}")
-    files = [name for name in ("report.html", "report.pdf", NAME) if (folder / name).is_file()]
+    files = [
+        name for name in ("report.html", "report.pdf", MANIFEST_FILE) if (folder / name).is_file()
+    ]
     if "report.html" not in files:
         faults.append("report.html")
     return Entry(folder.name, manifest, headline, files, faults)

@@ -15,7 +15,7 @@ from lib.exhibits.translations import Translations, translations
 from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.market.pointintime import Market
-from lib.report.calls import FILE, Record, handed_over, join_calls, read_record
+from lib.report.calls import CALLS_FILE, Record, handed_over, join_calls, read_record
 from lib.report.html import system_name
 from lib.report.manifest import Manifest, code_fingerprint
 from lib.report.track_record import ENOUGH, Earlier, earlier_records, outcomes, summary
@@ -140,14 +140,14 @@ def look_back(
 
 def _on_record(target: Path, folder: Path, manifest: Manifest) -> tuple[Record | None, str]:
     """Return the record of the same session that an earlier run left, or None and why not; a
-    damaged file is kept beside the new one.
+    damaged file is kept next to the new one.
     """
     try:
         record = read_record(target)
     except RunError:
         (folder / DAMAGED).parent.mkdir(parents=True, exist_ok=True)
         if target != folder:
-            shutil.copy2(target / FILE, folder / DAMAGED)
+            shutil.copy2(target / CALLS_FILE, folder / DAMAGED)
         return None, "damaged"
     if record is not None and not record.is_of(manifest):
         return None, "other_source"

@@ -15,7 +15,9 @@ from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 
-NAME = "manifest.json"
+MANIFEST_FILE = "manifest.json"
+#: folder of the appendices
+APPENDIX_FOLDER = "appendices"
 LIB = Path(__file__).resolve().parents[1]
 #: files whose content can change a result
 CODE_SUFFIXES = (".py", ".csv", ".yaml", ".j2", ".css", ".typ", ".mplstyle", ".json")
@@ -55,6 +57,8 @@ class SectionRecord(BaseModel):
         The code cell that failed, from 1, including the injected parameters.
     source : str or None
         First lines of that cell.
+    kernel : str
+        ``forked``, or ``fresh`` and why; empty when it did not run.
     fingerprint : str
         Hash of its inputs: data, parameters, notebook, code and the sections it needs.
     exhibits : list of str
@@ -71,6 +75,7 @@ class SectionRecord(BaseModel):
     error: str | None = None
     cell: int | None = None
     source: str | None = None
+    kernel: str = ""
     fingerprint: str
     exhibits: list[str] = []
     files: list[str] = []
@@ -157,14 +162,20 @@ class Manifest(BaseModel):
         """Return a section's record, None when the section is not in the manifest."""
         return next((record for record in self.sections if record.name == name), None)
 
+    def set_exports(self, records: list[ExportRecord]) -> None:
+        """Set the exports, and the status to failed when one of them failed."""
+        self.exports = records
+        if not all(record.done for record in records):
+            self.status = "failed"
+
     def write(self, folder: Path) -> None:
         """Write the manifest in one step."""
-        atomic_write(folder / NAME, self.model_dump_json(indent=2) + "\n")
+        atomic_write(folder / MANIFEST_FILE, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
         """Read a run's manifest; RunError when it is missing or cannot be read."""
-        path = folder / NAME
+        path = folder / MANIFEST_FILE
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:

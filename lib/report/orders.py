@@ -8,7 +8,7 @@ from lib.market.pointintime import Market
 from lib.portfolio.trades import trades, turnover
 from lib.report.calls import Call
 
-COLUMNS = [
+ORDER_COLUMNS = [
     *("system", "symbol", "name", "name_en", "side", "from_weight", "to_weight", "change"),
     *("cost", "fund", "fund_name", "fund_name_en", "price", "status", "held_on", "due"),
 ]
@@ -18,7 +18,7 @@ SHOWN = (
     *("fund", "status"),
 )
 #: the average price of a session may be so far outside the low and high of the same scale
-SAME_SCALE = 0.02
+SAME_SCALE = 0.002
 
 
 def fund_prices(market: Market, funds: list[str]) -> pd.Series:
@@ -94,17 +94,21 @@ def orders(calls: list[Call], market: Market, capital: float = 0.0) -> pd.DataFr
         tables.append(table.sort_values(["order", "size"], kind="stable").reset_index())
     extra = ["amount", "lots"] if capital else []
     if not tables:
-        return pd.DataFrame(columns=[*COLUMNS, *extra])
-    return pd.concat(tables, ignore_index=True)[[*COLUMNS, *extra]]
+        return pd.DataFrame(columns=[*ORDER_COLUMNS, *extra])
+    return pd.concat(tables, ignore_index=True)[[*ORDER_COLUMNS, *extra]]
 
 
 def totals(table: pd.DataFrame) -> list[dict]:
     """Return each system's ``turnover`` and ``cost``, fractions of the portfolio, with ``system``,
     ``held_on`` and ``due``.
     """
-    by = ["system", "held_on", "due"]
     return [
-        dict(zip(by, key, strict=True))
-        | {"turnover": turnover(rows), "cost": float(rows["cost"].sum())}
-        for key, rows in table.groupby(by, sort=False, dropna=False)
+        {
+            "system": system,
+            "held_on": rows["held_on"].iloc[0],
+            "due": rows["due"].iloc[0] if rows["due"].notna().all() else None,
+            "turnover": turnover(rows),
+            "cost": float(rows["cost"].sum()),
+        }
+        for system, rows in table.groupby("system", sort=False)
     ]

@@ -10,12 +10,12 @@ import pandas as pd
 
 from lib.exhibits.published import HALF_UNITS, Exhibit, Fact, Week
 from lib.exhibits.translations import Translations
-from lib.report.commentary.quotations import KEYS, Table, Tables
+from lib.report.commentary.quotations import ROW_KEYS, Table, Tables
 
 #: what can be said of a number: differs carries a reason; absent: this run has nothing to compare
 #: it with; not_published: the run has an exhibit of which nothing was printed
 VERDICTS = ("reproduced", "differs", "not_comparable", "absent", "not_published")
-COLUMNS = [
+SCORECARD_COLUMNS = [
     "exhibit",
     "name",
     "name_en",
@@ -80,7 +80,7 @@ def scorecard(
         )
         words = entry.model_dump(include={"name", "name_en", "relation", "format"})
         rows.append(words | {"published": entry.value} | verdict)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=SCORECARD_COLUMNS)
 
 
 def counts(table: pd.DataFrame) -> dict[str, int]:
@@ -164,7 +164,7 @@ def _value(table: Table, fact: Fact) -> float:
     if fact.row == "latest":
         found = frame.index == frame.index[-1]
     else:
-        keys = [column for column in dict.fromkeys([*KEYS, "asset_class"]) if column in frame]
+        keys = [column for column in dict.fromkeys([*ROW_KEYS, "asset_class"]) if column in frame]
         found = frame[keys].astype(str).isin([fact.row, *fact.alternatives]).any(axis=1).to_numpy()
     if not found.any():
         return np.nan

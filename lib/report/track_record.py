@@ -26,7 +26,7 @@ ENOUGH = 8
 LEVEL = 1e-12
 #: share of a basket's weight that needs a price
 PRICED = 0.5
-COLUMNS = [
+TRACK_RECORD_COLUMNS = [
     *("as_of", "system", "basis", "direction", "weeks", "start", "end"),
     *("symbol", "name", "name_en", "return", "benchmark", "excess", "outcome"),
 ]
@@ -125,7 +125,7 @@ def outcomes(records: list[Record], market: Market) -> tuple[pd.DataFrame, list[
                 head |= {"basis": record.basis(call), "direction": call.direction}
                 head |= {"start": start, "end": end}
                 rows += [head | row for row in _judged(call, prices, start, end)]
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=TRACK_RECORD_COLUMNS)
     return table.astype({"start": "datetime64[ns]", "end": "datetime64[ns]"}), prices.faults
 
 

@@ -10,8 +10,8 @@ import nbformat
 
 from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import RunError, SuiteError
-from lib.report.appendix import FOLDER, describe_issue, export_appendix, was_run
-from lib.report.manifest import NAME, Manifest
+from lib.report.appendix import describe_issue, export_appendix, was_run
+from lib.report.manifest import APPENDIX_FOLDER, MANIFEST_FILE, Manifest
 from lib.weekly.cli import EXIT_FAILED, EXIT_REFUSED
 from lib.weekly.run import NOTEBOOKS
 
@@ -60,7 +60,7 @@ def find_executed(
     if notebook.endswith(".ipynb"):
         path = Path(notebook)
         run = path.resolve().parents[1] if path.resolve().parent.name == "notebooks" else None
-        return path, run if run and (run / NAME).exists() else None
+        return path, run if run and (run / MANIFEST_FILE).exists() else None
     matches = [
         path
         for path in sorted(notebooks.glob(f"{notebook}*.ipynb"))
@@ -76,7 +76,7 @@ def find_executed(
     (saved,) = matches
     candidates: dict[Path, Path | None] = {saved: None} if _was_run(saved) else {}
     for path in out.glob(f"*/notebooks/{saved.name}"):
-        if (path.parents[1] / NAME).exists():
+        if (path.parents[1] / MANIFEST_FILE).exists():
             candidates[path] = path.parents[1]
     if not candidates:
         remedy = "run it in JupyterLab (make lab) and save it, or make a report"
@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         executed, run = find_executed(options.notebook, options.out)
         manifest = Manifest.read(run) if run else None
-        target = (run or options.out / "interactive") / FOLDER
+        target = (run or options.out / "interactive") / APPENDIX_FOLDER
         print(f"from {executed}")
         code = options.code == "1"
         appendix = export_appendix(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 from pathlib import Path
 
-from lib.exhibits.translations import LANGUAGES
-from lib.market.errors import SuiteError
-from lib.weekly.run import Settings, weekly_run
+from lib.market.errors import RunError, SuiteError
+from lib.weekly.forking import fork_server
 
 #: a section or an export failed
 EXIT_FAILED = 1
@@ -27,6 +27,18 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--as-of", default="latest", help="a date as 2025-06-13, or latest (default)"
     )
+    add_run_options(command)
+    command.add_argument(
+        "--resume", action="store_true", help="rerun only what failed or has new inputs"
+    )
+    command.add_argument(
+        "--allow-stale", action="store_true", help="accept data that end long before --as-of"
+    )
+    return command
+
+
+def add_run_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that one report and the reports of many weeks have in common."""
     command.add_argument(
         "--data",
         default="sample",
@@ -36,35 +48,40 @@ def parser() -> argparse.ArgumentParser:
         "--out", default="outputs", type=Path, help="folder of the runs (default: outputs)"
     )
     command.add_argument(
-        "--language", default="en", choices=LANGUAGES, help="of the report (default: en)"
-    )
-    command.add_argument(
-        "--resume", action="store_true", help="rerun only what failed or has new inputs"
-    )
-    command.add_argument(
-        "--allow-stale", action="store_true", help="accept data that end long before --as-of"
+        "--language", default="en", choices=("en", "zh"), help="of the report (default: en)"
     )
     command.add_argument(
         "--accept-revisions", action="store_true", help="accept data that change stored history"
     )
-    return command
+    command.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        choices=range(1, 65),
+        metavar="N",
+        help="how much is made at a time (default: two notebooks; in a backfill a week per core)",
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Make one weekly report and return the exit code, 0 when every section and export
     succeeded.
     """
-    settings = Settings(**vars(parser().parse_args(arguments)))
+    options = vars(parser().parse_args(arguments))
+    with contextlib.suppress(RunError):  # without it kernels are new interpreters, which is printed
+        fork_server()  # it imports while this process does
+    from lib.weekly import run
+
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as Ctrl-C does
     try:
-        manifest = weekly_run(settings)
+        manifest = run.weekly_run(run.Settings(**options))
     except SuiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_REFUSED
     except KeyboardInterrupt:
         print("interrupted; an earlier report is unchanged", file=sys.stderr)
         return EXIT_INTERRUPTED
-    folder = settings.out / manifest.as_of
+    folder = options["out"] / manifest.as_of
     for record in manifest.exports:
         if record.file.startswith("report.") and record.done:
             print(f"report: {folder / record.file}")

@@ -3,65 +3,19 @@
 from __future__ import annotations
 
 import errno
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError, strip_color
 
 from lib.market.errors import RunError
-
-#: environment variables of a kernel unless the user has set them: the same order of sets and
-# dictionaries in every
-#: run, and one BLAS thread, because sums over another number of threads differ in the last digit
-ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-}
-
-
-class OwnKernelManager(AsyncKernelManager):
-    """Starts ipykernel in the interpreter of the suite, whichever kernel is installed as
-    ``python3``.
-
-    Attributes
-    ----------
-    extra : dict
-        Further environment variables of the kernel.
-    """
-
-    extra: ClassVar[dict[str, str]] = {}
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """Return the specification of this interpreter's kernel."""
-        environment = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
-        return KernelSpec(
-            # the kernel logs an orderly shutdown as an error; exceptions of cells are returned
-            # anyway
-            argv=[
-                sys.executable,
-                "-m",
-                "ipykernel_launcher",
-                "-f",
-                "{connection_file}",
-                "--log-level=CRITICAL",
-            ],
-            display_name="Python 3",
-            language="python",
-            env=environment | self.extra,
-            metadata={"supported_encryption": ["curve"]},
-        )
+from lib.weekly.forking import Running
+from lib.weekly.kernels import OwnKernelManager
 
 
 @dataclass(frozen=True)
@@ -81,6 +35,8 @@ def execute(
     parameters: dict[str, Any],
     on_cell: Callable[[], None] = lambda: None,
     environment: dict[str, str] | None = None,
+    running: Running | None = None,
+    on_fallback: Callable[[str], None] = lambda reason: None,
 ) -> Failure | None:
     """Run one notebook with papermill and write the executed notebook.
 
@@ -94,6 +50,10 @@ def execute(
         Called after each code cell.
     environment : dict, optional
         Environment variables for the kernel.
+    running : Running, optional
+        The processes of the run, to which the kernel is added.
+    on_fallback : callable
+        Called with the reason when the kernel was not forked but is a new interpreter.
 
     Returns
     -------
@@ -106,6 +66,11 @@ def execute(
         The executed notebook cannot be written.
     """
     state: dict[str, Any] = {"number": 0}
+    run_processes = running or Running()
+
+    class Manager(OwnKernelManager):
+        extra = environment or {}
+        running = run_processes
 
     def on_start(notebook):
         state["notebook"] = notebook
@@ -126,7 +91,7 @@ def execute(
             request_save_on_cell_execute=False,  # saving at each cell dominates heavy notebooks
             autosave_cell_every=0,
             start_timeout=120,
-            kernel_manager_class=type("Manager", (OwnKernelManager,), {"extra": environment or {}}),
+            kernel_manager_class=Manager,
             resources={"metadata": {"path": str(notebook.parent)}},
             on_notebook_start=on_start,
             on_cell_execute=on_execute,
@@ -147,6 +112,9 @@ def execute(
         return Failure(f"the kernel did not start: {error}", None, None)
     except OSError as error:
         raise write_error(error, executed) from error
+    finally:
+        if Manager.fallback:
+            on_fallback(Manager.fallback)
     return None
 
 

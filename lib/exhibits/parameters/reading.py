@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lib.exhibits.parameters.base import RUN_PARAMETERS, Parameters
+from lib.exhibits.translations import YAML_LOADER
 from lib.market.errors import ParameterError
 
 PARAMS = Path(__file__).resolve().parents[3] / "params"
@@ -23,8 +24,8 @@ Model = TypeVar("Model", bound=BaseModel)
 EXPONENT = re.compile(r"([-+]?\d+(?:\.\d*)?)[eE]([-+]?)(\d+)")
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, with an error for a duplicate key instead of its silent replacement."""
+class _Loader(YAML_LOADER):  # type: ignore[misc]
+    """YAML's safe loader with an error for a duplicate key instead of its silent replacement."""
 
     def construct_mapping(self, node, deep=False):
         keys = set()

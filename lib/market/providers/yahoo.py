@@ -20,7 +20,7 @@ from lib.market.symbols import FUND_CODE, strip_exchange
 #: part of the address of prices. The other addresses give a cookie (from a page that responds 404)
 #: and a key for it; both are optional: yfinance fetches prices without them
 PRICE_PATH = "/v8/finance/chart"
-COLUMNS = {"Date": "date", "Open": "open", "High": "high", "Low": "low", "Close": "close"}
+BAR_COLUMNS = {"Date": "date", "Open": "open", "High": "high", "Low": "low", "Close": "close"}
 
 
 def fund_code(symbol: str) -> str | None:
@@ -46,7 +46,7 @@ def fund_bars(request: FetchRequest, client: Client) -> Response:
 def _history(
     request: FetchRequest, client: Client, more_columns: dict[str, str] | None = None
 ) -> pd.DataFrame:
-    """Return the rows of ``COLUMNS`` and some more that have a close."""
+    """Return the rows of ``BAR_COLUMNS`` and some more that have a close."""
     ticker = _library().Ticker(request.code, session=_session(client))
     day_after = request.end + pd.Timedelta(days=1)  # Yahoo's end is exclusive
     table = ticker.history(
@@ -59,7 +59,7 @@ def _history(
     )
     table = table.rename_axis("Date").reset_index()
     table["Date"] = table["Date"].dt.tz_localize(None).dt.normalize()
-    rows = select_columns(table, COLUMNS | (more_columns or {}), "Ticker.history")
+    rows = select_columns(table, BAR_COLUMNS | (more_columns or {}), "Ticker.history")
     rows = rows.dropna(subset=["close"])
     if not len(rows):
         raise ProviderError("Yahoo returned only empty rows", symbol=request.symbol)

@@ -19,7 +19,11 @@ MIN_FACTORS = 0.5
 
 
 def rotation_scores(
-    panel: Panel | Inputs, libraries: list[Library], by_seed: bool = False, since=None
+    panel: Panel | Inputs,
+    libraries: list[Library],
+    by_seed: bool = False,
+    since=None,
+    sessions: pd.DatetimeIndex | None = None,
 ):
     """Score every symbol on every session with all libraries known by then.
 
@@ -37,6 +41,8 @@ def rotation_scores(
         Return one frame per seed instead of their mean.
     since : date, optional
         Sessions before it are not needed and stay NaN.
+    sessions : DatetimeIndex, optional
+        Only these are needed, the others stay NaN; which are asked for changes no score.
 
     Returns
     -------
@@ -58,13 +64,17 @@ def rotation_scores(
     seeds = sorted({library.seed for library in libraries})
     total = {seed: np.zeros(inputs.close.shape) for seed in seeds}
     count = {seed: np.zeros(inputs.close.shape) for seed in seeds}
+    needed = np.arange(len(inputs.dates))
+    if sessions is not None:
+        needed = needed[inputs.dates.isin(sessions)]
     for mined_on in sorted({library.mined_on for library in libraries}):
         group = [library for library in libraries if library.mined_on == mined_on]
         first = max(int(inputs.dates.searchsorted(mined_on)), begin)
-        for seed, score in _library_scores(inputs, group, first):
+        rows = needed[needed >= first]
+        for seed, score in _library_scores(inputs, group, first, rows):
             known = np.isfinite(score)
-            total[seed][first:] += np.where(known, score, 0.0)
-            count[seed][first:] += known
+            total[seed][rows] += np.where(known, score, 0.0)
+            count[seed][rows] += known
     frames = {}
     for seed in seeds:
         mean = np.where(count[seed] > 0, total[seed] / np.maximum(count[seed], 1), np.nan)
@@ -72,26 +82,28 @@ def rotation_scores(
     return frames if by_seed else average_seeds(frames)
 
 
-def _library_scores(inputs: Inputs, group: list[Library], first: int):
-    """Yield the seed and the scores from row ``first`` on, (T - first, N), of each library of one
-    quarter end.
+def _library_scores(inputs: Inputs, group: list[Library], first: int, rows: np.ndarray):
+    """Yield the seed and the scores on some rows, (R, N), of each library of one quarter end, which
+    scores from row ``first`` on.
     """
     trees = {library.seed: _usable_trees(inputs, library) for library in group}
     every = [tree for entries in trees.values() for tree, _ in entries]
-    if not every or first >= len(inputs.dates):
+    if not every or not len(rows):
         return
     # a start that depends on the formulas only keeps the values of a session the same in every
     # longer history
     start = max(first - max(map(lookback, every)), 0)
-    cut = inputs.rows(start, len(inputs.dates))
-    evaluator = Evaluator(list(cut.values.values()))
-    ranks = np.empty(cut.close[first - start :].shape)
+    stop = int(rows[-1]) + 1
+    evaluator = Evaluator(list(inputs.rows(start, stop).values.values()))
+    # a slice needs no copy
+    chosen = slice(first - start, None) if len(rows) == stop - first else rows - start
+    ranks = np.empty((len(rows), len(inputs.symbols)))
     for seed, entries in trees.items():
         if not entries:
             continue
         total, valid = np.zeros(ranks.shape), np.zeros(ranks.shape)
         for tree, sign in entries:
-            cs_rank(evaluator(tree)[first - start :], ranks)
+            cs_rank(evaluator(tree)[chosen], ranks)
             known = np.isfinite(ranks)
             valid += known
             total += np.where(known, sign * (ranks - 0.5), 0.0)

@@ -122,7 +122,7 @@ def weekly_measures(factor, labels, rows, ranked, cumulative, side, ic, ndcg):
         Forward returns of the weeks, NaN where unknown.
     rows : int array, (W,)
         The weeks' rows in ``factor``.
-    ranked : tuple of arrays
+    ranked : tuple of arrays, each (W, N) or (W,)
         ``rank_labels(labels, cumulative)``; labels of a week are ranked again only where the factor
         lacks one of them.
     cumulative : float64 array, (6,)

@@ -1,7 +1,14 @@
 """Cross-section kernels: one row of the output depends on the same row of the inputs.
 
-Every kernel takes (T, N) float64 arrays and writes ``out``, (T, N). Missing cells stay NaN and do
-not take part; equal values share the mean of their ranks.
+Missing cells stay NaN and do not take part; equal values share the mean of their ranks. All kernels
+take
+
+Parameters
+----------
+x, y : float64 array, (T, N)
+    Inputs; kernels of one input take ``x`` alone.
+out : float64 array, (T, N)
+    The result is written here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,14 @@
 """Elementwise kernels: one output cell depends on the same cell of each input.
 
-Every kernel takes (T, N) float64 arrays and writes its result into ``out``. NaN in gives NaN out,
-and a result that is not finite (a division by zero, the logarithm of zero) is written as NaN, so
-that no infinity travels on.
+NaN in gives NaN out, and a result that is not finite (a division by zero, the logarithm of zero) is
+written as NaN, so that no infinity travels on. All kernels take
+
+Parameters
+----------
+x, y : float64 array, (T, N)
+    Inputs; kernels of one input take ``x`` alone.
+out : float64 array, (T, N)
+    The result is written here.
 """
 
 from __future__ import annotations
@@ -127,6 +133,10 @@ def sign(x, out):
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             value = x[i, j]
-            out[i, j] = (
-                np.nan if value != value else (1.0 if value > 0 else (-1.0 if value < 0 else 0.0))
-            )
+            out[i, j] = value  # NaN stays
+            if value > 0:
+                out[i, j] = 1.0
+            elif value < 0:
+                out[i, j] = -1.0
+            elif value == 0:
+                out[i, j] = 0.0

@@ -6,9 +6,17 @@ enough, and nothing is ever subtracted from a running total: the usual one-pass 
 digits on price levels, and a NaN would poison every later row of them. Two groups' moments merge by
 the formula of Chan, Golub and LeVeque (1979).
 
-Every kernel takes (T, N) float64 arrays and a window of d >= 2 rows and writes ``out``, (T, N). The
-result is NaN unless all d values of the window are there, as in pandas' ``rolling(d)``. Rows after
-t never matter for row t.
+The result is NaN unless all d values of the window are there, as in pandas' ``rolling(d)``. Rows
+after t never matter for row t. All kernels take
+
+Parameters
+----------
+x, y : float64 array, (T, N)
+    Inputs; kernels of one input take ``x`` alone.
+d : int
+    Rows of the window, at least 2.
+out : float64 array, (T, N)
+    The result is written here.
 """
 
 from __future__ import annotations
@@ -112,8 +120,10 @@ def ts_max(x, d, out):
                 prefix[j] = value
                 if newer < d:
                     old = suffix[newer, j]
-                    value = value if value > old else (old if value == value else value)
-                    value = np.nan if old != old else value
+                    if old != old:
+                        value = np.nan
+                    elif value == value and not value > old:
+                        value = old
                 out[t, j] = value
         if stop - start == d:
             suffix[d - 1, :] = x[stop - 1, :]
@@ -291,7 +301,10 @@ def _co_moments(x, y, d, correlate, out):
                 )
                 value = both / (size if varies else 1.0)
                 # rounding may leave a perfect correlation an ulp above one
-                value = 1.0 if value > 1.0 else (-1.0 if value < -1.0 else value)
+                if value > 1.0:
+                    value = 1.0
+                elif value < -1.0:
+                    value = -1.0
                 out[t, j] = value if varies else np.nan
         if stop - start == d:
             for k in range(d - 1, 0, -1):

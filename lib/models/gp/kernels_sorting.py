@@ -1,9 +1,19 @@
 """Rolling kernels that need the order of the last d rows, and the two that only look back.
 
-Every kernel takes (T, N) float64 arrays and a window of d rows and writes ``out``, (T, N); the
-result is NaN unless all d values are there. Equal values share the mean of their ranks, or, where
-one row must be chosen, the older row comes first, so that results do not depend on how a sort
-treats ties.
+The result is NaN unless all d values are there. Equal values share the mean of their ranks, or,
+where one row must be chosen, the older row comes first, so that results do not depend on how a sort
+treats ties. All kernels take
+
+Parameters
+----------
+x, y : float64 array, (T, N)
+    Inputs; kernels of one input take ``x`` alone.
+d : int
+    Rows of the window, or rows looked back.
+n : int
+    Rows of a group within the window.
+out : float64 array, (T, N)
+    The result is written here.
 """
 
 from __future__ import annotations

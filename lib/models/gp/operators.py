@@ -53,8 +53,9 @@ class Operator:
     @property
     def lookback(self) -> int:
         """Rows before t that the value at t may depend on."""
-        back = self.family in ("delay", "delta", "pct_change")
-        return (self.windows[0] - (0 if back else 1)) if self.windows else 0
+        if not self.windows:
+            return 0
+        return self.windows[0] - (self.family not in ("delay", "delta", "pct_change"))
 
     def __call__(self, *panels: np.ndarray) -> np.ndarray:
         """Return the operator's value on (T, N) float64 panels."""

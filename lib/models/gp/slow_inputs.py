@@ -2,7 +2,15 @@
 price-volume correlations.
 
 The operators of a formula look back 60 sessions at most. What is known about sectors beyond that,
-such as twelve-month momentum or volume against its half-year mean, is therefore an input.
+such as twelve-month momentum or volume against its half-year mean, is therefore an input. All
+functions return (T, N) and take
+
+Parameters
+----------
+close, open_, high, low, volume, values : float64 array, (T, N)
+    Dates x symbols; NaN gives NaN in every window that has it.
+window, short, long, skip : int
+    Sessions.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ def ic_by_year(scores: dict[str, pd.DataFrame], returns: pd.DataFrame) -> pd.Dat
     Parameters
     ----------
     scores : dict of learner to DataFrame, (K, N)
+        Scores by learner, (K, N).
     returns : DataFrame, (K, N)
         Of ``lib.models.forecast_evaluation.forward_returns``, whose lag and horizon are those of
         the result; NaN where a return is not over.
@@ -49,6 +50,7 @@ def decile_returns(scores: pd.DataFrame, returns: pd.DataFrame, buckets: int = 1
     scores, returns : DataFrame, (K, N)
         NaN where a symbol has none; only symbols with both count.
     buckets : int
+        Number of them.
 
     Returns
     -------
@@ -92,6 +94,7 @@ def falling_after_gain(
     Parameters
     ----------
     scores : DataFrame, (K, M)
+        Theme scores at the decisions.
     source : DataFrame of str, (K, M)
         ``ThemeScores.source``.
     closes : DataFrame, (T, M)

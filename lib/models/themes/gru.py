@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import os
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -54,12 +55,9 @@ def window_columns(names: list[str]) -> dict[str, np.ndarray]:
     columns = {}
     for band in BANDS:
         bars = sum(name.startswith(f"window_{band}_{GRU_CHANNELS[0]}_") for name in names)
-        columns[band] = np.array(
-            [
-                [position[f"window_{band}_{channel}_{back}"] for channel in GRU_CHANNELS]
-                for back in range(bars, 0, -1)
-            ]
-        )
+        cells = product(range(bars, 0, -1), GRU_CHANNELS)
+        flat = [position[f"window_{band}_{channel}_{back}"] for back, channel in cells]
+        columns[band] = np.array(flat).reshape(bars, len(GRU_CHANNELS))
     return columns
 
 

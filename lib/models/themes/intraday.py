@@ -87,9 +87,12 @@ def intraday_band(
     Parameters
     ----------
     bars : iterable of (symbol, DataFrame)
-        One symbol after the other, so that only one symbol's minutes are in memory.
+        Minute bars, one row per minute; one symbol after the other, so that only the minutes of one
+        are in memory.
     symbols : Index, (N,)
+        Rows of the result.
     dates : DatetimeIndex, (T,)
+        Columns of the result.
 
     Returns
     -------

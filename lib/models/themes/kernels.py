@@ -1,10 +1,18 @@
 """Rolling statistics of series with gaps, exact per window.
 
-Arrays are (N, T), one symbol a row, so that a window is contiguous in memory. Every kernel computes
-only the columns asked for, ``at``: int64 (K,), and returns (N, K). A statistic of the last
-``window`` sessions is NaN unless two thirds of them have a value (a share suspended through the
-window has none) and where the window begins before the data. The value at column t depends on
-columns up to t alone.
+Arrays have one symbol a row, so that a window is contiguous in memory. Every kernel computes only
+the columns asked for and returns (N, K). A statistic is NaN unless two thirds of the window's
+sessions have a value (a share suspended through the window has none) and where the window begins
+before the data. The value at column t depends on columns up to t alone. All kernels take
+
+Parameters
+----------
+x, y : float64 array, (N, T)
+    Inputs; kernels of one input take ``x`` alone.
+window : int
+    Sessions.
+at : int64 array, (K,)
+    Columns to compute, ascending.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ def blended_labels(
     Parameters
     ----------
     panel : Panel, (T, N)
+        Gives closes.
     dates : DatetimeIndex, (K,)
         Sessions of the panel.
     horizons : sequence of int

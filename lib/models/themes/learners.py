@@ -104,19 +104,20 @@ class BoostedTrainer:
     }
     #: a bin of ranks holds a dozen of 787 shares; more bins cost time and add noise
     BINS: ClassVar[dict] = {"max_bin": 63, "enable_bundle": False, "feature_pre_filter": False}
-    #: a low learning rate with strong sampling of rows and columns, large leaves and shrinkage: a
-    #: forward return is nearly all noise
+    #: strong sampling of rows and columns, large leaves and shrinkage: a forward return is nearly
+    #: all noise. A tree on a fifth of the columns costs half of one on two fifths, and 75 trees at
+    #: a rate of 0.1 rank as well as 150 at 0.05 (docs/research/02_ai_themes.md)
     PARAMETERS: ClassVar[dict] = {
         "objective": "regression",
-        "learning_rate": 0.05,
+        "learning_rate": 0.1,
         "num_leaves": 31,
         "min_data_in_leaf": 400,
-        "feature_fraction": 0.4,
+        "feature_fraction": 0.2,
         "bagging_fraction": 0.6,
         "bagging_freq": 1,
         "lambda_l2": 20.0,
     }
-    TREES: ClassVar[int] = 150
+    TREES: ClassVar[int] = 75
 
     def __init__(self, data: TrainingData, seeds: int):
         self.data, self.seeds = data, seeds
@@ -229,6 +230,7 @@ def trainer(name: str, data: TrainingData, seeds: int) -> Trainer:
     Parameters
     ----------
     name : str
+        ``boosted``, ``linear`` or ``gru``.
     data : TrainingData
         With the columns that the learner reads.
     seeds : int

@@ -17,6 +17,11 @@ def anchor_date(closes: pd.DataFrame, window: int, settle: int) -> pd.Timestamp:
     Parameters
     ----------
     closes : DataFrame, (T, M)
+        NaN where a theme has no price.
+    window : int
+        Sessions in which the low is sought.
+    settle : int
+        Latest sessions of them that are left out.
 
     Raises
     ------
@@ -44,6 +49,8 @@ def gains(closes: pd.DataFrame, lows: pd.DataFrame, anchor: pd.Timestamp) -> pd.
     ----------
     closes, lows : DataFrame, (T, M)
         A missing low counts as the close.
+    anchor : Timestamp
+        Date from which gains count.
 
     Returns
     -------
@@ -73,6 +80,7 @@ def strongest_and_weakest(
     change : Series, (M,)
         The score now less the one before; NaN where the two are not of one source.
     count : int
+        Themes of each table.
 
     Returns
     -------

@@ -124,6 +124,7 @@ def findings(
     Parameters
     ----------
     theme : ThemeScores, (K, M)
+        Scores, sources and coverage.
     issues : DataFrame
         Of ``check_constituents``.
     date : Timestamp
@@ -251,11 +252,13 @@ def theme_scores(
     stocks : DataFrame, (K', N)
         z-scores of stocks by decision date; may be empty.
     lists : DataFrame
-        Constituents, any number of dated lists per index.
+        Constituents, one row per member: any number of dated lists per index.
     own : DataFrame, (K'', M')
         z-scores of the themes' own bars.
     themes : Index, (M,)
+        The themes to score.
     dates : DatetimeIndex, (K,)
+        Decision dates.
     correlation : Series, (K'',), optional
         ``member_correlation``, for ``own_bars_scale``.
     """
@@ -282,9 +285,11 @@ def member_means(
     stocks : DataFrame, (K', N)
         z-scores of stocks by decision date; may be empty.
     lists : DataFrame
-        Constituents, any number of dated lists per index.
+        Constituents, one row per member: any number of dated lists per index.
     themes : Index, (M,)
+        The themes to score.
     dates : DatetimeIndex, (K,)
+        Decision dates.
 
     Returns
     -------

@@ -123,6 +123,15 @@ def cs_zscore(values: np.ndarray) -> np.ndarray:
 def refit_rows(dates: pd.DatetimeIndex, first: pd.Timestamp, months: int) -> list[int]:
     """Return the rows at which a model is fitted: the first decision from ``first`` on, then of
     every period of so many months.
+
+    Parameters
+    ----------
+    dates : DatetimeIndex, (K,)
+        Decision dates, ascending.
+    first : Timestamp
+        First decision that is scored.
+    months : int
+        Months between refits.
     """
     period = (dates.year * 12 + dates.month - 1) // months
     start = int(dates.searchsorted(pd.Timestamp(first)))
@@ -151,6 +160,7 @@ def walk_forward_scores(
     first : date
         First decision that is scored.
     settings : ThemeSettings
+        Learners, labels and training window.
     groups : int array, (N,), optional
         Sector of each symbol for neutral labels.
     cache_dir : Path, optional

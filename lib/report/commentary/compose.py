@@ -13,9 +13,9 @@ from lib.market.errors import RunError
 from lib.report.commentary import market, portfolios, risks, themes
 from lib.report.commentary.quotations import Cell, Quotation, Tables
 from lib.report.commentary.statements import Statement, templates, write
-from lib.report.manifest import NAME
+from lib.report.manifest import MANIFEST_FILE
 
-FILE = "facts/commentary.json"
+COMMENTARY_FILE = "facts/commentary.json"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Commentary:
             "sections": {name: _records(each) for name, each in self.sections.items()},
             "risks": _records(self.risks),
         }
-        path = folder / FILE
+        path = folder / COMMENTARY_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         return path
@@ -123,7 +123,7 @@ def headline_of(folder: Path) -> str | None:
     RunError
         The file of the commentary cannot be read.
     """
-    path = Path(folder) / FILE
+    path = Path(folder) / COMMENTARY_FILE
     if not path.exists():
         return None
     try:
@@ -153,7 +153,7 @@ def _section(
     }
     said = list(rules[name[:2]]()) if name[:2] in rules else []
     if missing:
-        cell = Cell(NAME, name, "exhibits")
+        cell = Cell(MANIFEST_FILE, name, "exhibits")
         absent = [
             Quotation("word", (cell,), number, "word", str(int(number))) for number in missing
         ]

@@ -13,7 +13,7 @@ import pandas as pd
 from lib.exhibits.translations import Translations
 
 #: columns that name a row, the first that a table has
-KEYS = ("symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score")
+ROW_KEYS = ("symbol", "series", "metric", "measure", "date", "week", "name", "asset_class", "score")
 #: how a quotation is written; size, gap, points and step are for words that name the direction
 #: themselves; gap is in percentage points
 WRITTEN: dict[str, Callable[[Translations, float], str]] = {
@@ -87,7 +87,7 @@ class Table:
         self.text = text
         self.file = file.relative_to(folder).as_posix()
         table = pd.read_csv(file, dtype=dict.fromkeys(("symbol", "date", "week"), str))
-        self.key = next((column for column in KEYS if column in table), table.columns[0])
+        self.key = next((column for column in ROW_KEYS if column in table), table.columns[0])
         self.frame = table.set_index(table[self.key].astype(str).rename("row"))
 
     def cell(self, row: str, column: str) -> Cell:

@@ -36,6 +36,7 @@ def sentences(
     for portfolio, (_, measured) in PORTFOLIOS.items():
         yield from _costs(tables, portfolio, measured, settings)
     yield from _concentration(tables, settings, names)
+    yield from _above_cap(tables)
     yield from _luck(tables, settings)
 
 
@@ -138,6 +139,20 @@ def _concentration(
         if last.iloc[0] >= settings.large_weight:
             quoted = portfolios.quote_asset(weights, weights.frame.index[-1], last.index[0], names)
             yield write(weights.text.language, "risk.asset", **quoted)
+
+
+def _above_cap(tables: Tables) -> Iterator[Statement]:
+    """Name the assets of the global allocation that have drifted above their cap."""
+    table = tables("s47")
+    if not table:
+        return
+    above = table.frame.index[table.frame["above_cap"] == "yes"]
+    if len(above):
+        held = [
+            {"name": table.name(row), "weight": table.quote(row, "held", "share")} for row in above
+        ]
+        cap = table.quote(above[0], "cap", "share")
+        yield write(table.text.language, "risk.above_cap", cap=cap, assets=held)
 
 
 def _luck(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import jinja2
 import yaml
 
-from lib.exhibits.translations import FOLDER, flat_texts
+from lib.exhibits.translations import TEXT_FOLDER, flat_texts
 from lib.market.errors import ParameterError
 from lib.report.commentary.quotations import Cell, Quotation
 
@@ -64,7 +64,7 @@ def _places(cells: Iterable[Cell]) -> list[list[str]]:
 @lru_cache
 def templates(language: str) -> dict[str, str]:
     """Return the sentences' templates by rule, such as ``market.a_share.mixed``."""
-    path = FOLDER / language / "commentary" / "sentences.yaml"
+    path = TEXT_FOLDER / language / "commentary" / "sentences.yaml"
     return flat_texts(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
@@ -86,7 +86,7 @@ def write(language: str, rule: str, **parts) -> Statement:
     ParameterError
         There is no such template, or it asks for something else.
     """
-    path = FOLDER / language / "commentary" / "sentences.yaml"
+    path = TEXT_FOLDER / language / "commentary" / "sentences.yaml"
     if rule not in templates(language):
         raise ParameterError(
             f"no sentence for the rule {rule}", file=path, remedy="add it in both languages"
