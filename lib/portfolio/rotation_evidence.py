@@ -53,8 +53,11 @@ class Rotation:
         Parameters
         ----------
         closes : DataFrame, (T, N)
+            Dates x sectors; NaN where a sector has no close.
         first : date
+            The first week that is traded ends on or after it.
         top : int
+            Sectors held.
         **trade
             ``fill`` and ``opens``.
         """
@@ -98,6 +101,7 @@ def seed_study(
     Parameters
     ----------
     rotation : Rotation
+        How the scores are traded.
     frames : mapping of seed to DataFrame, (T, N)
         Scores; the key ``all`` stands for all seeds together.
     libraries : sequence of Library
