@@ -6,6 +6,12 @@ import json
 
 import pandas as pd
 
+from lib.exhibits.plan import read_plan
+from lib.exhibits.tables import column_formats
+from lib.exhibits.translations import translations
+from lib.report.documents import Source, document
+from lib.report.house import read_house
+from lib.report.html import document_page
 from lib.report.manifest import Manifest, SectionRecord
 
 SECTIONS = {
@@ -250,6 +256,13 @@ def manifest(as_of="2025-06-13", **changes):
     return Manifest(**values | changes)
 
 
+def notebook_of(number):
+    """Return the notebook of an exhibit; supplements of the tables here are of 02 and 03."""
+    supplements = {"s14": "02_ai_themes", "s26": "03_gp_rotation"}
+    own = (name for name, numbers in SECTIONS.items() if number in numbers)
+    return supplements.get(number) or next(own, "06_weekly_report")
+
+
 def write_run(folder, made=None, **changes):
     """Write tables, exhibits' records and manifest of a run; return its folder."""
     (folder / "tables").mkdir(parents=True)
@@ -257,11 +270,37 @@ def write_run(folder, made=None, **changes):
     for stem, table in (tables() if made is None else made).items():
         table.to_csv(folder / "tables" / f"{stem}.csv", index=False)
         number = stem.split("_")[0].removeprefix("fig")
+        synthetic = changes.get("synthetic", True)
         record = {
             "number": number,
             "slug": stem.split("_", 1)[1],
-            "synthetic": changes.get("synthetic", True),
+            "notebook": notebook_of(number),
+            "title": f"Title {number}",
+            "caption": f"Caption {number}",
+            "alt": f"Picture {number}",
+            "notes": [f"Note of section {notebook_of(number)}"],
+            "source": "a source",
+            "synthetic": synthetic,
+            "data_date": folder.name,
+            "formats": column_formats(table, {}),
+            "show_table": True,
+            "files": [f"tables/{stem}.csv"],
         }
         (folder / "exhibits" / f"fig{number}_{record['slug']}.json").write_text(json.dumps(record))
     manifest(**{"as_of": folder.name} | changes).write(folder)
     return folder
+
+
+def document_of(folder, language="en", kind="weekly", made=None, languages=None):
+    """Return a document of a run's folder as plain values."""
+    made = made or manifest(as_of=folder.name, language=language)
+    t, house = translations(language), read_house()
+    source = Source(folder, folder, read_plan(), made, house, t, languages or (language,))
+    return document(source, kind)
+
+
+def page_of(folder, language="en", kind="weekly", **changes):
+    """Return the page of a document."""
+    return document_page(
+        document_of(folder, language, kind, **changes), folder, translations(language)
+    )

@@ -271,6 +271,8 @@ def test_a_run_exports_each_notebook_and_tells_of_one_that_fails(tmp_path):
     assert set(records) == {
         "report.html",
         "report.pdf",
+        "evidence.html",
+        "evidence.pdf",
         "appendices/01_good.pdf",
         "appendices/02_bad.pdf",
     }

@@ -6,19 +6,22 @@ import io
 import itertools
 import json
 
-import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 from browser import Browser
 from matplotlib.figure import Figure
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from pypdf import PdfReader
 from run_folder import SECTIONS, manifest, tables, write_run
-from test_appendix import ODD, PLAIN, notebook, shown
+from test_appendix import ODD, PLAIN, notebook
+from tracing import NAMES
 
-from lib.exhibits.notebook_run import Run
-from lib.exhibits.plan import Plan
+from lib.exhibits.parameters import load
+from lib.exhibits.plan import read_plan
 from lib.exhibits.translations import LANGUAGES, translations
-from lib.report.assemble import Assembly
+from lib.exhibits.vector import save_vector
+from lib.report.commentary import comment
 from lib.report.exports import export_run
 from lib.report.history import write_index
 from lib.report.manifest import SectionRecord
@@ -41,8 +44,8 @@ PAGE_SCROLLS = "document.documentElement.scrollWidth - document.documentElement.
 #: exhibits that are seen: their heading, and their picture or their table
 SEEN = """[...document.querySelectorAll('article.exhibit')].filter(a => {
   const seen = e => e && e.getClientRects().length && e.getBoundingClientRect().width > 100;
-  const picture = a.querySelector('img'), table = a.querySelector('table');
-  return seen(a.querySelector('h3')) && (picture ? seen(picture) && picture.naturalWidth > 0 : seen(table));
+  const picture = a.querySelector('.chart svg'), table = a.querySelector('table');
+  return seen(a.querySelector('h3')) && (seen(picture) || seen(table));
 }).map(a => a.querySelector('h3').id)"""
 #: rows that may be torn, heads that are not repeated
 TORN = """[...document.querySelectorAll('table')].filter(t => !t.closest('details:not([open])')).flatMap(t => [
@@ -97,26 +100,27 @@ def run(request, tmp_path_factory):
         9,
         "solve()",
     )
-    assembly = Assembly(
-        Run(REPORT, None, language, folder, folder, translations(language)),
+    for exhibit in exhibits:
+        if exhibit["number"] == MISSING:
+            stem = f"fig{MISSING}_{exhibit['slug']}"
+            (folder / "exhibits" / f"{stem}.json").unlink()
+    said = comment(
         folder,
-        made,
-        [exhibit for exhibit in exhibits if exhibit["number"] != MISSING],
+        translations(language),
+        load(REPORT),
+        {name: () for name in SECTIONS},
+        synthetic="manifest.json",
+        names=NAMES[language],
     )
-    cells = [
-        new_code_cell("x", outputs=[shown({"text/html": part.data})])
-        for part in assembly.sections()
-    ]
+    said.write(folder)
     (folder / "notebooks").mkdir()
-    nbformat.write(new_notebook(cells=cells), folder / "notebooks" / f"{REPORT}.ipynb")
     odd = [
         new_code_cell(f"# {name} " + "long_" * 60, outputs=[output]) for name, output in ODD.items()
     ]
     wide = "$$" + "+".join(f"\\frac{{x_{{{n}}}}}{{y_{{{n}}}}}" for n in range(60)) + "$$"
     notebook(folder / "notebooks" / "03_gp_rotation.ipynb", *PLAIN, *odd, new_markdown_cell(wide))
     made.sections.append(SectionRecord(name=REPORT, status="ok", fingerprint="0"))
-    plan = Plan(sections=[{"notebook": "03_gp_rotation"}], report=REPORT)
-    export_run(folder, plan, made, translations(language))
+    export_run(folder, read_plan(), made, translations(language))
     assert all(record.done for record in made.exports), made.exports
     made.write(folder)
     write_index(folder.parent, translations(language))
@@ -152,10 +156,12 @@ def _exhibit(folder, stem, table, language):
     table.to_csv(folder / "tables" / f"{stem}.csv", index=False)
     if picture:
         figure = Figure(figsize=(8, 3))
-        figure.subplots().plot([1, 2])
+        dates = pd.date_range("2024-01-01", periods=300)
+        figure.subplots().plot(dates, np.linspace(1, 2, 300), label="line")
         (folder / "figures").mkdir(exist_ok=True)
         figure.savefig(folder / "figures" / f"{stem}.png")
-        record["files"].append(f"figures/{stem}.png")
+        save_vector(figure, folder / "figures" / f"{stem}.svg")
+        record["files"] += [f"figures/{stem}.png", f"figures/{stem}.svg"]
     (folder / "exhibits" / f"fig{number}_{record['slug']}.json").write_text(json.dumps(record))
     return record
 
@@ -163,6 +169,7 @@ def _exhibit(folder, stem, table, language):
 def pages(folder):
     return [
         folder / "report.html",
+        folder / "evidence.html",
         folder / "appendices" / "03_gp_rotation.html",
         folder.parent / "index.html",
     ]
@@ -215,7 +222,7 @@ def test_chinese_is_drawn_with_the_font_that_the_page_carries(browser, run):
 
 def test_the_print_view_breaks_no_table(browser, run):
     folder, _ = run
-    for page in pages(folder)[:2]:
+    for page in pages(folder)[:3]:
         browser.open(page, DESKTOP)
         printed = PdfReader(io.BytesIO(browser.printed()))
         assert round(printed.pages[0].mediabox.width) in range(594, 597)
@@ -238,3 +245,65 @@ def test_pages_can_be_read_by_everyone(browser, run):
         levels = browser.ask(LEVELS)
         assert levels[0] == 1 and levels.count(1) == 1
         assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+#: links that lead nowhere: to an id of the page, to a file beside it
+DEAD = """[...document.querySelectorAll('a[href^="#"]')].filter(
+  a => !document.getElementById(decodeURIComponent(a.getAttribute('href').slice(1)))).map(a => a.outerHTML)"""
+FILES = """[...document.querySelectorAll('a[href]')].map(a => a.getAttribute('href')).filter(
+  h => !h.startsWith('#') && !h.startsWith('data:'))"""
+
+
+def test_every_link_lands(browser, run):
+    folder, _ = run
+    for page in (folder / "report.html", folder / "evidence.html"):
+        browser.open(page, DESKTOP)
+        assert browser.ask(DEAD) == [], page.name
+        made = {f"appendices/{name}.html" for name in SECTIONS} - {"appendices/03_gp_rotation.html"}
+        for link in set(browser.ask(FILES)):
+            file, _, target = link.partition("#")
+            if file in made:
+                continue  # the notebooks of the other sections were not run here
+            assert (folder / file).is_file(), link
+            if target and file in ("report.html", "evidence.html"):
+                assert f'id="{target}"' in (folder / file).read_text(encoding="utf-8"), link
+
+
+def test_a_table_sorts_on_a_click_and_a_chart_shows_its_values(browser, run):
+    folder, _ = run
+    browser.open(folder / "report.html", DESKTOP)
+    table = "document.querySelector('#exhibit-06').closest('article').querySelector('table')"
+    column = f"[...{table}.tBodies[0].rows].map(r => Number(r.cells[4].dataset.sort))"
+    before = browser.ask(column)
+    for order in (True, False):
+        browser.ask(f"{table}.tHead.rows[0].cells[4].click()")
+        assert browser.ask(column) == sorted(before, reverse=order)
+    tip = """(() => { const c = document.querySelector('figure.chart[data-readings]');
+      c.scrollIntoView(); const b = c.querySelector('svg').getBoundingClientRect();
+      c.dispatchEvent(new PointerEvent('pointermove', {clientX: b.left + b.width / 2, clientY: b.top + b.height / 2}));
+      return c.querySelector('.tip').innerText })()"""
+    assert "line" in browser.ask(tip) and "2024-" in browser.ask(tip)
+
+
+def test_words_are_whole_on_a_phone_and_search_finds(browser, run):
+    folder, _ = run
+    browser.open(folder / "report.html", PHONE)
+    broken = """[...document.querySelectorAll('table.cells td:not(.long)')].filter(
+      c => c.getClientRects().length && c.getBoundingClientRect().height > 40).length"""
+    assert browser.ask(broken) == 0
+    browser.ask(
+        "(() => { const f = document.querySelector('#search'); f.value = 'zzzz';"
+        " f.dispatchEvent(new Event('input')) })()"
+    )
+    seen = "[...document.querySelectorAll('main article')].filter(a => a.getClientRects().length).length"
+    assert browser.ask(seen) == 0
+
+
+def test_the_page_is_readable_in_the_dark(browser, run):
+    folder, _ = run
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.open(folder / "report.html", DESKTOP)
+    browser.call("Emulation.setEmulatedMedia", media="screen", features=dark)
+    light = "getComputedStyle(document.body).backgroundColor"
+    assert browser.ask(light) == "rgb(18, 24, 29)"
+    assert browser.ask(FAINT.replace("rgb(255, 255, 255)", "rgb(18, 24, 29)")) == []

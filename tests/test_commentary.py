@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, meta
-from run_folder import SECTIONS, tables, write_run
+from run_folder import SECTIONS, page_of, tables, write_run
 from tracing import NAMES, statements, untraceable
 
 from lib.exhibits.parameters import PARAMS, checked, load
@@ -21,7 +21,6 @@ from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.errors import ParameterError, RunError
 from lib.report.commentary import comment, headline_of
 from lib.report.commentary.statements import templates, write
-from lib.report.html import page
 
 SETTINGS = load("06_weekly_report")
 
@@ -392,11 +391,9 @@ def test_a_sentence_that_is_missing_or_cannot_be_filled_is_an_error():
 
 
 def test_the_headline_is_the_title_of_the_page(folder):
-    from run_folder import manifest
-
     record = commented(folder)
     assert headline_of(folder) == record["title"]
-    html = page("", manifest(), translations("en"), None, headline_of(folder))
+    html = page_of(folder)
     assert f"<h1>{record['title']}</h1>" in html and f"<title>{record['title']} ·" in html
     assert headline_of(folder / "tables") is None
     (folder / "facts" / "commentary.json").write_text("[]")

@@ -98,7 +98,8 @@ def test_an_exhibit_leaves_csv_png_and_record(tmp_path, language):
     record = json.loads(
         (tmp_path / "exhibits/fig01_global_assets.json").read_text(encoding="utf-8")
     )
-    assert record["files"] == ["tables/fig01_global_assets.csv", "figures/fig01_global_assets.png"]
+    stem = "fig01_global_assets"
+    assert record["files"] == [f"tables/{stem}.csv", f"figures/{stem}.png", f"figures/{stem}.svg"]
     assert (
         record["synthetic"] is True
         and record["notes"] == ["n"]

@@ -8,11 +8,10 @@ import pytest
 from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 from references import outside_references
-from test_html import laid_out, manifest
+from test_html import laid_out, manifest, page
 
 from lib.exhibits.translations import LANGUAGES, translations
 from lib.report.fonts import font_face, is_chinese, missing_characters
-from lib.report.html import page
 
 
 def embedded(html):

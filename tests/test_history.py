@@ -31,6 +31,10 @@ def out(tmp_path):
     for folder in (good, gaps):
         (folder / "report.html").write_text("page")
     (good / "report.pdf").write_bytes(b"pdf")
+    (good / "evidence.html").write_text("page")
+    (good / "tables" / "trades.csv").write_text("system\n")
+    (good / "appendices").mkdir()
+    (good / "appendices" / "01_market_recap.html").write_text("page")
     manifest = json.loads((gaps / "manifest.json").read_text())
     manifest["sections"][0]["status"] = "failed"
     (gaps / "manifest.json").write_text(json.dumps(manifest))
@@ -78,6 +82,9 @@ def test_the_page_tells_of_every_run_and_links_to_its_files(out, language):
     assert [link["href"] for link in good.select("a")] == [
         "2025-06-13/report.html",
         "2025-06-13/report.pdf",
+        "2025-06-13/evidence.html",
+        "2025-06-13/tables/trades.csv",
+        "2025-06-13/appendices/01_market_recap.html",
         "2025-06-13/manifest.json",
     ]
     assert (

@@ -1,17 +1,15 @@
 """The page: nothing points outside, headings in order, a target for every entry of the contents."""
 
-import base64
-
-import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from markupsafe import Markup
 from references import outside_references
+from run_folder import page_of
 
 from lib.exhibits.translations import translations
-from lib.report.html import outputs_of, page
+from lib.report.formulas import with_mathml
+from lib.report.html import make_self_contained, number_headings, render_page
 from lib.report.manifest import Manifest, SectionRecord
-
-PIXEL = base64.b64encode(b"\x89PNG").decode()
 
 
 def manifest(**changes):
@@ -33,9 +31,39 @@ def manifest(**changes):
     return Manifest(**values | changes)
 
 
-def laid_out(body, language="en", report=None, **changes):
+def page(body, made, t, title="T"):
+    """Return a page of cells, as an appendix is."""
+    soup = BeautifulSoup(body, "html.parser")
+    with_mathml(soup)
+    make_self_contained(soup, t)
+    contents = number_headings(soup)
+    origin = {
+        "as_of": t.date(made.as_of),
+        "source": made.source_label[t.language],
+        "synthetic": made.synthetic,
+    }
+    words = dict(code=False, issues=[], prose_language="", unrun="", highlight="")
+    return render_page(
+        "appendix.html.j2",
+        t=t,
+        title=title,
+        origin=origin,
+        contents=contents,
+        body=Markup(soup),
+        **words,
+    )
+
+
+def laid_out(body, language="en"):
+    made = manifest(language=language)
+    return BeautifulSoup(page(body, made, translations(language)), "html.parser")
+
+
+def weekly(folder, language="en", **changes):
+    """Return the page of a run that made nothing."""
+    folder.mkdir(exist_ok=True)
     made = manifest(language=language, **changes)
-    return BeautifulSoup(page(body, made, translations(language), report), "html.parser")
+    return BeautifulSoup(page_of(folder, language, made=made), "html.parser")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -78,8 +106,10 @@ def test_headings_of_two_sections_get_targets_of_their_own():
 @pytest.mark.parametrize(
     ("language", "code", "word"), [("en", "en", "Synthetic"), ("zh", "zh-CN", "合成")]
 )
-def test_the_head_tells_language_week_source_and_that_data_are_synthetic(language, code, word):
-    soup = laid_out("", language)
+def test_the_head_tells_language_week_source_and_that_data_are_synthetic(
+    tmp_path, language, code, word
+):
+    soup = weekly(tmp_path, language)
     assert soup.html["lang"] == code
     assert soup.find("meta", attrs={"name": "viewport"})
     text = translations(language)
@@ -93,27 +123,27 @@ def test_the_head_tells_language_week_source_and_that_data_are_synthetic(languag
         )
     )
     assert word in soup.select_one(".banner.synthetic").get_text()
-    assert not laid_out("", language, synthetic=False).select(".banner")
+    assert not weekly(tmp_path, language, synthetic=False).select(".banner")
 
 
 @pytest.mark.parametrize(
     ("language", "words"),
     [("en", "no session in the week of 14 February 2024"), ("zh", "没有交易日")],
 )
-def test_a_week_without_sessions_is_named_at_the_top(language, words):
+def test_a_week_without_sessions_is_named_at_the_top(tmp_path, language, words):
     week = {"first": "2024-02-05", "last": "2024-02-08"}
     dates = dict(as_of="2024-02-08", week=week)
-    said = laid_out("", language, requested_as_of="2024-02-14", **dates).select_one(
+    said = weekly(tmp_path, language, requested_as_of="2024-02-14", **dates).select_one(
         "header .banner:not(.synthetic)"
     )
     assert words in said.get_text() and translations(language).date("2024-02-08") in said.get_text()
     for asked in ("2024-02-08", "2024-02-11"):  # the Sunday of the same week
-        assert not laid_out("", language, requested_as_of=asked, **dates).select(
+        assert not weekly(tmp_path, language, requested_as_of=asked, **dates).select(
             "header .banner:not(.synthetic)"
         )
 
 
-def test_stale_data_failed_sections_and_a_failed_report_are_told_at_the_top():
+def test_stale_data_failed_sections_and_a_failed_report_are_told_at_the_top(tmp_path):
     broken = SectionRecord(name="01_market_recap", status="failed", error="E", fingerprint="")
     report = SectionRecord(
         name="06_weekly_report",
@@ -123,38 +153,10 @@ def test_stale_data_failed_sections_and_a_failed_report_are_told_at_the_top():
         source="y",
         fingerprint="",
     )
-    soup = laid_out(
-        "", report=report, stale_sessions=7, requested_as_of="2025-06-24", sections=[broken, report]
+    soup = weekly(
+        tmp_path, stale_sessions=7, requested_as_of="2025-06-24", sections=[broken, report]
     )
     banners = [tag.get_text() for tag in soup.select(".banner")]
     assert any("7 sessions" in text for text in banners)
     assert any("Market recap" in text and "failed" in text for text in banners)
     assert any("KeyError: <x>" in text and "[4] y" in text for text in banners)
-
-
-def test_code_prose_and_printed_text_of_the_notebook_stay_out():
-    output = nbformat.v4.new_output
-    cell = nbformat.v4.new_code_cell(
-        "secret_code = 1",
-        outputs=[
-            output("stream", text="printed"),
-            output(
-                "display_data",
-                data={"image/png": PIXEL},
-                metadata={"image/png": {"alt": "a chart"}},
-            ),
-            output("display_data", data={"text/html": "<b>shown</b>", "text/plain": "plain"}),
-            output(
-                "display_data", data={"application/javascript": "alert(1)", "text/plain": "quiet"}
-            ),
-            output("error", ename="E", evalue="boom", traceback=["boom"]),
-        ],
-    )
-    body = outputs_of(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("prose"), cell])
-    )
-    assert all(
-        word not in body for word in ("secret_code", "prose", "printed", "alert", "boom", "plain<")
-    )
-    assert "<b>shown</b>" in body
-    assert BeautifulSoup(body, "html.parser").find("img")["alt"] == "a chart"

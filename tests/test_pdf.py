@@ -6,14 +6,14 @@ import io
 import pytest
 from matplotlib.figure import Figure
 from pypdf import PdfReader
-from test_html import manifest
+from run_folder import document_of
+from test_html import manifest, page
 
 from lib.exhibits.plan import Plan
 from lib.exhibits.translations import translations
 from lib.report import exports
-from lib.report.html import page
 from lib.report.manifest import SectionRecord
-from lib.report.pdf import export_pdf, pdf_of
+from lib.report.pdf import document_pdf, export_pdf, pdf_of
 from lib.report.typeset import SIZES
 
 
@@ -147,10 +147,14 @@ def test_odd_content_is_set_or_named():
     assert "alink" in words
 
 
-def test_a_failed_section_stands_on_the_first_page():
-    failed = SectionRecord(name="03_gp_rotation", status="failed", error="boom", fingerprint="0")
-    assert "failed" in reader("<h2>A</h2>", sections=[failed]).pages[0].extract_text()
-    report = SectionRecord(
+def documented(folder, language="en", kind="weekly", **changes):
+    """Return a document of a run's folder as PDF."""
+    made = document_of(folder, language, kind, **changes)
+    return PdfReader(io.BytesIO(document_pdf(made, folder)))
+
+
+def test_a_failed_section_stands_on_the_first_page(tmp_path):
+    failed = SectionRecord(
         name="06_weekly_report",
         status="failed",
         error="boom\nline",
@@ -158,10 +162,10 @@ def test_a_failed_section_stands_on_the_first_page():
         source="x()",
         fingerprint="0",
     )
-    t = translations("en")
-    html = page("", manifest(sections=[report]), t, report)
-    words = text(PdfReader(io.BytesIO(pdf_of(html, t, date="d", source="s"))))
+    other = SectionRecord(name="03_gp_rotation", status="failed", error="bang", fingerprint="0")
+    words = documented(tmp_path, made=manifest(sections=[other, failed])).pages[0].extract_text()
     assert "boom" in words and "x()" in words
+    assert "failed" in words and "bang" in words
 
 
 def test_a_pdf_is_the_same_for_the_same_page():
@@ -174,7 +178,7 @@ def test_a_pdf_that_fails_is_told_and_leaves_the_page(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise ValueError("no ink")
 
-    monkeypatch.setattr(exports, "export_pdf", fail)
+    monkeypatch.setattr(exports, "document_pdf", fail)
     made = manifest()
     exports.export_run(
         tmp_path,
@@ -183,9 +187,11 @@ def test_a_pdf_that_fails_is_told_and_leaves_the_page(tmp_path, monkeypatch):
         translations("en"),
     )
     assert made.status == "failed"
-    assert [(record.file, record.status) for record in made.exports][:2] == [
+    assert [(record.file, record.status) for record in made.exports][:4] == [
         ("report.html", "ok"),
         ("report.pdf", "failed"),
+        ("evidence.html", "ok"),
+        ("evidence.pdf", "failed"),
     ]
     assert "no ink" in made.exports[1].error
     assert (tmp_path / "report.html").exists()

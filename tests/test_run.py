@@ -5,6 +5,7 @@ never damaged.
 import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import psutil
 import pytest
 from market_folder import tables, write_folder
 
-from lib.exhibits.parameters import load
+from lib.exhibits.parameters import PARAMS, load
 from lib.market.errors import DataError, ParameterError, RunError, StaleDataError
 from lib.report.manifest import Manifest
 from lib.weekly import execution
@@ -52,6 +53,7 @@ class House:
         )
         for folder in (self.notebooks, self.params):
             folder.mkdir()
+        shutil.copy(PARAMS / "house.yaml", self.params)
 
     def plan(self, needs=None, **sources):
         """Write the notebooks, one cell each, the plan and the empty parameter files; return
@@ -132,7 +134,8 @@ def test_a_run_writes_report_notebooks_and_a_manifest_that_tells_all(house):
         ["notebooks/report.ipynb"],
     ]
     assert (house.folder / "tables" / "a.csv").read_text() == "2025-06-15"
-    assert "All there is" in (house.folder / "report.html").read_text()
+    page = (house.folder / "report.html").read_text()
+    assert "evidence.html" in page and written["fingerprint"] in page
     assert ".building" not in (house.folder / "notebooks" / "a.ipynb").read_text()
     assert "2025-06-13/report.html" in (house.out / "index.html").read_text()
     assert house.hidden() == []
@@ -184,7 +187,6 @@ def test_the_page_says_so_when_the_report_notebook_fails(house):
     manifest = house.run()
     assert statuses(manifest) == {"a": "ok", "report": "failed"}
     page = (house.folder / "report.html").read_text()
-    assert "All there is" in page
     assert "KeyError: &#39;headline&#39;" in page
 
 
@@ -255,9 +257,22 @@ def test_sections_run_side_by_side_and_the_report_keeps_their_order(house):
     assert [each.file for each in manifest.exports] == [
         "report.html",
         "report.pdf",
+        "evidence.html",
+        "evidence.pdf",
         *(f"appendices/{name}.pdf" for name in "abc"),
     ]
     assert not list(house.folder.glob(".*"))
+
+
+def test_results_do_not_depend_on_kernels_or_on_what_runs_at_a_time(house, monkeypatch):
+    house.plan({"c": ["a"]}, a=good("a"), b=good("b"), c=good("c"))
+    assert {each.kernel for each in house.run().sections} == {"forked"}
+    tables = {path: text for path, text in house.content().items() if path.suffix == ".csv"}
+    monkeypatch.setenv("WEEKLY_KERNELS", "fresh")
+    alone = house.run(workers=1)
+    assert {each.kernel for each in alone.sections} == {"fresh: WEEKLY_KERNELS=fresh"}
+    assert len(tables) == 3
+    assert {path: house.content()[path] for path in tables} == tables
 
 
 def test_resume_makes_the_report_again_when_there_is_an_earlier_session_to_compare_with(house):

@@ -19,6 +19,7 @@ from lib.exhibits.published import published, published_week
 from lib.exhibits.tables import table_html
 from lib.exhibits.translations import LANGUAGES, translations
 from lib.market.universe import read_universe
+from lib.report import assemble
 from lib.report.assemble import Assembly
 from lib.report.changes import changes, previous_run
 from lib.report.scorecard import VERDICTS, counts, scorecard
@@ -292,25 +293,25 @@ def assembly(folder, language="en", **market):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_scorecard_is_an_exhibit_with_every_word_translated(folder, language):
-    page = assembly(folder, language).scorecard().data
-    words = BeautifulSoup(page, "html.parser").get_text(" ")
+    assembly(folder, language).scorecard()
+    record = folder / "exhibits" / "figs50_scorecard.json"
+    path = folder / "tables" / "s50_scorecard.csv"
+    html = table_html(path, json.loads(record.read_text()), language)
+    words = BeautifulSoup(html, "html.parser").get_text(" ")
     assert {"en": "reproduced", "zh": "复现"}[language] in words
     assert not [
         key
         for key in ("other_", "our_choice", "not_comparable", "_less_", "gain_peak")
         if key in words
     ]
-    assert (folder / "tables" / "s50_scorecard.csv").exists()
-    record = folder / "exhibits" / "figs50_scorecard.json"
-    html = table_html(
-        folder / "tables" / "s50_scorecard.csv", json.loads(record.read_text()), language
-    )
     assert "annual_return" not in html and "28.98%" in html
 
 
-def test_a_week_without_published_numbers_says_so(folder):
-    page = assembly(folder, last="2025-06-20").scorecard().data
-    assert "Nothing on file was published for this week" in page
+def test_a_week_without_published_numbers_says_so(folder, monkeypatch):
+    shown = []
+    monkeypatch.setattr(assemble, "display", lambda note: shown.append(note.data))
+    assembly(folder, last="2025-06-20").scorecard()
+    assert "Nothing on file was published for this week" in shown[0]
     assert not (folder / "tables" / "s50_scorecard.csv").exists()
 
 
@@ -383,14 +384,19 @@ def test_the_previous_run_is_the_latest_earlier_one_of_the_same_source(tmp_path)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_changes_are_shown_or_that_there_is_nothing_to_compare_with(folder, tmp_path, language):
+def test_the_changes_are_shown_or_that_there_is_nothing_to_compare_with(
+    folder, tmp_path, language, monkeypatch
+):
     text = translations(language)
-    page = assembly(folder, language).changes(SETTINGS).data
-    assert text("06_weekly_report.changes_none") in page
-    page = assembly(later(tmp_path), language).changes(SETTINGS).data
-    assert text.date("2025-06-13") in page
-    assert {"en": "Software Services", "zh": "软件服务"}[language] in page
-    assert (tmp_path / "2025-06-20" / "tables" / "s51_changes.csv").exists()
+    shown = []
+    monkeypatch.setattr(assemble, "display", lambda note: shown.append(note.data))
+    assembly(folder, language).changes(SETTINGS)
+    assert text("06_weekly_report.changes_none") in shown[0]
+    new = later(tmp_path)
+    assembly(new, language).changes(SETTINGS)
+    record = json.loads((new / "exhibits" / "figs51_changes.json").read_text(encoding="utf-8"))
+    assert text.date("2025-06-13") in record["title"]
+    assert "软件服务" in (new / "tables" / "s51_changes.csv").read_text(encoding="utf-8")
 
 
 def test_columns_that_a_run_does_not_have_count_as_missing(tmp_path):

@@ -24,6 +24,8 @@ def statements(record):
         record["risks"],
         record["key_points"],
         [record["headline"]],
+        record["findings"].values(),
+        record["evidence"].values(),
     ]
     return [one for paragraph in paragraphs for one in paragraph]
 

@@ -16,6 +16,7 @@ from matplotlib.ticker import PercentFormatter
 
 from lib.exhibits.style import PALETTE
 from lib.exhibits.translations import MISSING
+from lib.exhibits.vector import is_wide
 from lib.portfolio.metrics import drawdown
 
 #: hatches of the first series, which separate them without colour
@@ -244,12 +245,18 @@ def strip_with_intervals(
 
 
 def legend_above(axes: Axes, columns: int) -> None:
-    """Put the legend above the plot, where it hides nothing, in so many columns."""
+    """Put the legend above the plot, where it hides nothing, in so many columns, two at most where
+    the report shows the figure in a column.
+    """
+    figure = axes.get_figure(root=True)
+    if figure is not None and not is_wide(figure):
+        columns = min(columns, 2)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
 
 
 def label_ends(axes: Axes, lines: pd.DataFrame, labels: Mapping[str, str]) -> None:
-    """Write each line's name at its last value, moved apart where they would touch.
+    """Write each line's name at its last value, moved apart where they would touch, or above the
+    plot where the report shows the figure in a column.
 
     Parameters
     ----------
@@ -260,16 +267,21 @@ def label_ends(axes: Axes, lines: pd.DataFrame, labels: Mapping[str, str]) -> No
     labels : mapping
         Name of each column.
     """
+    drawn = zip(lines.columns, axes.get_lines(), strict=False)
+    colours = {}
+    for column, line in drawn:
+        line.set_label(labels[column])
+        colours[column] = line.get_color()
+    figure = axes.get_figure(root=True)
+    if figure is not None and not is_wide(figure):
+        legend_above(axes, 2)
+        return
     last = lines.ffill().iloc[-1].sort_values()
     low, high = axes.get_ylim()
     gap = 0.055 * (high - low)
     places: list[float] = []
     for value in last:
         places.append(max(value, places[-1] + gap) if places else value)
-    colours = {
-        column: line.get_color()
-        for column, line in zip(lines.columns, axes.get_lines(), strict=False)
-    }
     for column, place in zip(last.index, places, strict=True):
         axes.annotate(
             labels[column],

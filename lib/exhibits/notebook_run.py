@@ -21,8 +21,9 @@ from lib.exhibits.parameters import PARAMS, Parameters, RunParameters, checked, 
 from lib.exhibits.plan import ALLOW_STALE, AS_STORED, PARAMS_FOLDER, Plan, read_plan
 from lib.exhibits.progress import Progress
 from lib.exhibits.style import add_source_line, apply_style, save
-from lib.exhibits.tables import column_formats, saved_table, table_html
+from lib.exhibits.tables import column_formats, table_html
 from lib.exhibits.translations import Translations, translations
+from lib.exhibits.vector import is_wide, plain_ticks, save_vector
 from lib.market.calendar import Week
 from lib.market.errors import ParameterError, RunError, StaleDataError
 from lib.market.ingest import STORES, open_market
@@ -288,7 +289,7 @@ class Run:
             ``name_en`` the English one;
             returns and weights are fractions.
         figure : Figure, optional
-            Its PNG; the figure is closed.
+            Its PNG, and SVG in the width of a report's column; the figure is closed.
         formats : mapping, optional
             Formats that differ from those of ``lib.exhibits.tables.column_formats``, by column.
         words : mapping, optional
@@ -328,16 +329,17 @@ class Run:
                 path, index=False, date_format="%Y-%m-%d", encoding="utf-8", lineterminator="\n"
             )
             record["files"].append(f"tables/{stem}.csv")
-            html = table_html(path, record, self.language)
-            self._path("exhibits", saved_table(self.out, record).name).write_text(
-                html, encoding="utf-8"
-            )
         if figure is not None:
             synthetic = self.t("common.synthetic") if self.market.source.synthetic else ""
+            record["wide"] = is_wide(figure)
+            plain_ticks(figure)
             add_source_line(figure, self._source_line(record), synthetic)
             save(figure, self._path("figures", f"{stem}.png"))
+            # the page says the source below the figure
+            add_source_line(figure, "", synthetic)
+            save_vector(figure, self._path("figures", f"{stem}.svg"))
             plt.close(figure)
-            record["files"].append(f"figures/{stem}.png")
+            record["files"] += [f"figures/{stem}.png", f"figures/{stem}.svg"]
         self._write("exhibits", f"fig{number}_{slug}.json", record)
         self._show(record)
 
@@ -410,10 +412,8 @@ class Run:
         for file in sorted(record["files"]):
             if file.endswith(".png"):
                 display(Image(self.out / file, alt=record["alt"], width=860))
-            elif record["show_table"] or not any(
-                other.endswith(".png") for other in record["files"]
-            ):
-                display(HTML(saved_table(self.out, record).read_text(encoding="utf-8")))
+            elif file.endswith(".csv") and (record["show_table"] or len(record["files"]) == 1):
+                display(HTML(table_html(self.out / file, record, self.language)))
         lines = [record["caption"], self._source_line(record), *record["notes"]]
         display(Markdown("  \n".join(f"*{line}*" for line in lines if line)))
 

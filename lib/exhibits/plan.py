@@ -22,6 +22,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 #: two digits, in quotes
 Number = Annotated[str, Field(pattern=r"[0-9]{2}")]
+Supplement = Annotated[str, Field(pattern=r"s[0-9]{2}")]
 #: what is compared with the previous run: names and scores of themes, the sectors held, weights by
 #: row or by column, class budgets
 Comparison = Literal["themes", "holdings", "weights", "weights_by_column", "budgets"]
@@ -41,7 +42,10 @@ class Section(BaseModel):
     parameters_of : list of str
         Other notebooks whose parameters it reads; it is rerun when they change.
     exhibits : list of str
-        Numbers of its exhibits; a report names each one that is missing.
+        Numbers of its exhibits, which are in the weekly; one that is missing is named. Anything
+        else that the notebook makes is a supplement and in the evidence.
+    evidence : dict of str to list of str
+        Supplements by the exhibit that they qualify; both link to each other.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -51,6 +55,7 @@ class Section(BaseModel):
     after: list[str] = []
     parameters_of: list[str] = []
     exhibits: list[Number] = []
+    evidence: dict[Number, list[Supplement]] = {}
 
 
 class Plan(BaseModel):
@@ -61,6 +66,10 @@ class Plan(BaseModel):
     sections : list of Section
     report : str
         The report notebook's stem.
+    tables : dict of str to list of str
+        Exhibits that the weekly shows as a table, with its columns; the others are figures.
+    calendar, trades, track_record : list of str
+        Supplements that are in the weekly, in the parts of these names.
     compared : dict
         What of an exhibit is compared with the previous run, by its number.
     appendix_code : bool
@@ -77,6 +86,10 @@ class Plan(BaseModel):
 
     sections: Annotated[list[Section], Field(min_length=1)]
     report: str
+    tables: dict[Number | Supplement, list[str]] = {}
+    calendar: list[Supplement] = []
+    trades: list[Supplement] = []
+    track_record: list[Supplement] = []
     compared: dict[Number, Comparison] = {}
     appendix_code: bool = True
     stale_sessions: Annotated[int, Field(ge=0)] = 5
@@ -92,6 +105,20 @@ class Plan(BaseModel):
     def exhibits(self) -> list[str]:
         """The numbers of all exhibits in the order of the sections."""
         return [number for section in self.sections for number in section.exhibits]
+
+    @property
+    def in_weekly(self) -> set[str]:
+        """The numbers of the exhibits that are in the weekly; all others are in the evidence."""
+        return {*self.exhibits, *self.calendar, *self.trades, *self.track_record}
+
+    def qualified(self) -> dict[str, list[str]]:
+        """Return the exhibits that each supplement qualifies."""
+        pairs: dict[str, list[str]] = {}
+        for section in self.sections:
+            for exhibit, supplements in section.evidence.items():
+                for supplement in supplements:
+                    pairs.setdefault(supplement, []).append(exhibit)
+        return pairs
 
 
 def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
@@ -117,13 +144,19 @@ def read_plan(notebooks: Path = NOTEBOOKS, params: Path = PARAMS) -> Plan:
             raise ParameterError(
                 f"duplicate {kind} {duplicates[0]}", file=path, remedy="delete one of them"
             )
-    for number in plan.compared:
-        if number not in plan.exhibits:
-            raise ParameterError(
-                f"compared names exhibit {number}, which no section makes",
-                file=path,
-                remedy="delete the line, or add the number to the exhibits of its section",
-            )
+    named = {
+        "compared": plan.compared,
+        "tables": [number for number in plan.tables if not number.startswith("s")],
+        "evidence": [number for section in plan.sections for number in section.evidence],
+    }
+    for key, numbers in named.items():
+        for number in numbers:
+            if number not in plan.exhibits:
+                raise ParameterError(
+                    f"{key} names exhibit {number}, which no section makes",
+                    file=path,
+                    remedy="delete the line, or add the number to the exhibits of its section",
+                )
     for position, section in enumerate(plan.sections):
         earlier = names[:position]
         for name in section.parameters_of:

@@ -62,10 +62,21 @@ def add_source_line(figure: Figure, line: str, synthetic: str = "") -> None:
     synthetic : str
         The mark; empty for real data.
     """
-    figure.text(0.005, -0.005, line, ha="left", va="top", fontsize=7, color="#555555")
+    # a second call replaces what the first one wrote
+    for text in list(figure.texts):
+        if text.get_gid() in ("source", "synthetic"):
+            text.remove()
+    figure.text(0.005, -0.005, line, ha="left", va="top", fontsize=7, color="#555555", gid="source")
     if synthetic:
         figure.text(
-            0.995, 1.005, synthetic.upper(), ha="right", va="bottom", fontsize=7.5, color="#8A2A00"
+            0.995,
+            1.005,
+            synthetic.upper(),
+            ha="right",
+            va="bottom",
+            fontsize=7.5,
+            color="#8A2A00",
+            gid="synthetic",
         )
 
 

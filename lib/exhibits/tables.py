@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -26,11 +27,10 @@ ROW_FORMATS = {
     "basis points": "points",
     "sharpe": "score",
     "calmar": "score",
+    "annual_volatility": "share",
     "information_ratio": "score",
     "t_stat": "score",
-} | dict.fromkeys(
-    ("annual_return", "annual_volatility", "max_drawdown", "ytd_return", "week_return"), "percent"
-)
+} | dict.fromkeys(("annual_return", "max_drawdown", "ytd_return", "week_return"), "percent")
 #: format of a column by its name, in every table that has it; exceptions are given with the exhibit
 COLUMN_FORMATS = {
     column: kind
@@ -78,11 +78,6 @@ def column_formats(table: pd.DataFrame, exceptions: Mapping[str, str | None]) ->
     return {column: kind for column, kind in (defaults | dict(exceptions)).items() if kind}
 
 
-def saved_table(folder: Path, exhibit: dict) -> Path:
-    """Return the file, in a run's folder, with the HTML that an exhibit's table was given once."""
-    return folder / "exhibits" / f"fig{exhibit['number']}_{exhibit['slug']}.html"
-
-
 def table_html(path: Path, exhibit: dict, language: str) -> str:
     """Return an exhibit's table as HTML.
 
@@ -116,29 +111,71 @@ def table_html(path: Path, exhibit: dict, language: str) -> str:
     return great_table.as_raw_html()
 
 
-def _great_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> GT:
-    """Return a table with formatted cells and translated headings, numbers to the right."""
+@dataclass(frozen=True)
+class ShownTable:
+    """A table as a reader sees it.
+
+    Attributes
+    ----------
+    cells : DataFrame of str
+        Of the columns that are shown.
+    headings : dict of str to str
+        By column.
+    numeric : list of str
+        Columns that are aligned to the right.
+    kinds : dict of str to list
+        The format of each cell by column, a key of ``FORMATS`` or None.
+    """
+
+    cells: pd.DataFrame
+    headings: dict[str, str]
+    numeric: list[str]
+    kinds: dict[str, list]
+
+
+def shown_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> ShownTable:
+    """Return a table with formatted cells and translated headings.
+
+    Parameters
+    ----------
+    table : DataFrame, (N, K)
+        As in its CSV.
+    exhibit : dict
+        Its record.
+    t : Translations
+        Texts of the reader's language.
+    """
     notebook = exhibit["notebook"]
     formats = exhibit.get("formats", {})
     labels = exhibit.get("words", {})
     table = table.replace(labels)
     shown = pd.DataFrame(index=table.index)
-    numeric = []
+    numeric, kinds = [], {}
     # a column named format has the formats of the others
     hidden = {"format", *_other_language(table, t.language)}
     for column in [column for column in table.columns if column not in hidden]:
         if column in formats or pd.api.types.is_numeric_dtype(table[column]):
             numeric.append(column)
-        shown[column] = _cells(table, column, formats.get(column), notebook, t)
+        kinds[column] = _kinds(table, formats.get(column))
+        shown[column] = [
+            _cell(value, kind, notebook, t)
+            for value, kind in zip(table[column], kinds[column], strict=True)
+        ]
     headings = {
         column: labels.get(column) or _lookup(f"column.{column}", notebook, t) or column
         for column in shown
     }
-    textual = [column for column in shown if column not in numeric]
+    return ShownTable(shown, headings, numeric, kinds)
+
+
+def _great_table(table: pd.DataFrame, exhibit: dict, t: Translations) -> GT:
+    """Return a table with formatted cells and translated headings, numbers to the right."""
+    shown = shown_table(table, exhibit, t)
+    textual = [column for column in shown.cells if column not in shown.numeric]
     return (
-        GT(shown, id=f"table-{exhibit['number']}")
-        .cols_label(headings)
-        .cols_align("right", numeric)
+        GT(shown.cells, id=f"table-{exhibit['number']}")
+        .cols_label(dict(shown.headings))
+        .cols_align("right", shown.numeric)
         .cols_align("left", textual)
         .tab_style(style.text(weight="bold"), loc.column_labels())
         .tab_options(table_font_size="13px", data_row_padding="4px", table_margin_left="0px")
@@ -153,13 +190,11 @@ def _other_language(table: pd.DataFrame, language: str) -> set[str]:
     return chinese if language == "en" else {f"{column}_en" for column in chinese}
 
 
-def _cells(
-    table: pd.DataFrame, column: str, kind: str | None, notebook: str, t: Translations
-) -> list[str]:
-    kinds = table[kind].replace(ROW_FORMATS) if kind in table.columns else [kind] * len(table)
-    return [
-        _cell(value, kind, notebook, t) for value, kind in zip(table[column], kinds, strict=True)
-    ]
+def _kinds(table: pd.DataFrame, kind: str | None) -> list:
+    """Return the format of each cell of a column; ``kind`` may name a column of formats."""
+    if kind in table.columns:
+        return [ROW_FORMATS.get(each, each) for each in table[kind]]
+    return [kind] * len(table)
 
 
 def _cell(value, kind: str | None, notebook: str, t: Translations) -> str:

@@ -1,24 +1,19 @@
-"""The parts of the report as HTML, from the exhibits, facts and manifest in a run's folder."""
+"""What the report notebook adds to a run: commentary, ranking, changes, scorecard, data quality."""
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import HTML
-from IPython.utils.capture import capture_output
-from markupsafe import Markup
-from matplotlib.figure import Figure
+from IPython.display import HTML, Markdown, display
 
 from lib.exhibits.charts_periods import period_heat_map
 from lib.exhibits.notebook_run import OUTPUTS, Run
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
 from lib.exhibits.style import sign_colours
-from lib.exhibits.tables import saved_table, table_html
 from lib.exhibits.translations import LANGUAGES
 from lib.market.errors import RunError
 from lib.market.universe import read_universe
@@ -27,11 +22,14 @@ from lib.report.calls import handed_over
 from lib.report.changes import changes, previous_run
 from lib.report.commentary import Commentary, comment
 from lib.report.commentary.quotations import Tables
+from lib.report.dashboard import FACTS
 from lib.report.html import environment, system_name
 from lib.report.look_back import exhibits_of, look_back, sentences, write_table
 from lib.report.manifest import MANIFEST_FILE, Manifest
+from lib.report.orders import FILE as TRADES
 from lib.report.orders import SHOWN, orders, totals
 from lib.report.scorecard import counts, scorecard
+from lib.report.unusual import unusual
 
 
 @dataclass(frozen=True)
@@ -72,149 +70,184 @@ class Assembly:
         commentary.write(self.run.out)
         return commentary
 
-    def lead(self, commentary: Commentary | None) -> HTML:
-        """Return the first part: the note on synthetic data, if they are, and the key points."""
-        return self._render("lead", commentary=commentary)
+    def preview(self, commentary: Commentary | None) -> HTML:
+        """Return the headline and the key points, or why there are none."""
+        return self._render("preview", commentary=commentary, as_of=self.run.market.as_of)
 
-    def risks(self, commentary: Commentary | None) -> HTML:
-        """Return the risk paragraph."""
-        return self._render("risks", commentary=commentary)
-
-    def sections(self, commentary: Commentary | None = None) -> list[HTML]:
-        """Return one part per section: its paragraph, its exhibits, and the reason for each missing
-        one.
-        """
+    def rank(self) -> None:
+        """Save how unusual the week was, as supplement 57; it decides headline and key points."""
         if self.folder is None:
-            return [self._render("none", as_of=f"{self.run.market.as_of:%Y-%m-%d}")]
-        paragraphs = commentary.sections if commentary else {}
-        return [self.section(name, paragraphs.get(name)) for name in self._names()]
+            return
+        table = unusual(self.folder, self.run.market)
+        if len(table):
+            values = {"weeks": int(table["weeks"].max()) if table["weeks"].notna().any() else 0}
+            formats = {"value": "format", "typical": "format", "size": "score", "weeks": "count"}
+            self.run.exhibit("s57", "unusual", table, formats=formats, values=values)
 
-    def section(self, name: str, paragraph: list | None = None) -> HTML:
-        """Return the part of one notebook."""
-        record = self.manifest.section(name) if self.manifest else None
-        records = [exhibit for exhibit in self.exhibits if exhibit["notebook"] == name]
-        exhibits = {exhibit["number"]: self._filled(exhibit, self._results) for exhibit in records}
-        numbers = sorted({*exhibits, *(record.exhibits if record else ())}, key=_exhibit_order)
-        items = [{"number": number, "exhibit": exhibits.get(number)} for number in numbers]
-        return self._render("section", name=name, record=record, items=items, paragraph=paragraph)
-
-    def changes(self, settings: WeeklyReport) -> HTML:
-        """Return the changes since the previous run, saved as supplement 51."""
+    def changes(self, settings: WeeklyReport) -> None:
+        """Save the changes since the previous run as supplement 51, and why there are none."""
         previous: Path | None = None
         broken: list[str] = []
-        missing: list[str] = []
-        shown = None
+        t = self.run.t
         if self.manifest:
-            previous, broken = previous_run(self._results.parent, self.manifest)
-        if previous:
-            table, missing = changes(
-                self._results,
-                previous,
-                self.run.t,
-                settings,
-                self._assets(),
-                self.run.plan.compared,
-            )
-            if len(table):
-                date = pd.Timestamp(previous.name)
-                shown = self._saved("s51", "changes", table, previous=date)
-        name = previous and previous.name
-        labels = [self.run.label(number) for number in missing]
-        return self._render(
-            "changes", previous=name, broken=broken, missing=labels, shown=shown, settings=settings
+            previous, broken = previous_run(self._runs, self.manifest)
+        notes = [t("06_weekly_report.changes_broken", folders=broken)] if broken else []
+        if previous is None:
+            self._note(t("06_weekly_report.changes_none"), notes)
+            return
+        table, missing = changes(
+            self._results, previous, t, settings, self._assets(), self.run.plan.compared
         )
+        if missing:
+            labels = [self.run.label(number) for number in missing]
+            notes.append(t("06_weekly_report.changes_missing", exhibits=labels))
+        values = {
+            "previous": t.date(previous.name),
+            "score": f"{settings.score_change:g}",
+            "weight": t.percent(settings.weight_change, 1, signed=False),
+        }
+        if table.empty:
+            self._note(t("06_weekly_report.changes_nothing", **values), notes)
+            return
+        kinds = dict.fromkeys(("previous", "latest", "change"), "format")
+        self.run.exhibit("s51", "changes", table, formats=kinds, values=values, notes=notes)
 
-    def track_record(self) -> HTML:
-        """Put the run's calls on record and return what became of those of earlier runs, saved as
+    def track_record(self) -> None:
+        """Put the run's calls on record and save what became of those of earlier runs as
         supplements 52 and 53.
         """
         if self.manifest is None:
-            outside = self.run.t("06_weekly_report.track_record_outside")
-            return self._render("track_record", sentences=[outside], shown=[])
+            self._note(self.run.t("06_weekly_report.track_record_outside"), [])
+            return
         back = look_back(self._results, self._runs, self.manifest, self.run.market)
         said = sentences(back, self.run.t)
         back.write(self.run.out, said)
-        shown = [
-            self._saved(number, slug, table, formats=formats, since=self.run.t.date(since))
-            for number, slug, table, formats, since in exhibits_of(back)
-        ]
-        return self._render("track_record", sentences=said, shown=shown)
+        for number, slug, table, formats, since in exhibits_of(back):
+            values = {"since": self.run.t.date(since)}
+            self.run.exhibit(number, slug, table, formats=formats, values=values)
+        self._note(said[0], said[1:])
 
-    def trades(self) -> HTML:
-        """Return the trades of the systems that hold weights, saved as ``tables/trades.csv`` and
-        supplement 54.
+    def trades(self) -> None:
+        """Save the trades of the systems that hold weights as ``tables/trades.csv`` and supplement
+        54.
         """
         if self.folder is None:
-            return HTML("")
-        capital = self.run.plan.capital
-        calls = handed_over(self.folder)
-        table = orders(calls, self.run.market, capital)
-        write_table(self.run.out / "tables" / "trades.csv", table)
-        shown = None
-        if len(table):
-            columns = [name for name in SHOWN if name in table]
-            shown = self._saved("s54", "trades", table[columns], formats={"change": "percent"})
-        return self._render("trades", shown=shown, totals=totals(table))
+            return
+        table = orders(handed_over(self.folder), self.run.market, self.run.plan.capital)
+        write_table(self.run.out / TRADES, table)
+        if table.empty:
+            self._note(self.run.t("06_weekly_report.trades_none"), [])
+            return
+        columns = [name for name in SHOWN if name in table]
+        notes = [self._total(**total) for total in totals(table)]
+        self.run.exhibit(
+            "s54", "trades", table[columns], formats={"change": "percent"}, notes=notes
+        )
 
-    def calendar(self) -> HTML:
-        """Return the returns of the portfolios by year and month and their longest drawdowns, saved
-        as supplements 55 and 56.
+    def _total(self, system: str, held_on, due, turnover: float, cost: float) -> str:
+        """Return the sentence on turnover and cost of one system's trades."""
+        t = self.run.t
+        known = due is not None and not pd.isna(due)
+        return t(
+            f"06_weekly_report.trades_total{'' if known else '_undated'}",
+            system=system_name(system, t),
+            held_on=t.date(held_on),
+            due=t.date(due) if known else "",
+            turnover=t.percent(turnover, 1, signed=False),
+            cost=t.percent(cost, 3, signed=False),
+        )
+
+    def calendar(self) -> None:
+        """Save the returns of the portfolios by year and month and their longest drawdowns as
+        supplements 55 and 56.
         """
         courses = navs(Tables(self.folder, self.run.t)) if self.folder else {}
-        shown = []
-        if courses:
-            t, table = self.run.t, calendar_returns(courses)
-            lines = {line: t(f"06_weekly_report.value.{line}") for line in ("strategy", "excess")}
-            labels = {
-                (system, line): f"{system_name(system, t)} · {text}"
-                for system in courses
-                for line, text in lines.items()
-            }
-            titles = [t(f"06_weekly_report.calendar_{part}") for part in ("years", "months")]
-            colours = sign_colours(self.run.language)
-            figure = period_heat_map(heat_maps(table, labels), titles, colours)
-            formats = dict.fromkeys(LINES, "percent")
-            spells = drawdowns(courses)
-            shown = [
-                self._saved("s55", "calendar_returns", table, figure, formats=formats),
-                self._saved("s56", "drawdowns", spells, formats={"depth": "percent"}),
-            ]
-        return self._render("calendar", shown=shown)
+        if not courses:
+            return
+        t = self.run.t
+        table = calendar_returns(courses)
+        lines = {line: t(f"06_weekly_report.value.{line}") for line in ("strategy", "excess")}
+        labels = {
+            (system, line): f"{system_name(system, t)} · {text}"
+            for system in courses
+            for line, text in lines.items()
+        }
+        titles = [t(f"06_weekly_report.calendar_{part}") for part in ("years", "months")]
+        colours = sign_colours(self.run.language)
+        figure = period_heat_map(heat_maps(table, labels), titles, colours)
+        formats = dict.fromkeys(LINES, "percent")
+        self.run.exhibit("s55", "calendar_returns", table, figure, formats=formats)
+        self.run.exhibit("s56", "drawdowns", drawdowns(courses), formats={"depth": "percent"})
 
-    def scorecard(self) -> HTML:
-        """Return the comparison of the run with the published numbers of the week, saved as
-        supplement 50.
+    def scorecard(self) -> None:
+        """Save the comparison of the run with the published numbers of the week as supplement
+        50.
         """
         week = published_week(self.run.market.week.last) if self.folder else None
+        t = self.run.t
         if week is None:
-            return self._render("scorecard", week=None, verdicts={}, shown=None)
+            self._note(t("06_weekly_report.scorecard_none"), [])
+            return
         table = scorecard(
             week,
             self._results,
-            self.run.t,
+            t,
             numbers=self.run.plan.exhibits,
             synthetic=self.run.market.source.synthetic,
         )
-        shown = self._saved("s50", "scorecard", table)
-        return self._render("scorecard", week=week, verdicts=counts(table), shown=shown)
+        formats = dict.fromkeys(("published", "value", "difference", "tolerance"), "format")
+        named = {verdict: t(f"06_weekly_report.value.{verdict}") for verdict in counts(table)}
+        notes = [
+            f"{named[verdict]} {count} – {t(f'06_weekly_report.verdict.{verdict}')}"
+            for verdict, count in counts(table).items()
+            if count
+        ]
+        report = week.report.zh if t.language == "zh" else week.report.en
+        self.run.exhibit(
+            "s50", "scorecard", table, formats=formats, notes=notes, values={"report": report}
+        )
 
-    def quality(self) -> HTML:
-        """Return the results of the data-quality checks, up to the run's date."""
+    def quality(self) -> None:
+        """Save the findings of the data-quality checks, up to the run's date, as supplement 58."""
         findings = self.run.market.quality()
+        t = self.run.t
+        if findings.empty:
+            self._note(t("06_weekly_report.quality_none", as_of=self.run.market.as_of), [])
+            return
         order = {"refuse": 0, "quarantine": 1, "repair": 2, "warn": 3}
         findings = findings.sort_values("level", key=lambda level: level.map(order), kind="stable")
-        rows = findings.astype(object).where(findings.notna(), None).to_dict("records")
-        return self._render(
-            "quality", rows=rows, as_of=f"{self.run.market.as_of:%Y-%m-%d}", iso=_iso_date
-        )
+        words = findings[["example", "detail"]].fillna("").astype(str)
+        finding = words.agg(" ".join, axis=1).str.strip()
+        table = findings.rename(columns={"row_count": "rows"}).assign(finding=finding)
+        columns = ["level", "check", "file", "symbols", "rows", "first_date", "last_date"]
+        counted = dict.fromkeys(("symbols", "rows"), "count")
+        values = {"as_of": self.run.market.as_of}
+        table = table[[*columns, "finding", "remedy"]]
+        self.run.exhibit("s58", "data_quality", table, formats=counted, values=values)
 
-    def parameters(self) -> HTML:
-        """Return the parameters of every notebook; empty without a manifest."""
-        if self.manifest is None:
-            return HTML("")
-        return self._render(
-            "parameters", parameters=self.manifest.parameters, names=list(self.manifest.parameters)
-        )
+    def dashboard(self) -> None:
+        """Write what the dashboard needs besides the tables: the next decisions, the names of the
+        assets.
+        """
+        sessions, as_of = self.run.market.sessions, self.run.market.as_of
+        after = as_of + pd.Timedelta(days=1)
+        following = {
+            "week": sessions.weeks(start=after)["last"],
+            "month": pd.Series(sessions.month_ends(start=after)),
+        }
+        facts = {
+            "next": {
+                name: f"{dates.iloc[0]:%Y-%m-%d}" for name, dates in following.items() if len(dates)
+            },
+            "assets": self.run.names(self._assets()).to_dict(),
+        }
+        path = self.run.out / FACTS
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    def _note(self, first: str, others: list[str]) -> None:
+        """Show why a supplement is missing."""
+        display(Markdown("  \n".join([first, *others])))
 
     def status(self) -> pd.DataFrame:
         """Return the outcome of each section: ``section``, ``status``, ``error``, ``exhibits``
@@ -279,48 +312,9 @@ class Assembly:
             ]
         return sorted({exhibit["notebook"] for exhibit in self.exhibits} - {self.run.notebook})
 
-    def _saved(
-        self,
-        number: str,
-        slug: str,
-        table: pd.DataFrame,
-        figure: Figure | None = None,
-        formats: dict | None = None,
-        **values,
-    ) -> dict:
-        """Save an exhibit that the report makes itself and return its record with its table."""
-        with capture_output():
-            self.run.exhibit(
-                number,
-                slug,
-                table,
-                figure,
-                formats=formats,
-                values=values,
-                show_table=figure is None,
-            )
-        path = self.run.out / "exhibits" / f"fig{number}_{slug}.json"
-        return self._filled(json.loads(path.read_text(encoding="utf-8")), self.run.out)
-
-    def _filled(self, exhibit: dict, folder: Path) -> dict:
-        """Return an exhibit's record with its picture and its table."""
-        filled = dict(exhibit, picture=None, table=None)
-        for file in exhibit["files"]:
-            path = folder / file
-            if path.suffix == ".png":
-                filled["picture"] = base64.b64encode(path.read_bytes()).decode("ascii")
-            elif path.suffix == ".csv":
-                saved = saved_table(folder, exhibit)
-                filled["table"] = Markup(
-                    saved.read_text(encoding="utf-8")
-                    if saved.exists()
-                    else table_html(path, exhibit, self.run.language)
-                )
-        return filled
-
     def _render(self, template: str, **values) -> HTML:
         parts = environment().get_template(f"{template}.html.j2")
-        return HTML(parts.render(t=self.run.t, exhibit=self.run.label, **values))
+        return HTML(parts.render(t=self.run.t, **values))
 
 
 def collect(run: Run, outputs: Path = OUTPUTS) -> Assembly:
@@ -371,7 +365,3 @@ def _fits(folder: Path, run: Run) -> bool:
 
 def _exhibit_order(number: str) -> tuple[bool, int]:
     return number.startswith("s"), int(number.lstrip("s"))
-
-
-def _iso_date(date: pd.Timestamp | None) -> str:
-    return "" if date is None else f"{date:%Y-%m-%d}"

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from lib.exhibits.parameters import PARAMS
 from lib.exhibits.plan import Plan
-from lib.exhibits.translations import Translations
+from lib.exhibits.translations import Translations, translations
+from lib.market.atomic import atomic_write
 from lib.market.errors import SuiteError
 from lib.report.appendix import describe_issue, export_appendix
-from lib.report.html import export_report
+from lib.report.documents import KINDS, Source, document
+from lib.report.house import read_house
+from lib.report.html import document_page
 from lib.report.manifest import APPENDIX_FOLDER, ExportRecord, Manifest
-from lib.report.pdf import export_pdf
+from lib.report.pdf import document_pdf
 
 
 def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) -> None:
@@ -33,27 +37,10 @@ def export_run(folder: Path, plan: Plan, manifest: Manifest, t: Translations) ->
     t : Translations
         Texts in the report's language.
     """
-    records = export_pages(folder, plan, manifest, t)
+    records = export_pages(folder, plan, manifest)
     sections = [section.name for section in manifest.sections if section.name != plan.report]
     appendices = [export_section(folder, name, plan, manifest, t) for name in sections]
     manifest.set_exports([*records, *filter(None, appendices)])
-
-
-def export_pages(
-    folder: Path, plan: Plan, manifest: Manifest, t: Translations
-) -> list[ExportRecord]:
-    """Export the report as HTML, which has to succeed, and as PDF.
-
-    Parameters
-    ----------
-    folder, plan, manifest, t
-        As for ``export_run``; the manifest is not changed.
-    """
-    page = export_report(folder, plan.report, manifest, t)
-    return [
-        ExportRecord(file="report.html"),
-        _attempt("report.pdf", partial(_report_pdf, page, manifest, t)),
-    ]
 
 
 def export_section(
@@ -77,8 +64,47 @@ def export_section(
     return _attempt(f"{APPENDIX_FOLDER}/{name}.pdf", make)
 
 
-def _report_pdf(page: Path, manifest: Manifest, t: Translations) -> list[str]:
-    export_pdf(page, t, date=t.date(manifest.as_of), source=manifest.source_label[t.language])
+def export_pages(
+    folder: Path, plan: Plan, manifest: Manifest, params: Path = PARAMS
+) -> list[ExportRecord]:
+    """Export the weekly and its evidence as HTML and PDF, in each language of the run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder; the results in a second language are in a folder inside it.
+    plan : Plan
+        Which exhibit belongs where.
+    manifest : Manifest
+        Of the run.
+    params : Path
+        Folder of ``house.yaml``.
+
+    Returns
+    -------
+    list of ExportRecord
+        The page of the weekly has to succeed; another file that fails is recorded.
+    """
+    house = read_house(params)
+    languages = tuple(manifest.language.split())
+    records = []
+    for language in languages:
+        t = translations(language)
+        results = folder if language == languages[0] else folder / language
+        source = Source(folder, results, plan, manifest, house, t, languages)
+        for kind in KINDS:
+            made = document(source, kind)
+            page = folder / source.file(kind)
+            logo = params / house.logo if house.logo else None
+            page.write_text(document_page(made, results, t, logo), encoding="utf-8")
+            records.append(ExportRecord(file=page.name))
+            pdf = page.with_suffix(".pdf")
+            records.append(_attempt(pdf.name, partial(_document_pdf, made, results, pdf)))
+    return records
+
+
+def _document_pdf(made: dict, results: Path, path: Path) -> list[str]:
+    atomic_write(path, document_pdf(made, results))
     return []
 
 

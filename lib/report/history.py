@@ -12,8 +12,14 @@ from lib.report.changes import DATE
 from lib.report.commentary import headline_of
 from lib.report.html import render_page
 from lib.report.manifest import MANIFEST_FILE, Manifest
+from lib.report.orders import FILE as TRADES
 
 INDEX = "index.html"
+#: files of a run that the index links
+PATTERNS = (
+    *("report*.html", "report*.pdf", "evidence*.html", "evidence*.pdf"),
+    *(TRADES, "appendices/*.html", MANIFEST_FILE),
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class Entry:
     headline : str or None
         None when the run has no commentary.
     files : list of str
-        Those of ``report.html``, ``report.pdf`` and the manifest that exist.
+        Pages and PDFs of the weekly and its evidence, in each language, the trades, the appendices
+        and the manifest, those that exist.
     faults : list of str
         Missing or unreadable files.
     """
@@ -71,8 +78,10 @@ def _entry(folder: Path) -> Entry:
     except OSError as error:
         faults.append(f"{error.strerror}: {Path(error.filename or folder).name}")
     files = [
-        name for name in ("report.html", "report.pdf", MANIFEST_FILE) if (folder / name).is_file()
+        path.relative_to(folder).as_posix()
+        for pattern in PATTERNS
+        for path in sorted(folder.glob(pattern))
     ]
-    if "report.html" not in files:
+    if not any(name.startswith("report.") and name.endswith(".html") for name in files):
         faults.append("report.html")
     return Entry(folder.name, manifest, headline, files, faults)

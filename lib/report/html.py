@@ -1,21 +1,18 @@
-"""HTML of the report: one self-contained page from the executed report notebook."""
+"""HTML: the pages of the documents, and what makes a page self-contained."""
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
 import jinja2
-import nbformat
 from bs4 import BeautifulSoup, Tag
 from markupsafe import Markup
 
 from lib.exhibits.translations import Translations
-from lib.report.commentary import headline_of
+from lib.report.documents import exhibits_of
 from lib.report.fonts import font_face
-from lib.report.formulas import with_mathml
-from lib.report.manifest import Manifest, SectionRecord
-from lib.report.rendering import cells_html
 from lib.report.soup import attribute, one_line
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -32,6 +29,8 @@ RESOURCES = {
 ACTIVE_ELEMENTS = ["script", "link", "object", "base", "noscript"]
 #: placeholder of the font, which is subset when the whole text of the page is known
 FONT = "/* font */"
+#: fixed size of an SVG, which the page replaces by the width of its place
+SIZE = re.compile(r' (?:width|height)="[0-9.]+pt"')
 OUTSIDE_URL = re.compile(r"@import[^;]*;?|url\(\s*['\"]?(?!data:|#)[^)]*\)", re.IGNORECASE)
 
 
@@ -63,79 +62,83 @@ def system_name(system: str, t: Translations) -> str:
     return t(key) if t.has(key) else system
 
 
-def export_report(folder: Path, notebook: str, manifest: Manifest, t: Translations) -> Path:
-    """Write ``report.html`` from the results of the executed report notebook.
-
-    The page has what the cells display, without code and prose. When the notebook failed or was not
-    executed, a banner
-    on the page says so.
+def document_page(document: dict, folder: Path, t: Translations, logo: Path | None = None) -> str:
+    """Return the page of a document: it holds its figures and loads nothing.
 
     Parameters
     ----------
+    document : dict
+        As ``lib.report.documents`` makes it.
     folder : Path
-        The run's folder.
-    notebook : str
-        Stem of the report notebook.
-    manifest : Manifest
-        Of the run.
+        Where its figures are.
     t : Translations
-        Texts in the report's language.
+        Texts of its language.
+    logo : Path, optional
+        SVG or PNG.
     """
-    executed = folder / "notebooks" / f"{notebook}.ipynb"
-    body = outputs_of(nbformat.read(executed, as_version=4)) if executed.exists() else ""
-    html = page(body, manifest, t, manifest.section(notebook), headline_of(folder))
-    path = folder / "report.html"
-    path.write_text(html, encoding="utf-8")
-    return path
-
-
-def outputs_of(notebook: nbformat.NotebookNode) -> str:
-    """Return the displayed outputs of a notebook as an HTML fragment, without code, prose and
-    printed text.
-    """
-    cells = []
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            shown = [
-                output
-                for output in cell.outputs
-                if output.output_type in ("display_data", "execute_result")
-            ]
-            cells.append(nbformat.v4.new_code_cell(outputs=shown))
-    return cells_html(nbformat.v4.new_notebook(cells=cells), code=False)
-
-
-def page(
-    body: str,
-    manifest: Manifest,
-    t: Translations,
-    report: SectionRecord | None = None,
-    title: str | None = None,
-) -> str:
-    """Return the page of the report: head, table of contents, content; it refers to no other file.
-
-    Parameters
-    ----------
-    body : str
-        HTML fragment.
-    manifest : Manifest
-        Of the run.
-    t : Translations
-        Texts in the report's language.
-    report : SectionRecord, optional
-        Record of the report notebook, for the banner on its failure.
-    title : str, optional
-        The headline; by default the name of the report.
-    """
-    soup = BeautifulSoup(body, "html.parser")
-    with_mathml(soup)
-    make_self_contained(soup, t)
-    contents = number_headings(soup)
-    title = title or t("06_weekly_report.title")
-    body = Markup(soup)
+    figures = {
+        item["number"]: _figure(folder / item["figure"])
+        for item in exhibits_of(document)
+        if item.get("figure")
+    }
+    script = (TEMPLATES / "document.js").read_text(encoding="utf-8")
     return render_page(
-        "page.html.j2", m=manifest, t=t, report=report, title=title, contents=contents, body=body
+        "document.html.j2",
+        d=document,
+        t=t,
+        figures=figures,
+        contents=_contents(document, t),
+        logo=_logo(logo),
+        script=Markup(script),
     )
+
+
+def _figure(path: Path) -> dict:
+    """Return a figure as SVG in the width of its place, and what a pointer reads in it."""
+    svg = SIZE.sub("", path.read_text(encoding="utf-8"), count=2)
+    readings = path.with_suffix(".json")
+    content = readings.read_text(encoding="utf-8") if readings.exists() else "[]"
+    return {"svg": Markup(svg), "readings": "" if content == "[]" else content}
+
+
+def _logo(path: Path | None) -> Markup:
+    """Return a logo as an image that the page carries, empty when there is none."""
+    if path is None:
+        return Markup()
+    kind = "svg+xml" if path.suffix.lower() == ".svg" else "png"
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    return Markup('<img class="logo" alt="" src="data:image/{};base64,{}">').format(kind, data)
+
+
+def _entry(item: dict) -> dict:
+    return {"id": item["id"], "text": f"{item['label']} {item.get('title', '')}"}
+
+
+def _contents(document: dict, t: Translations) -> list[dict]:
+    """Return the table of contents: ``id``, ``text`` and ``parts`` of each section."""
+    words = document["words"]
+    before, after = [], []
+    if document["kind"] == "weekly":
+        before = ["key_points", *(one for one in ("dashboard", "changes") if document[one])]
+        after = [one for one in ("calendar", "trades") if document[one]]
+        after += ["risks", *(["track_record"] if document["track_record"] else [])]
+    elif document["parameters"]:
+        after = ["parameters"]
+    sections = [*document["sections"], *([document["report"]] if "report" in document else [])]
+    entries = [
+        {
+            "id": section["id"],
+            "text": section["title"],
+            "parts": list(map(_entry, section["items"])),
+        }
+        for section in sections
+        if section["items"] or section.get("sentences") or section.get("failure")
+    ]
+
+    def own(keys: list[str]) -> list[dict]:
+        return [{"id": key.replace("_", "-"), "text": words[key], "parts": []} for key in keys]
+
+    return [*own(before), *entries, *own(after)]
 
 
 def render_page(template: str, **values) -> str:

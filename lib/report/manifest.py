@@ -15,6 +15,8 @@ from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 
+#: names of the two documents of a run without their endings
+STEMS = {"weekly": "report", "evidence": "evidence"}
 MANIFEST_FILE = "manifest.json"
 #: folder of the appendices
 APPENDIX_FOLDER = "appendices"

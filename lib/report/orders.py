@@ -8,6 +8,7 @@ from lib.market.pointintime import Market
 from lib.portfolio.trades import trades, turnover
 from lib.report.calls import Call
 
+FILE = "tables/trades.csv"
 ORDER_COLUMNS = [
     *("system", "symbol", "name", "name_en", "side", "from_weight", "to_weight", "change"),
     *("cost", "fund", "fund_name", "fund_name_en", "price", "status", "held_on", "due"),

@@ -9,21 +9,28 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Final
 
 import typst
 from bs4 import BeautifulSoup, Tag
+from matplotlib import get_data_path
 
 from lib.exhibits.translations import Translations
 from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
+from lib.report.documents import exhibits_of
 from lib.report.fonts import FONT_FOLDER
 from lib.report.soup import classes, one_line
 from lib.report.typeset import TypstSource, drawable, typeset
 
-TEMPLATE = Path(__file__).with_name("templates") / "page.typ"
+TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATE = TEMPLATES / "page.typ"
+DOCUMENT = TEMPLATES / "document.typ"
+#: DejaVu Sans, the letters of figures
+FIGURE_FONTS = Path(get_data_path()) / "fonts" / "ttf"
 STANDARD: Final = "ua-1"
 #: folded tables of exhibits
 FOLDED = re.compile(r'(<details class="figures"[^>]*>).*?(</details>)', re.DOTALL)
@@ -57,6 +64,38 @@ def export_pdf(page: Path, t: Translations, *, date: str, source: str) -> Path:
     return path
 
 
+def document_pdf(document: dict, folder: Path) -> bytes:
+    """Return the PDF of a document.
+
+    Parameters
+    ----------
+    document : dict
+        As ``lib.report.documents`` makes it.
+    folder : Path
+        Where its figures are.
+
+    Raises
+    ------
+    RunError
+        It cannot be typeset.
+    """
+    with tempfile.TemporaryDirectory(prefix="report-pdf-") as temporary:
+        root = Path(temporary)
+        for exhibit in exhibits_of(document):
+            if exhibit.get("figure"):
+                picture = root / exhibit["figure"]
+                picture.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(folder / exhibit["figure"], picture)
+        front = {"page": drawable(json.dumps(document, ensure_ascii=False))}
+        try:
+            return _compile(root, DOCUMENT.read_text(encoding="utf-8"), front)
+        except typst.TypstError as error:
+            raise RunError(
+                f"the PDF cannot be typeset: {error}",
+                remedy="read the page, which has the same content",
+            ) from error
+
+
 def pdf_of(
     html: str, t: Translations, *, date: str, source: str, name: str = "report.html"
 ) -> bytes:
@@ -85,12 +124,13 @@ def pdf_of(
     with tempfile.TemporaryDirectory(prefix="report-pdf-") as temporary:
         folder = Path(temporary)
         body = typeset(main, folder, t)
+        template = TEMPLATE.read_text(encoding="utf-8")
         try:
-            return _compile(folder, body.text(), front)
+            return _compile(folder, template + body.text(), front)
         except typst.TypstError:
-            rejected = _rejected(folder, body, front)
+            rejected = _rejected(folder, body, template, front)
         try:
-            return _compile(folder, body.text(without=rejected), front)
+            return _compile(folder, template + body.text(without=rejected), front)
         except typst.TypstError as error:
             hints = (
                 "; ".join(getattr(error, "hints", None) or ())
@@ -101,23 +141,25 @@ def pdf_of(
             ) from error
 
 
-def _compile(folder: Path, body: str, front: dict[str, str]) -> bytes:
+def _compile(folder: Path, text: str, front: dict[str, str]) -> bytes:
     file = folder / "page.typ"
-    file.write_text(TEMPLATE.read_text(encoding="utf-8") + body, encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     fonts = typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(FONT_FOLDER)]
+        include_system_fonts=False,
+        include_embedded_fonts=True,
+        font_paths=[str(FONT_FOLDER), str(FIGURE_FONTS)],
     )
     return typst.compile(
         str(file), root=str(folder), font_paths=fonts, sys_inputs=front, pdf_standards=[STANDARD]
     )
 
 
-def _rejected(folder: Path, body: TypstSource, front: dict[str, str]) -> set[str]:
+def _rejected(folder: Path, body: TypstSource, template: str, front: dict[str, str]) -> set[str]:
     """Return the pictures and formulas that Typst rejects, found by typesetting each alone."""
     rejected = set()
     for key, piece in body.pieces.items():
         try:
-            _compile(folder, f"= Piece\n#{piece.code}", front)
+            _compile(folder, f"{template}= Piece\n#{piece.code}", front)
         except typst.TypstError:
             rejected.add(key)
     return rejected

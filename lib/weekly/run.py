@@ -34,6 +34,7 @@ from lib.report.changes import previous_run
 from lib.report.manifest import (
     APPENDIX_FOLDER,
     MANIFEST_FILE,
+    STEMS,
     ExportRecord,
     Manifest,
     SectionRecord,
@@ -288,10 +289,15 @@ class _Run:
             self.exports[name] = [record] if record else []
 
     def _export_report(self) -> None:
-        """Export the report as HTML and PDF."""
+        """Export the weekly and its evidence as HTML and PDF."""
         name = self.plan.report
-        if not self._copied(name, ["report.html", "report.pdf"]):
-            self.exports[name] = self._call("lib.report.exports:export_pages", self.folder)
+        files = [f"{stem}{ending}" for stem in STEMS.values() for ending in (".html", ".pdf")]
+        if not self._copied(name, files):
+            self.exports[name] = call(
+                "lib.report.exports:export_pages",
+                *(self.folder, self.plan, self.manifest, self.params),
+                running=self.running,
+            )
 
     def _copied(self, name: str, files: list[str]) -> bool:
         """Copy the exports of a reused notebook from the earlier run; return whether they exist."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.translations import Translations
 from lib.market.errors import RunError
-from lib.report.commentary import market, portfolios, risks, themes
+from lib.report.commentary import evidence, findings, market, portfolios, ranking, risks, themes
 from lib.report.commentary.quotations import Cell, Quotation, Tables
 from lib.report.commentary.statements import Statement, templates, write
 from lib.report.manifest import MANIFEST_FILE
@@ -31,6 +31,13 @@ class Commentary:
     sections : dict of str to list of Statement
         One paragraph per notebook; the first sentence that rests on an exhibit is its key point.
     risks : list of Statement
+    unusual : list of Statement
+        The most unusual event of each section, the most unusual first; the headline is on the
+        first. Empty without the ranking.
+    findings : dict of str to Statement
+        Titles of the exhibits by number.
+    evidence : dict of str to Statement
+        What the evidence says, by notebook.
     """
 
     language: str
@@ -38,6 +45,9 @@ class Commentary:
     headline: Statement
     sections: dict[str, list[Statement]]
     risks: list[Statement] = field(default_factory=list)
+    unusual: list[Statement] = field(default_factory=list)
+    findings: dict[str, Statement] = field(default_factory=dict)
+    evidence: dict[str, Statement] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -46,9 +56,10 @@ class Commentary:
 
     @property
     def key_points(self) -> list[Statement]:
-        """One sentence per section that has something to say, and the first risk."""
-        points = []
-        for statements in [*self.sections.values(), self.risks]:
+        """What was unusual, or else the first sentence of each section, and the first risk."""
+        sections = [] if self.unusual else self.sections.values()
+        points = list(self.unusual)
+        for statements in [*sections, self.risks]:
             points += [one for one in statements if one.exhibits][:1]
         return points
 
@@ -62,6 +73,8 @@ class Commentary:
             "key_points": _records(self.key_points),
             "sections": {name: _records(each) for name, each in self.sections.items()},
             "risks": _records(self.risks),
+            "findings": {number: one.record() for number, one in self.findings.items()},
+            "evidence": {name: one.record() for name, one in self.evidence.items()},
         }
         path = folder / COMMENTARY_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,9 +122,17 @@ def comment(
     written = {
         name: _section(tables, name, missing, settings, names) for name, missing in sections.items()
     }
-    warnings = list(risks.sentences(tables, settings, names))
+    prefix = templates(language)["headline.synthetic"] if synthetic else ""
+    unusual = ranking.ranked(tables, settings, prefix)
     return Commentary(
-        language, first, _headline(tables, settings, bool(synthetic)), written, warnings
+        language,
+        first,
+        unusual[0][0] if unusual else _headline(tables, settings, bool(synthetic)),
+        written,
+        list(risks.sentences(tables, settings, names)),
+        [point for _, point in unusual],
+        findings.findings(tables, settings, names),
+        evidence.evidence(tables, settings, list(sections)),
     )
 
 

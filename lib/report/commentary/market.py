@@ -20,7 +20,7 @@ def sentences(tables: Tables, settings: WeeklyReport) -> Iterator[Statement]:
         yield from _others(assets, settings)
     releases = tables("02")
     if releases:
-        yield from _inflation(releases)
+        yield from inflation(releases)
     for number, kind in (("03", "broad"), ("04", "sector"), ("05", "smartbeta")):
         funds = tables(number)
         if funds:
@@ -130,7 +130,7 @@ def _named(
             yield write(table.text.language, f"{rule}.{direction}", moves=quoted)
 
 
-def _inflation(table: Table) -> Iterator[Statement]:
+def inflation(table: Table) -> Iterator[Statement]:
     """Say how many releases fell short of the consensus, and the first one in numbers."""
     known = table.frame.dropna(subset=["actual", "consensus"])
     surprise = (known["actual"] - known["consensus"]).round(6)
