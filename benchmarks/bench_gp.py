@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 from numpy.random import RandomState
 
 from lib.market.panel import Panel
-from lib.models.gp import mining
+from lib.models.gp import search
 from lib.models.gp.baseline import symbolic_transformer
 from lib.models.gp.evaluation import Evaluator
 from lib.models.gp.inputs import factor_inputs
@@ -94,20 +94,21 @@ class Counting(Evaluator):
 
     lengths: ClassVar[list[int]] = []
 
-    def number(self, tree) -> int:
+    def tree_id(self, tree) -> int:
         self.lengths.append(len(tree))
-        return super().number(tree)
+        return super().tree_id(tree)
 
 
 def timed_mining(
     window, settings: MiningSettings, seed: int, families=None
 ) -> tuple[int, float, float]:
     """Return programs evaluated, seconds and their mean length."""
-    mining.Evaluator = Counting
+    search.Evaluator = Counting
     Counting.lengths.clear()
     start = time.perf_counter()
-    _, evaluated = mining.mine(window, settings, seed, families)
-    return evaluated, time.perf_counter() - start, float(np.mean(Counting.lengths))
+    search.mine([window], settings, [seed], families)
+    seconds = time.perf_counter() - start
+    return len(Counting.lengths), seconds, float(np.mean(Counting.lengths))
 
 
 def both_cores(window, settings: MiningSettings) -> tuple[float, float]:
@@ -196,7 +197,7 @@ def pandas_rate(window, settings: MiningSettings, programs: int = 6) -> float:
     labels[window.training.rows] = window.training.labels
     labels = pd.Series(labels.ravel(), index)
     grammar, random = Grammar(operator_set(PANDAS_FAMILIES), cut.names, settings), RandomState(0)
-    trees = [grammar.program(random).program for _ in range(programs)]
+    trees = [grammar.random_tree(random) for _ in range(programs)]
     start = time.perf_counter()
     for tree in trees:
         pandas_program(tree, inputs, labels)

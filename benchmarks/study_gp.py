@@ -13,28 +13,23 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from lib.exhibits.parameters import load
 from lib.market.atomic import atomic_write
 from lib.market.ingest import STORES, open_market
-from lib.models.forecast_evaluation import EXECUTION_LAG, forward_returns, rank_ic
+from lib.models.forecast_evaluation import EXECUTION_LAG
 from lib.models.gp.composite import average_seeds, rotation_scores
-from lib.models.gp.inputs import Inputs, factor_inputs, join_panels, week_ends
+from lib.models.gp.inputs import Inputs, factor_inputs, join_panels
 from lib.models.gp.null_study import NULL_STUDY, study_key
 from lib.models.gp.settings import MiningSettings
-from lib.models.gp.walkforward import walk_forward_mining
+from lib.models.gp.walkforward import mine_with_null
 from lib.models.sector_view import sector_panels
-from lib.portfolio.backtest import backtest
-from lib.portfolio.metrics import performance
-from lib.portfolio.weights import top_weights
+from lib.portfolio.rotation_evidence import ALL_SEEDS, WEEK, Rotation, seed_study
 
 NOTE = Path(__file__).resolve().parents[1] / "docs" / "research" / "03_gp_rotation.md"
 #: seeds of the null study
 NULL_SEEDS = 20
-#: sessions of the returns that scores are judged by
-WEEK = 5
 
 
 def production():
@@ -54,26 +49,25 @@ def sector_inputs(market, name: str) -> Inputs:
     return factor_inputs(join_panels(*panels))
 
 
-def mine(market, seeds: int, shuffled: bool = False, n_jobs: int = 2):
-    """Return the inputs of the mined sectors and the libraries of production."""
+def mine(market, seeds: int, null_seeds: int = 0, n_jobs: int = 2):
+    """Return the inputs of the mined sectors, the libraries of production and those of the null."""
     parameters, settings = production()
     mined = sector_inputs(market, parameters.mined_on)
-    libraries = walk_forward_mining(
+    libraries, null = mine_with_null(
         mined,
         settings,
-        tuple(range(seeds)),
+        range(seeds),
+        range(null_seeds),
         first=parameters.first_mined,
-        shuffled=shuffled,
         n_jobs=n_jobs,
         cache_dir=STORES / "cache",
         report=print,
     )
-    return mined, libraries
+    return mined, libraries, null
 
 
 def judge(scored: Inputs, libraries, first: str, until, whole: bool = True) -> pd.DataFrame:
-    """Return rank IC, performance, turnover and admission of each seed and, where wanted, of their
-    average.
+    """Return the study of each seed and, where wanted, of all together.
 
     Parameters
     ----------
@@ -86,40 +80,12 @@ def judge(scored: Inputs, libraries, first: str, until, whole: bool = True) -> p
     """
     parameters, _ = production()
     closes = pd.DataFrame(scored.close, index=scored.dates, columns=scored.symbols).loc[:until]
-    weeks = scored.dates[week_ends(scored.dates)]
-    weeks = weeks[(weeks >= first) & (weeks <= closes.index[-1])]
-    labels = forward_returns(closes.to_numpy(), WEEK)[closes.index.get_indexer(weeks)]
+    rotation = Rotation.since(closes, first, parameters.top)
     frames = rotation_scores(scored, libraries, by_seed=True, since=first)
     if whole:
-        frames = {**frames, "all": average_seeds(frames)}
-    rows = []
-    for seed, frame in frames.items():
-        targets = top_weights(frame.reindex(weeks), parameters.top, too_few="equal_weight")
-        run = backtest(closes, targets)
-        base = backtest(closes, targets * 0 + 1 / targets.shape[1])
-        figures = performance(pd.DataFrame({"run": run.gross, "base": base.gross}))
-        ic = rank_ic(frame.loc[weeks].to_numpy(), labels)
-        own = [library for library in libraries if seed in ("all", library.seed)]
-        examined = sum(library.details["candidates"] for library in own)
-        rows.append(
-            {
-                "seed": seed,
-                "rank_ic": np.nanmean(ic),
-                "weeks": int(np.isfinite(ic).sum()),
-                "return": figures.loc["annual_return", "run"],
-                "benchmark": figures.loc["annual_return", "base"],
-                "excess": (
-                    figures.loc["annual_return", "run"] - figures.loc["annual_return", "base"]
-                ),
-                "sharpe": figures.loc["sharpe", "run"],
-                "turnover": run.turnover.mean(),
-                "factors": np.mean([len(library.entries) for library in own]),
-                "admission": sum(library.details["passed"] for library in own) / max(examined, 1),
-                "first_week": weeks[0],
-                "last_week": weeks[-1],
-            }
-        )
-    return pd.DataFrame(rows).set_index("seed")
+        frames = {**frames, ALL_SEEDS: average_seeds(frames)}
+    span = {"first_week": rotation.weeks[0], "last_week": rotation.weeks[-1]}
+    return seed_study(rotation, frames, libraries).assign(**span).set_index("seed")
 
 
 def null_study(folder: str, n_jobs: int = 2, seeds: int = NULL_SEEDS) -> pd.DataFrame:
@@ -129,7 +95,7 @@ def null_study(folder: str, n_jobs: int = 2, seeds: int = NULL_SEEDS) -> pd.Data
     parameters, settings = production()
     market = open_market(folder, "latest")
     scored = sector_inputs(market, parameters.universe)
-    mined, libraries = mine(market, seeds, shuffled=True, n_jobs=n_jobs)
+    mined, _, libraries = mine(market, 0, seeds, n_jobs=n_jobs)
     table = judge(scored, libraries, parameters.first_quarter, market.week.last, whole=False)
     rules = {name: getattr(parameters, name) for name in ("first_mined", "top", "fill")}
     table["key"] = study_key(mined, scored, settings, parameters.first_quarter, **rules)
@@ -195,7 +161,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         folder, n_jobs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2
         market = open_market(folder, "latest")
-        mined, libraries = mine(market, parameters.seeds, n_jobs=n_jobs)
+        mined, libraries, _ = mine(market, parameters.seeds, n_jobs=n_jobs)
         show(
             "mined sectors, before the scored window",
             judge(mined, libraries, parameters.first_mined, first),
@@ -206,14 +172,12 @@ def main() -> None:
         )
         show("scored sectors, shuffled labels", null_study(folder, n_jobs))
         return
-    for data, shuffled in (("sample", False), ("sample", True), ("sample-null", False)):
+    for data in ("sample", "sample-null"):
         market = open_market(data, "latest")
-        _, libraries = mine(market, parameters.seeds, shuffled=shuffled)
         scored = sector_inputs(market, parameters.universe)
-        show(
-            f"{data}{', shuffled labels' if shuffled else ''}",
-            judge(scored, libraries, first, None),
-        )
+        _, libraries, null = mine(market, parameters.seeds, parameters.seeds)
+        for title, mined in ((data, libraries), (f"{data}, shuffled labels", null)):
+            show(title, judge(scored, mined, first, None))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from gplearn._program import _Program
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import RandomState
@@ -25,9 +26,10 @@ from lib.models.gp.inputs import (
     quarter_ends,
     week_ends,
 )
-from lib.models.gp.mining import mine, window_at, window_bounds
+from lib.models.gp.mining import shuffle_labels, window_at, window_bounds
 from lib.models.gp.operators import OPERATORS, operator_set
 from lib.models.gp.programs import FUNCTIONS, Grammar, depth, from_text, lookback, to_text
+from lib.models.gp.search import admission_rows, mine
 from lib.models.gp.selection import crowding_distance, nondominated_fronts, nsga2_survival
 from lib.models.gp.settings import MiningSettings
 
@@ -44,6 +46,32 @@ SEARCH = dict(
     max_factors=20,
 )
 SMALL = MiningSettings(**SEARCH)
+
+
+def trees_of(candidates):
+    return [candidate.tree for candidate in candidates]
+
+
+def unit(frame):
+    """Return rows of unit length."""
+    return frame.div(np.sqrt((frame**2).sum(axis=1)), axis=0)
+
+
+def gplearn_program(grammar, random, tree):
+    """Return gplearn's own program of a tree."""
+    return _Program(
+        function_set=grammar._functions,
+        arities=grammar._arities,
+        init_depth=grammar.settings.init_depth,
+        init_method="half and half",
+        n_features=len(grammar.names),
+        const_range=None,
+        metric=None,
+        p_point_replace=grammar.settings.p_point_replace,
+        parsimony_coefficient=0.0,
+        random_state=random,
+        program=tree,
+    )
 
 
 def reported_monthly(panel, every=21):
@@ -220,12 +248,33 @@ def test_random_programs_survive_text_and_stay_within_limits(seed):
         ["returns", "close_z", "volume_z"],
         MiningSettings(**SEARCH, max_depth=4, max_length=15),
     )
-    tree, donor = (grammar.program(random).program for _ in range(2))
-    assert depth(tree) == grammar.program(random, tree).depth_
+    tree, donor = (grammar.random_tree(random) for _ in range(2))
+    assert depth(tree) == gplearn_program(grammar, random, tree).depth_
     assert from_text(to_text(tree, grammar.names), grammar.names) == tree
     for _ in range(10):
         tree = grammar.vary(tree, donor, random)
     assert grammar.fits(tree) and len(tree) > 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6))
+def test_variations_are_those_of_gplearn(seed):
+    grammar = Grammar(operator_set(), ["returns", "close_z", "volume_z"], SMALL)
+    random = RandomState(seed)
+    tree, donor = (grammar.random_tree(random) for _ in range(2))
+    theirs = gplearn_program(grammar, random, tree)
+    grammar._program.program = tree
+    for name, arguments in (
+        ("crossover", [donor]),
+        ("subtree_mutation", []),
+        ("hoist_mutation", []),
+        ("point_mutation", []),
+    ):
+        one, other = (
+            getattr(program, name)(*arguments, RandomState(seed))[0]
+            for program in (grammar._program, theirs)
+        )
+        assert one == other
 
 
 @pytest.mark.parametrize(
@@ -288,7 +337,7 @@ def test_a_tiny_pool_gives_the_same_values_as_no_pool():
     )
     random = RandomState(1)
     evaluator = Evaluator(values, pool_bytes=1)
-    for tree in [grammar.program(random).program for _ in range(150)] * 2:
+    for tree in [grammar.random_tree(random) for _ in range(150)] * 2:
         np.testing.assert_array_equal(evaluator(tree), plain(tree, values))
 
 
@@ -315,9 +364,12 @@ def test_objectives_equal_scipy_and_scikit_learn(seed, ties, holes):
         factor[rng.random(factor.shape) < 0.2] = np.nan
         labels[rng.random(labels.shape) < 0.1] = np.nan
     ic, long, short = np.empty((3, 6))
-    weekly_measures(
-        factor, labels, np.arange(6), rank_labels(labels, DISCOUNTS), DISCOUNTS, ic, long, short
-    )
+    target = (factor, labels, np.arange(6), rank_labels(labels, DISCOUNTS), DISCOUNTS)
+    weekly_measures(*target, 1, ic, long)
+    weekly_measures(*target, -1, ic, short)
+    favoured = np.empty(6)
+    weekly_measures(*target, 0, ic, favoured)
+    np.testing.assert_array_equal(favoured, long if ic.mean() >= 0 else short)
     for week in range(6):
         both = np.isfinite(factor[week]) & np.isfinite(labels[week])
         if both.sum() < 0.5 * np.isfinite(labels[week]).sum():
@@ -411,20 +463,32 @@ def test_windows_keep_training_and_validation_apart(window):
 
 
 def test_mining_finds_a_planted_effect_and_is_repeatable(window):
-    candidates, evaluated = mine(window, SMALL, 1)
-    again, _ = mine(window, SMALL, 1)
-    assert evaluated == 180
-    assert [candidate.tree for candidate in candidates] == [candidate.tree for candidate in again]
+    (candidates,) = mine([window], SMALL, [1])
+    (again,) = mine([window], SMALL, [1])
+    assert trees_of(candidates) == trees_of(again)
     assert abs(candidates[0].training.ic) > 0.1
-    other, _ = mine(window, SMALL, 2)
-    assert [candidate.tree for candidate in candidates] != [candidate.tree for candidate in other]
+    (other,) = mine([window], SMALL, [2])
+    assert trees_of(candidates) != trees_of(other)
+
+
+def test_what_one_seed_finds_does_not_depend_on_those_mined_with_it(window):
+    null = shuffle_labels(window, 1)
+    together = mine([window, window, null, null], SMALL, [1, 2, 1, 2])
+    alone = [mine([own], SMALL, [seed])[0] for own in (window, null) for seed in (1, 2)]
+    assert list(map(trees_of, together)) == list(map(trees_of, alone))
+    rows, least = admission_rows(window), SMALL.min_train_t * window.training.null_standard_error
+    evaluator = Evaluator(list(window.inputs.values.values()))
+    for candidate in [candidate for candidates in together for candidate in candidates]:
+        assert candidate.values is not None or abs(candidate.training.ic) < least
+        if candidate.values is not None:
+            np.testing.assert_array_equal(candidate.values, evaluator(candidate.tree)[rows])
 
 
 def test_admission_keeps_its_promises(window):
     chosen = MiningSettings(
         **{**SMALL.asdict(), "init_depth": (1, 3), "max_factors": 6, "max_vif": 3.0}
     )
-    admission = admit(mine(window, chosen, 1)[0], window, chosen)
+    admission = admit(mine([window], chosen, [1])[0], window, chosen)
     factors = admission.factors
     assert len(factors) <= admission.passed <= admission.examined
     assert 1 <= len(factors) <= 6
@@ -443,11 +507,23 @@ def test_admission_keeps_its_promises(window):
         for second in range(first):
             mean = ranks[first].corrwith(ranks[second], axis=1).fillna(0).mean()
             assert abs(mean) <= chosen.max_correlation + 0.02
+    profiles = np.stack(
+        [
+            factor.sign
+            * rank.sub(rank.mean(axis=1), axis=0).pipe(unit).fillna(0.0).to_numpy().ravel()
+            for factor, rank in zip(factors, ranks, strict=True)
+        ]
+    )
+    for count in range(1, len(factors) + 1):
+        inflation = np.diag(np.linalg.inv(np.corrcoef(profiles[:count]).reshape(count, count)))
+        assert factors[count - 1].vif == pytest.approx(inflation[-1], rel=1e-6)
+        assert inflation.max() <= chosen.max_vif + 1e-9
 
 
 def test_shuffled_labels_are_the_labels_of_other_symbols():
     inputs = factor_inputs(market())
-    true, null = (window_at(inputs, 419, SMALL, shuffle) for shuffle in (None, 3))
+    true = window_at(inputs, 419, SMALL)
+    null = shuffle_labels(true, 3)
     assert not np.array_equal(true.training.labels, null.training.labels)
     np.testing.assert_array_equal(
         np.sort(true.training.labels, axis=1), np.sort(null.training.labels, axis=1)

@@ -17,7 +17,12 @@ from lib.models.gp.composite import average_seeds, missing_inputs, rotation_scor
 from lib.models.gp.inputs import factor_inputs, week_ends
 from lib.models.gp.library import Entry, Library, load_libraries, load_library
 from lib.models.gp.settings import MiningSettings
-from lib.models.gp.walkforward import close_only_quarters, mining_ends, walk_forward_mining
+from lib.models.gp.walkforward import (
+    close_only_quarters,
+    mine_with_null,
+    mining_ends,
+    walk_forward_mining,
+)
 from lib.portfolio.weights import top_weights
 
 SMALL = MiningSettings(**SEARCH | dict(population=40, generations=2, max_factors=5))
@@ -100,26 +105,31 @@ def test_a_cached_library_is_used_only_for_the_same_data_and_settings(panel, tmp
     from lib.models.gp import walkforward
 
     calls = []
-    original = walkforward._mine_one
+    original = walkforward._mine_quarter
     monkeypatch.setattr(
-        walkforward, "_mine_one", lambda *job: calls.append(job[2]) or original(*job)
+        walkforward, "_mine_quarter", lambda *job: calls.extend(job[2]) or original(*job)
     )
     assert formulas(walk_forward_mining(panel, SMALL, (0,), **options)) == formulas(mined)
     assert calls == []
     walk_forward_mining(panel, SMALL, (0, 1), **options)
-    assert calls == [1]
+    assert calls == [(1, False)]
     walk_forward_mining(
         panel,
         MiningSettings(**{**SMALL.asdict(), "init_depth": (1, 3), "horizon": 6}),
         (0,),
         **options,
     )
-    assert calls == [1, 0]
+    assert calls == [(1, False), (0, False)]
     fields = {**panel.fields, "volume": panel.fields["volume"] * np.linspace(1, 1.1, 20)}
     walk_forward_mining(
         Panel(panel.dates, panel.symbols, fields, panel.mask), SMALL, (0,), **options
     )
-    assert calls == [1, 0, 0]
+    assert calls == [(1, False), (0, False), (0, False)]
+    calls.clear()
+    with_null = mine_with_null(panel, SMALL, (0, 1), (0,), **options)
+    assert calls == [(0, True)]
+    assert formulas(with_null[1]) != formulas(with_null[0][:1])
+    assert formulas(mine_with_null(panel, SMALL, (), (0,), **options)[1]) == formulas(with_null[1])
 
 
 def test_the_effect_is_found_out_of_sample_and_the_null_is_not(panel, libraries):
@@ -132,7 +142,7 @@ def test_the_effect_is_found_out_of_sample_and_the_null_is_not(panel, libraries)
         return np.nanmean(ic), np.isfinite(ic).sum()
 
     true, weeks_seen = mean_ic(libraries)
-    null, _ = mean_ic(walk_forward_mining(panel, SMALL, SEEDS, first=FIRST, shuffled=True))
+    null, _ = mean_ic(mine_with_null(panel, SMALL, (), SEEDS, first=FIRST)[1])
     assert weeks_seen > 20 and true > 0.15
     assert abs(null) < true / 2
 

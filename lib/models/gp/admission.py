@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.models.gp.evaluation import Evaluator
-from lib.models.gp.fitness import Fitness, evaluate_fitness
+from lib.models.gp.fitness import Fitness, Target, evaluate_fitness
 from lib.models.gp.kernels_cross import cs_rank
-from lib.models.gp.mining import Candidate, Window
+from lib.models.gp.mining import Window
 from lib.models.gp.programs import Tree
+from lib.models.gp.search import Candidate
 from lib.models.gp.settings import MiningSettings
 
 #: candidates looked at: the strongest in training
 SHORTLIST = 300
+#: a share of the variance below this is rounding: the factor is a combination of the others
+SINGULAR = 1e-10
 
 
 @dataclass(frozen=True)
@@ -62,58 +64,98 @@ def admit(candidates: list[Candidate], window: Window, settings: MiningSettings)
     A candidate passes if its training rank IC reaches ``min_train_t`` standard errors of the
     training weeks and its validation rank IC ``min_validation_t`` of the validation weeks in the
     same direction. It enters if its absolute mean cross-sectional rank correlation with every
-    factor already in is at most ``max_correlation`` and no factor's variance inflation, the
+    factor already in is at most ``max_correlation`` and the variance inflation of no factor, the
     diagonal of the inverse of the factors' mean cross-sectional correlation matrix, rises above
     ``max_vif``.
+
+    Parameters
+    ----------
+    candidates : list of Candidate
+        By falling absolute rank IC in training.
+    window : Window
+    settings : MiningSettings
+
+    Returns
+    -------
+    Admission
     """
-    evaluator = Evaluator(list(window.inputs.values.values()))
-    rows = np.concatenate([window.training.rows, window.validation.rows])
+    weeks = len(window.training.rows)
+    # the days of the validation come after the weeks of the training in a candidate's values
+    shift = weeks - window.validation.first
+    days = slice(window.validation.first, window.validation.stop)
+    listed = np.concatenate([np.zeros(weeks, int), window.validation.listed[days]])
+    rows = window.validation.rows + shift
+    validation_target = Target(rows, window.validation.labels, listed, weeks, len(listed))
+    rows = np.concatenate([np.arange(weeks), rows])
     least_training = settings.min_train_t * window.training.null_standard_error
     least_validation = settings.min_validation_t * window.validation.null_standard_error
     shortlist = []
     examined = candidates[:SHORTLIST]
     for candidate in examined:
-        training = candidate.training
-        if abs(training.ic) < least_training:
+        training, values = candidate.training, candidate.values
+        if abs(training.ic) < least_training or values is None:
             break
-        value = evaluator(candidate.tree)
-        validation = evaluate_fitness(value, window.validation, settings.min_coverage)
+        validation = evaluate_fitness(values, validation_target, settings.min_coverage)
         sign = 1 if training.ic > 0 else -1
         if sign * validation.ic >= least_validation and validation.ic != 0:
-            shortlist.append(
-                (abs(training.ic) + abs(validation.ic), sign, candidate, validation, value[rows])
-            )
+            strength = abs(training.ic) + abs(validation.ic)
+            shortlist.append((strength, sign, candidate, validation, values))
     # a stable sort: equals stay in the order of training
     shortlist.sort(key=lambda entry: -entry[0])
     factors: list[Factor] = []
-    profiles = np.empty((0, rows.size * len(window.inputs.symbols)))
-    for _, sign, candidate, validation, value in shortlist:
+    profiles = np.empty((settings.max_factors, rows.size * len(window.inputs.symbols)))
+    inverse = np.empty((0, 0))
+    for _, sign, candidate, validation, values in shortlist:
         if len(factors) == settings.max_factors:
             break
-        profile = sign * _profile(value)
-        trial = np.vstack([profiles, profile])
-        correlation = trial @ trial.T
-        scale = np.sqrt(np.diag(correlation))
-        correlation /= np.outer(scale, scale)
-        if len(factors) and np.abs(correlation[-1, :-1]).max() > settings.max_correlation:
+        profile = sign * _profile(values[rows])
+        profile /= np.sqrt(profile @ profile)
+        # not by BLAS, which would start threads in each of the processes side by side
+        correlation = np.einsum("fw,w->f", profiles[: len(factors)], profile)
+        if np.abs(correlation).max(initial=0.0) > settings.max_correlation:
             continue
-        inflation = np.diag(np.linalg.pinv(correlation, hermitian=True))
-        if inflation.max() > settings.max_vif:
+        extended = _extended_inverse(inverse, correlation)
+        if extended is None or np.diag(extended).max() > settings.max_vif:
             continue
-        profiles = trial
-        factors.append(
-            Factor(candidate.tree, sign, candidate.training, validation, float(inflation[-1]))
-        )
+        inverse = extended
+        profiles[len(factors)] = profile
+        vif = float(inverse[-1, -1])
+        factors.append(Factor(candidate.tree, sign, candidate.training, validation, vif))
     return Admission(factors, len(examined), len(shortlist))
 
 
-def _profile(value: np.ndarray) -> np.ndarray:
+def _extended_inverse(inverse: np.ndarray, correlation: np.ndarray) -> np.ndarray | None:
+    """Return the inverse of a correlation matrix with one more row, (F + 1, F + 1).
+
+    Parameters
+    ----------
+    inverse : float64 array, (F, F)
+        Of the matrix so far.
+    correlation : float64 array, (F,)
+        Of the new factor with the others.
+
+    Returns
+    -------
+    float64 array or None
+        None where the new factor is a combination of the others.
+    """
+    loadings = inverse @ correlation
+    unexplained = 1.0 - correlation @ loadings
+    if unexplained < SINGULAR:
+        return None
+    column = np.append(-loadings, 1.0)
+    extended = np.outer(column, column) / unexplained
+    extended[:-1, :-1] += inverse
+    return extended
+
+
+def _profile(values: np.ndarray) -> np.ndarray:
     """Return centred unit-length ranks of each row, (W * N,), zero where missing: their products
     are correlations.
     """
-    value = np.ascontiguousarray(value)
-    ranks = np.empty_like(value)
-    cs_rank(value, ranks)
+    values = np.ascontiguousarray(values)
+    ranks = np.empty_like(values)
+    cs_rank(values, ranks)
     centred = np.nan_to_num(ranks - 0.5)
     length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
     return np.divide(centred, length, out=np.zeros_like(centred), where=length > 0).ravel()

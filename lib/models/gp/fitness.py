@@ -52,24 +52,31 @@ def discounts(top: int = TOP) -> np.ndarray:
 DISCOUNTS = discounts()
 
 
+@njit(cache=True, error_model="numpy", fastmath={"reassoc"})
+def _dot(x, y):
+    """Return the sum of products of centred ranks: multiples of 1/4, exact in any order."""
+    total = 0.0
+    for j in range(x.shape[0]):
+        total += x[j] * y[j]
+    return total
+
+
 @njit(cache=True, error_model="numpy")
-def _gain(below, level, valid, relevance, row, cumulative, long):
+def _gain(below, level, valid, relevance, cumulative, long):
     """Return the discounted gain of the first places, equal values sharing the mean discount of
     their places.
 
     McSherry and Najork, "Computing information retrieval performance measures efficiently in the
-    presence of tied scores", 2008: no order of ties has to be invented.
+    presence of tied scores", 2008: no order of ties has to be invented. A cell of level zero does
+    not take part.
     """
     top = cumulative.shape[0] - 1
     total = 0.0
-    for j in range(row.shape[0]):
-        if row[j] == row[j]:
-            ahead = valid - below[j] - level[j] if long else below[j]
-            if ahead < top:
-                behind = min(ahead + level[j], top)
-                total += (
-                    relevance[j] * (cumulative[int(behind)] - cumulative[int(ahead)]) / level[j]
-                )
+    for j in range(level.shape[0]):
+        ahead = valid - below[j] - level[j] if long else below[j]
+        if ahead < top and level[j] > 0.0:
+            behind = min(ahead + level[j], top)
+            total += relevance[j] * (cumulative[int(behind)] - cumulative[int(ahead)]) / level[j]
     return total
 
 
@@ -79,14 +86,13 @@ def _rank_label(label, below, level, centred, relevance, cumulative):
     and ideal gain.
     """
     valid = count_row(label, below, level)
-    squares = 0.0
     for j in range(label.shape[0]):
         known = label[j] == label[j]
         place = below[j] + 0.5 * level[j]
         centred[j] = place - 0.5 * valid if known else 0.0
         relevance[j] = place / valid if known else 0.0
-        squares += centred[j] * centred[j]
-    return squares, _gain(below, level, valid, relevance, label, cumulative, True)
+        level[j] = level[j] if known else 0.0
+    return _dot(centred, centred), _gain(below, level, valid, relevance, cumulative, True)
 
 
 @njit(cache=True, error_model="numpy")
@@ -106,8 +112,8 @@ def rank_labels(labels, cumulative):
 
 
 @njit(cache=True, error_model="numpy")
-def weekly_measures(factor, labels, rows, ranked, cumulative, ic, long, short):
-    """Write rank IC and NDCG of both sides for each week.
+def weekly_measures(factor, labels, rows, ranked, cumulative, side, ic, ndcg):
+    """Write rank IC and NDCG for each week.
 
     Parameters
     ----------
@@ -121,15 +127,20 @@ def weekly_measures(factor, labels, rows, ranked, cumulative, ic, long, short):
         lacks one of them.
     cumulative : float64 array, (6,)
         See ``discounts``.
-    ic, long, short : float64 arrays, (W,)
+    side : int
+        NDCG of the highest (1) or of the lowest values (-1); 0 takes the side that the mean rank IC
+        is in favour of.
+    ic, ndcg : float64 arrays, (W,)
         Results; zero where fewer than half of the labelled symbols have a value or nothing varies.
     """
-    columns = factor.shape[1]
+    weeks, columns = rows.shape[0], factor.shape[1]
     row, label = np.empty(columns), np.empty(columns)
-    below, level = np.empty(columns), np.empty(columns)
-    centred, relevance = np.empty(columns), np.empty(columns)
-    for w in range(rows.shape[0]):
-        ic[w], long[w], short[w] = 0.0, 0.0, 0.0
+    centred, place = np.empty(columns), np.empty(columns)
+    relevance, ideal = np.empty((weeks, columns)), np.zeros(weeks)
+    below, level = np.empty((weeks, columns)), np.empty((weeks, columns))
+    valid = np.zeros(weeks)
+    for w in range(weeks):
+        ic[w], ndcg[w] = 0.0, 0.0
         value, known = factor[rows[w]], labels[w]
         labelled, both = 0, 0
         for j in range(columns):
@@ -140,22 +151,28 @@ def weekly_measures(factor, labels, rows, ranked, cumulative, ic, long, short):
         if both < 3 or both < MIN_SHARE * labelled:
             continue
         if both == labelled:
-            centred[:], relevance[:] = ranked[0][w], ranked[1][w]
-            squares, ideal = ranked[2][w, 0], ranked[2][w, 1]
+            centred[:], relevance[w] = ranked[0][w], ranked[1][w]
+            squares, best = ranked[2][w, 0], ranked[2][w, 1]
         else:
             for j in range(columns):
                 label[j] = known[j] if row[j] == row[j] else np.nan
-            squares, ideal = _rank_label(label, below, level, centred, relevance, cumulative)
-        count_row(row, below, level)
-        own, cross = 0.0, 0.0
+            squares, best = _rank_label(
+                label, below[w], level[w], centred, relevance[w], cumulative
+            )
+        count_row(row, below[w], level[w])
         for j in range(columns):
-            place = below[j] + 0.5 * level[j] - 0.5 * both if row[j] == row[j] else 0.0
-            own += place * place
-            cross += place * centred[j]
+            joint = row[j] == row[j]
+            place[j] = below[w, j] + 0.5 * level[w, j] - 0.5 * both if joint else 0.0
+            level[w, j] = level[w, j] if joint else 0.0
+        own = _dot(place, place)
         if own > 0 and squares > 0:
-            ic[w] = cross / math.sqrt(own * squares)
-            long[w] = _gain(below, level, both, relevance, row, cumulative, True) / ideal
-            short[w] = _gain(below, level, both, relevance, row, cumulative, False) / ideal
+            ic[w] = _dot(place, centred) / math.sqrt(own * squares)
+            valid[w], ideal[w] = both, best
+    long = side > 0 or (side == 0 and ic.mean() >= 0)
+    for w in range(weeks):
+        if valid[w] > 0:
+            gain = _gain(below[w], level[w], valid[w], relevance[w], cumulative, long)
+            ndcg[w] = gain / ideal[w]
 
 
 @njit(cache=True, error_model="numpy")
@@ -170,15 +187,20 @@ def coverage(factor, listed, first, stop):
     first, stop : int
         Rows ``first`` to ``stop - 1``.
     """
+    columns = factor.shape[1]
     days = 0
     for t in range(first, stop):
-        low, high, valid = np.inf, -np.inf, 0
-        for j in range(factor.shape[1]):
-            value = factor[t, j]
-            if value == value:
-                valid += 1
-                low, high = min(low, value), max(high, value)
-        days += high > low and valid >= MIN_SHARE * listed[t]
+        row = factor[t]
+        any_value = np.nan
+        for j in range(columns):
+            if row[j] == row[j]:
+                any_value = row[j]
+                break
+        valid, equal = 0, 0
+        for j in range(columns):
+            valid += row[j] == row[j]
+            equal += row[j] == any_value
+        days += equal < valid and valid >= MIN_SHARE * listed[t]
     return days / max(stop - first, 1)
 
 
@@ -224,14 +246,15 @@ class Target:
 
 
 @njit(cache=True, error_model="numpy")
-def _measure(factor, labels, rows, ranked, cumulative):
+def _mean_measures(factor, labels, rows, ranked, cumulative):
+    """Return mean rank IC, its ratio to the weekly standard deviation, and mean NDCG."""
     weeks = rows.shape[0]
-    ic, long, short = np.empty(weeks), np.empty(weeks), np.empty(weeks)
-    weekly_measures(factor, labels, rows, ranked, cumulative, ic, long, short)
+    ic, ndcg = np.empty(weeks), np.empty(weeks)
+    weekly_measures(factor, labels, rows, ranked, cumulative, 0, ic, ndcg)
     mean = ic.mean()
-    spread = ic.std()
-    icir = mean / spread if spread > 0 else 0.0
-    return mean, icir, long.mean() if mean >= 0 else short.mean()
+    deviation = ic.std()
+    icir = mean / deviation if deviation > 0 else 0.0
+    return mean, icir, ndcg.mean()
 
 
 def evaluate_fitness(factor: np.ndarray, target: Target, min_coverage: float = 0.0) -> Fitness:
@@ -239,5 +262,5 @@ def evaluate_fitness(factor: np.ndarray, target: Target, min_coverage: float = 0
     covered = coverage(factor, target.listed, target.first, target.stop)
     if covered < min_coverage or not len(target.rows):
         return Fitness(0.0, 0.0, 0.0, covered)
-    ic, icir, ndcg = _measure(factor, target.labels, target.rows, target.ranked, DISCOUNTS)
+    ic, icir, ndcg = _mean_measures(factor, target.labels, target.rows, target.ranked, DISCOUNTS)
     return Fitness(ic, icir, ndcg, covered)

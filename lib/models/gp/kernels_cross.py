@@ -22,7 +22,8 @@ from numba import njit
 COUNTED_COLUMNS = 96
 
 
-@njit(cache=True, error_model="numpy")
+# counts are whole numbers, so their sums may be taken in any order
+@njit(cache=True, error_model="numpy", fastmath={"reassoc"})
 def count_row(row, below, level):
     """Count for each cell of a row how many valid cells are smaller, and how many are equal (itself
     included).
@@ -45,9 +46,8 @@ def count_row(row, below, level):
         if row[j] == row[j]:
             valid += 1
     if columns <= COUNTED_COLUMNS:
-        below[:], level[:] = 0.0, 0.0
-        # four values against all columns at once; past the end stands NaN, which compares with
-        # nothing
+        below[:] = 0.0
+        # four values against all columns at once; NaN past the end compares with nothing
         for k in range(0, columns, 4):
             first = row[k]
             second = row[k + 1] if k + 1 < columns else np.nan
@@ -55,14 +55,22 @@ def count_row(row, below, level):
             fourth = row[k + 3] if k + 3 < columns else np.nan
             for j in range(columns):
                 value = row[j]
-                smaller = (1.0 if first < value else 0.0) + (1.0 if second < value else 0.0)
-                equal = (1.0 if first == value else 0.0) + (1.0 if second == value else 0.0)
                 below[j] += (
-                    smaller + (1.0 if third < value else 0.0) + (1.0 if fourth < value else 0.0)
+                    (1.0 if first < value else 0.0)
+                    + (1.0 if second < value else 0.0)
+                    + (1.0 if third < value else 0.0)
+                    + (1.0 if fourth < value else 0.0)
                 )
-                level[j] += (
-                    equal + (1.0 if third == value else 0.0) + (1.0 if fourth == value else 0.0)
-                )
+        smaller = 0.0
+        for j in range(columns):
+            smaller += below[j]
+        level[:] = 1.0
+        # without ties every pair of valid cells has been counted once
+        if smaller != 0.5 * valid * (valid - 1):
+            level[:] = 0.0
+            for k in range(columns):
+                for j in range(columns):
+                    level[j] += 1.0 if row[k] == row[j] else 0.0
         return valid
     # NaN sorts last, so the first `valid` places are the valid cells
     order = np.argsort(row)

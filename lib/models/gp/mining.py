@@ -1,4 +1,4 @@
-"""One mining: a window of sessions, a seed, and the programs that survive."""
+"""The window of sessions that a quarter's mining may see."""
 
 from __future__ import annotations
 
@@ -10,12 +10,8 @@ from numpy.random import RandomState
 
 from lib.market.errors import ModelError
 from lib.models.forecast_evaluation import forward_returns
-from lib.models.gp.evaluation import Evaluator
-from lib.models.gp.fitness import MIN_SHARE, Fitness, Target, coverage, evaluate_fitness
+from lib.models.gp.fitness import MIN_SHARE, Target, coverage
 from lib.models.gp.inputs import MIN_SESSIONS, Inputs, week_ends
-from lib.models.gp.operators import operator_set
-from lib.models.gp.programs import Grammar, Tree
-from lib.models.gp.selection import nsga2_survival
 from lib.models.gp.settings import MIN_SYMBOLS, MiningSettings
 from lib.models.gp.slow_inputs import SLOWEST
 
@@ -52,14 +48,6 @@ class Window:
     def last_date(self) -> pd.Timestamp:
         """The last session anything here depends on."""
         return self.inputs.dates[-1]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A surviving program and its measures in training."""
-
-    tree: Tree
-    training: Fitness
 
 
 def window_bounds(inputs: Inputs, end: int, settings: MiningSettings) -> tuple[int, int]:
@@ -108,9 +96,7 @@ def window_bounds(inputs: Inputs, end: int, settings: MiningSettings) -> tuple[i
     return start, first
 
 
-def window_at(
-    inputs: Inputs, end: int, settings: MiningSettings, shuffle: int | None = None
-) -> Window:
+def window_at(inputs: Inputs, end: int, settings: MiningSettings) -> Window:
     """Cut the window of sessions that ends with row ``end``.
 
     Parameters
@@ -119,9 +105,6 @@ def window_at(
     end : int
         Row of the quarter's last session; later rows are not looked at.
     settings : MiningSettings
-    shuffle : int or None
-        Seed of a permutation that gives every symbol another one's labels: the null hypothesis with
-        the labels' own distribution and memory.
 
     Raises
     ------
@@ -133,8 +116,6 @@ def window_at(
     first -= start
     listed = np.isfinite(cut.close).sum(axis=1)
     labels = forward_returns(cut.close, settings.horizon)
-    if shuffle is not None:
-        labels = labels[:, RandomState(shuffle).permutation(labels.shape[1])]
     weeks = week_ends(cut.dates)
     gap = settings.horizon + 1
     tail = len(cut.dates) - settings.validation
@@ -161,83 +142,17 @@ def window_at(
     return Window(cut, training, validation, dropped)
 
 
-def mine(
-    window: Window, settings: MiningSettings, seed: int, families=None
-) -> tuple[list[Candidate], int]:
-    """Search for programs with a high |mean rank IC| and a high NDCG@5 on the training weeks.
+def shuffle_labels(window: Window, seed: int) -> Window:
+    """Return the window with every symbol's labels replaced by another one's.
 
-    Parameters
-    ----------
-    window : Window
-    settings : MiningSettings
-    seed : int
-        With the window's last date it fixes every random choice.
-    families : iterable of str or None
-        Operator families to use; None for all.
-
-    Returns
-    -------
-    candidates : list of Candidate
-        The last generation without degenerate programs, by falling |rank IC|.
-    evaluated : int
-        Programs evaluated in all generations.
+    This is the null hypothesis with the labels' own distribution and persistence. The permutation
+    is fixed by the seed and the window's last date.
     """
-    grammar = Grammar(operator_set(families), window.inputs.names, settings)
-    evaluator = Evaluator(list(window.inputs.values.values()))
-    state = np.random.SeedSequence([seed, int(f"{window.last_date:%Y%m%d}")]).generate_state(1)
-    random = RandomState(state[0])
-    fitness: dict[int, Fitness] = {}
-
-    def evaluate(trees: list[Tree]) -> list[int]:
-        numbers = [evaluator.number(tree) for tree in trees]
-        for number in evaluator.evaluation_order(set(numbers) - fitness.keys()):
-            fitness[number] = evaluate_fitness(
-                evaluator.value(number), window.training, settings.min_coverage
-            )
-        return numbers
-
-    trees = [grammar.program(random).program for _ in range(settings.population)]
-    numbers = evaluate(trees)
-    evaluated = len(trees)
-    for _ in range(settings.generations - 1):
-        trees, numbers = _survive(trees, numbers, fitness, settings)
-        offspring = []
-        for _ in range(settings.population):
-            parent, donor = (trees[_tournament(len(trees), random, settings)] for _ in range(2))
-            offspring.append(grammar.vary(parent, donor, random))
-        numbers = numbers + evaluate(offspring)
-        trees = trees + offspring
-        evaluated += len(offspring)
-    trees, numbers = _survive(trees, numbers, fitness, settings)
-    candidates = [
-        Candidate(tree, fitness[number])
-        for tree, number in zip(trees, numbers, strict=True)
-        if fitness[number].ic != 0
-    ]
-    return sorted(candidates, key=lambda candidate: -abs(candidate.training.ic)), evaluated
-
-
-def _survive(trees, numbers, fitness, settings) -> tuple[list[Tree], list[int]]:
-    """Keep the best ``population`` programs, one of those that rank the symbols alike."""
-    seen, unique = set(), []
-    for position, number in enumerate(numbers):
-        this = fitness[number]
-        # formulas that order the symbols alike have equal measures: x, neg(x), sigmoid(x)
-        alike = (round(abs(this.ic), 10), round(this.ndcg, 10))
-        if alike not in seen:
-            seen.add(alike)
-            unique.append(position)
-    values = [fitness[numbers[position]] for position in unique]
-    lengths = np.array([len(trees[position]) for position in unique])
-    objectives = (
-        np.array([(abs(this.ic), this.ndcg) for this in values])
-        - settings.parsimony * lengths[:, None]
+    entropy = np.random.SeedSequence([seed, int(f"{window.last_date:%Y%m%d}"), 1])
+    random = RandomState(entropy.generate_state(1)[0])
+    order = random.permutation(len(window.inputs.symbols))
+    training, validation = (
+        replace(target, labels=np.ascontiguousarray(target.labels[:, order]))
+        for target in (window.training, window.validation)
     )
-    kept, _, _ = nsga2_survival(objectives, settings.population)
-    chosen = [unique[position] for position in kept]
-    return [trees[position] for position in chosen], [numbers[position] for position in chosen]
-
-
-def _tournament(size: int, random: RandomState, settings: MiningSettings) -> int:
-    # survivors come best first, so the least position wins
-    return int(random.randint(0, size, settings.tournament).min())
+    return replace(window, training=training, validation=validation)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
+import numpy as np
 from gplearn._program import _Program
 from gplearn.functions import _Function
 from numpy.random import RandomState
@@ -25,6 +27,31 @@ FUNCTIONS: dict[str, _Function] = {
     name: _Function(function=operator, name=name, arity=operator.arity)
     for name, operator in OPERATORS.items()
 }
+
+
+class _FastProgram(_Program):
+    """gplearn's program, whose choice of a subtree costs a search instead of five numpy calls."""
+
+    def get_subtree(self, random_state: RandomState, program: Tree | None = None):
+        """Return start and end of a random subtree, the same one as gplearn's."""
+        tree = self.program if program is None else program
+        kinds = tuple([isinstance(node, _Function) for node in tree])
+        start = bisect_left(_subtree_chances(kinds), random_state.uniform())
+        end, missing = start, 1
+        while missing:
+            node = tree[end]
+            missing += (node.arity if kinds[end] else 0) - 1
+            end += 1
+        return start, end
+
+
+@cache
+def _subtree_chances(kinds: tuple[bool, ...]) -> list[float]:
+    """Return the running chances that each node of a tree is chosen: Koza's nine to one for
+    functions against inputs.
+    """
+    chances = np.where(kinds, 0.9, 0.1)
+    return np.cumsum(chances / chances.sum()).tolist()
 
 
 @dataclass(frozen=True)
@@ -54,9 +81,10 @@ class Grammar:
             arities.setdefault(function.arity, []).append(function)
         return arities
 
-    def program(self, random: RandomState, tree: Tree | None = None) -> _Program:
-        """Return a gplearn program: the given tree, or a random one."""
-        return _Program(
+    @cached_property
+    def _program(self) -> _FastProgram:
+        """The program that all operations use, given its tree before each of them."""
+        return _FastProgram(
             function_set=self._functions,
             arities=self._arities,
             init_depth=self.settings.init_depth,
@@ -67,33 +95,50 @@ class Grammar:
             metric=None,
             p_point_replace=self.settings.p_point_replace,
             parsimony_coefficient=self.settings.parsimony,
-            random_state=random,
+            random_state=RandomState(0),
             feature_names=self.names,
-            program=tree,
         )
 
+    def random_tree(self, random: RandomState) -> Tree:
+        """Return a random tree of a depth between the settings' ``init_depth``."""
+        return self._program.build_program(random)
+
     def vary(self, parent: Tree, donor: Tree, random: RandomState) -> Tree:
-        """Return an offspring by crossover, subtree, hoist or point mutation, or reproduction,
-        within the limits.
+        """Return an offspring by one of gplearn's variations, within the limits.
+
+        Parameters
+        ----------
+        parent : list
+        donor : list
+            Gives a subtree to a crossover.
+        random : RandomState
+
+        Returns
+        -------
+        list
+            By crossover, subtree, hoist or point mutation, or reproduction, with the settings'
+            probabilities. What is too deep or too long is hoisted up to three times; the parent
+            itself where that does not help, or where a bare input is left.
         """
-        chances = self.settings
-        program = self.program(random, parent)
-        draw = random.uniform()
-        if (draw := draw - chances.p_crossover) < 0:
+        program, settings = self._program, self.settings
+        program.program = parent
+        draw = random.uniform() - settings.p_crossover
+        if draw < 0:
             tree = program.crossover(donor, random)[0]
-        elif (draw := draw - chances.p_subtree) < 0:
+        elif draw - settings.p_subtree < 0:
             tree = program.subtree_mutation(random)[0]
-        elif (draw := draw - chances.p_hoist) < 0:
+        elif draw - settings.p_subtree - settings.p_hoist < 0:
             tree = program.hoist_mutation(random)[0]
-        elif draw - chances.p_point < 0:
+        elif draw - settings.p_subtree - settings.p_hoist - settings.p_point < 0:
             tree = program.point_mutation(random)[0]
         else:
             tree = program.reproduce()
         for _ in range(3):
             if self.fits(tree):
                 break
-            tree = self.program(random, tree).hoist_mutation(random)[0]
-        # a bare input is no formula
+            program.program = tree
+            tree = program.hoist_mutation(random)[0]
+        # a bare input is not a formula
         return tree if self.fits(tree) and len(tree) > 1 else parent
 
     def fits(self, tree: Tree) -> bool:

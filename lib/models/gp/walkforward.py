@@ -1,15 +1,21 @@
-"""Walk-forward: one mining per quarter end and seed, side by side, remembered on disk."""
+"""Walk-forward: libraries mined at every quarter end, quarters side by side, cached on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from joblib._parallel_backends import LokyBackend
+from joblib.parallel import get_active_backend
 
 from lib.market.errors import ModelError
 from lib.market.fingerprint import fingerprint
@@ -19,8 +25,9 @@ from lib.models.cache import cache_key, load_entry
 from lib.models.gp.admission import admit
 from lib.models.gp.inputs import Inputs, factor_inputs, quarter_ends
 from lib.models.gp.library import Entry, Library, load_library
-from lib.models.gp.mining import mine, window_at, window_bounds
+from lib.models.gp.mining import Window, shuffle_labels, window_at, window_bounds
 from lib.models.gp.programs import to_text
+from lib.models.gp.search import Candidate, mine
 from lib.models.gp.settings import MiningSettings
 
 #: modules of this package that do not change what a mining finds
@@ -38,11 +45,10 @@ NOT_IN_FINGERPRINT = (
 def walk_forward_mining(
     panel: Panel | Inputs,
     settings: MiningSettings,
-    seeds: tuple[int, ...],
+    seeds: Sequence[int],
     *,
     first: str | pd.Timestamp,
     families=None,
-    shuffled: bool = False,
     n_jobs: int = 1,
     cache_dir: str | Path | None = None,
     report: Callable[[str], None] | None = None,
@@ -51,24 +57,8 @@ def walk_forward_mining(
 
     Parameters
     ----------
-    panel : Panel or Inputs
-        History up to the session of the run; a mining sees the rows up to its quarter end only.
-    settings : MiningSettings
-    seeds : tuple of int
-    first : date
-        The quarter ends on or after it are mined; see ``mining_ends``.
-    families : iterable of str or None
-        Operator families; None for all.
-    shuffled : bool
-        Mine labels that belong to other symbols: the null.
-    n_jobs : int
-        Minings side by side. The libraries do not depend on it, nor on joblib's back end: under
-        ``joblib.parallel_config(backend="dask")`` the same minings run on a Dask cluster.
-    cache_dir : path or None
-        Libraries found there are used if data, settings and engine are unchanged, and new ones are
-        saved there.
-    report : callable or None
-        Called with one line per finished quarter.
+    panel, settings, seeds, first, families, n_jobs, cache_dir, report
+        As for ``mine_with_null``.
 
     Returns
     -------
@@ -80,48 +70,109 @@ def walk_forward_mining(
     ModelError
         As ``mining_ends`` and ``window_at``.
     """
+    options = dict(families=families, n_jobs=n_jobs, cache_dir=cache_dir, report=report)
+    return mine_with_null(panel, settings, seeds, (), first=first, **options)[0]
+
+
+def mine_with_null(
+    panel: Panel | Inputs,
+    settings: MiningSettings,
+    seeds: Sequence[int],
+    null_seeds: Sequence[int],
+    *,
+    first: str | pd.Timestamp,
+    families=None,
+    n_jobs: int = 1,
+    cache_dir: str | Path | None = None,
+    report: Callable[[str], None] | None = None,
+) -> tuple[list[Library], list[Library]]:
+    """Mine libraries at every quarter end from ``first`` on, and their null with them.
+
+    All minings of one quarter share the values of their formulas, which is why the null costs less
+    here than by itself.
+
+    Parameters
+    ----------
+    panel : Panel or Inputs
+        History up to the session of the run; a mining sees the rows up to its quarter end only.
+    settings : MiningSettings
+    seeds : sequence of int
+        Minings of the sectors' own labels.
+    null_seeds : sequence of int
+        Minings of labels that belong to other sectors.
+    first : date
+        The quarter ends on or after it are mined; see ``mining_ends``.
+    families : iterable of str or None
+        Operator families; None for all.
+    n_jobs : int
+        Quarters mined side by side. The libraries do not depend on it, nor on joblib's back end:
+        under ``joblib.parallel_config(backend="dask")`` they are mined on a Dask cluster.
+    cache_dir : path or None
+        Libraries found there are used if data, settings and engine are unchanged, and new ones are
+        saved there.
+    report : callable or None
+        Called with one line per quarter that was mined.
+
+    Returns
+    -------
+    libraries, null : list of Library
+        By date, then seed.
+
+    Raises
+    ------
+    ModelError
+        As ``mining_ends`` and ``window_at``.
+    """
     inputs = factor_inputs(panel) if isinstance(panel, Panel) else panel
     ends = mining_ends(inputs, settings, first)
     families = None if families is None else sorted(families)
     folder = None if cache_dir is None else Path(cache_dir) / "gp_libraries"
-    found: dict[tuple[int, int], Library] = {}
-    missing = []
+    runs = [(seed, False) for seed in seeds] + [(seed, True) for seed in null_seeds]
+    libraries: dict[tuple[int, int, bool], Library] = {}
+    keys: dict[tuple[int, int, bool], str] = {}
+    missing: dict[int, list[tuple[int, bool]]] = {}
+    digests = row_digests(inputs)
     for end in ends:
-        content = _content(window_at(inputs, end, settings))
-        for seed in seeds:
-            inputs_of_key = (content, settings.asdict(), seed, families, shuffled)
-            key = cache_key(*inputs_of_key, code=[_engine()])
-            cached = None if folder is None else _cached(folder / key, end, seed, inputs)
-            if cached is None:
-                missing.append((end, seed, key))
+        seen = fingerprint(inputs.names, inputs.symbols, digests[: end + 1])
+        for seed, shuffled in runs:
+            key = cache_key(seen, settings.asdict(), seed, families, shuffled, code=[_engine()])
+            keys[end, seed, shuffled] = key
+            stored = None if folder is None else _stored(folder / key, end, seed, inputs)
+            if stored is None:
+                missing.setdefault(end, []).append((seed, shuffled))
             else:
-                found[end, seed] = cached
-    # each job gets the rows it may see and no more: rows after a quarter end cannot leak, and
-    # little is shipped
+                libraries[end, seed, shuffled] = stored
+    # a job gets the rows it may see and no more: rows after a quarter end cannot leak
     jobs = (
-        delayed(_mine_one)(
-            window_at(
-                inputs, end, settings, shuffle=_shuffle(inputs, end, seed) if shuffled else None
-            ),
-            settings,
-            seed,
-            families,
-            key,
-        )
-        for end, seed, key in missing
+        (window_at(inputs, end, settings), settings, wanted, families)
+        for end, wanted in missing.items()
     )
-    done = {end: sum((end, seed) in found for seed in seeds) for end in ends}
-    for (end, seed, key), library in zip(
-        missing, Parallel(n_jobs=n_jobs, return_as="generator")(jobs), strict=True
-    ):
-        found[end, seed] = library
-        if folder is not None:
-            library.save(folder / key)
-        done[end] += 1
-        if report is not None and done[end] == len(seeds):
-            admitted = [len(found[end, one].entries) for one in seeds]
-            report(f"{inputs.dates[end]:%Y-%m-%d}: {' '.join(map(str, admitted))} factors")
-    return [found[end, seed] for end in ends for seed in seeds]
+    for (end, wanted), mined in zip(missing.items(), _side_by_side(jobs, n_jobs), strict=True):
+        for (seed, shuffled), library in zip(wanted, mined, strict=True):
+            key = keys[end, seed, shuffled]
+            library.details["fingerprint"] = key
+            libraries[end, seed, shuffled] = library
+            if folder is not None:
+                library.save(folder / key)
+        if report is not None:
+            admitted = " ".join(str(len(library.entries)) for library in mined)
+            report(f"{inputs.dates[end]:%Y-%m-%d}: {admitted} factors")
+    own = [libraries[end, seed, False] for end in ends for seed in seeds]
+    return own, [libraries[end, seed, True] for end in ends for seed in null_seeds]
+
+
+def _side_by_side(jobs: Iterable[tuple], n_jobs: int) -> Iterator[list[Library]]:
+    """Mine quarters in as many processes, and yield their libraries in the jobs' order."""
+    backend, _ = get_active_backend()
+    if n_jobs == 1 and isinstance(backend, LokyBackend):
+        yield from (_mine_quarter(*job) for job in jobs)
+    elif sys.platform == "linux" and isinstance(backend, LokyBackend):
+        # a forked process has the packages and kernels loaded, which takes a fresh one seconds
+        with ProcessPoolExecutor(n_jobs, get_context("fork")) as workers:
+            yield from workers.map(_mine_quarter, *zip(*jobs, strict=True))
+    else:
+        calls = (delayed(_mine_quarter)(*job) for job in jobs)
+        yield from Parallel(n_jobs=n_jobs, return_as="generator")(calls)
 
 
 def mining_ends(inputs: Inputs, settings: MiningSettings, first: str | pd.Timestamp) -> np.ndarray:
@@ -164,8 +215,22 @@ def close_only_quarters(inputs: Inputs, first: str | pd.Timestamp) -> pd.Datetim
     return days[days >= pd.Timestamp(first)]
 
 
-def _mine_one(window, settings: MiningSettings, seed: int, families, key: str) -> Library:
-    candidates, evaluated = mine(window, settings, seed, families)
+def _mine_quarter(
+    window: Window, settings: MiningSettings, runs: list[tuple[int, bool]], families
+) -> list[Library]:
+    """Mine one quarter end with several seeds; returns a library for each run (seed, shuffled)."""
+    windows = [shuffle_labels(window, seed) if shuffled else window for seed, shuffled in runs]
+    found = mine(windows, settings, [seed for seed, _ in runs], families)
+    return [
+        _library(candidates, own, settings, seed)
+        for candidates, own, (seed, _) in zip(found, windows, runs, strict=True)
+    ]
+
+
+def _library(
+    candidates: list[Candidate], window: Window, settings: MiningSettings, seed: int
+) -> Library:
+    """Return the library of those candidates that are admitted."""
     admission = admit(candidates, window, settings)
     entries = tuple(
         Entry(
@@ -186,19 +251,12 @@ def _mine_one(window, settings: MiningSettings, seed: int, families, key: str) -
         },
         "inputs": window.inputs.names,
         "dropped": {**window.inputs.dropped, **window.dropped},
-        "programs": evaluated,
+        "programs": settings.population * settings.generations,
         "candidates": admission.examined,
         "passed": admission.passed,
         "settings": settings.asdict(),
-        "fingerprint": key,
     }
     return Library(window.last_date, seed, entries, details)
-
-
-def _shuffle(inputs: Inputs, end: int, seed: int) -> int:
-    return int(
-        np.random.SeedSequence([seed, int(f"{inputs.dates[end]:%Y%m%d}"), 1]).generate_state(1)[0]
-    )
 
 
 @cache
@@ -209,12 +267,24 @@ def _engine() -> str:
     return fingerprint(*modules, Path(forecast_evaluation.__file__))
 
 
-def _content(window) -> str:
-    """Fingerprint of everything a mining may look at."""
-    cut = window.inputs
-    return fingerprint(cut.dates, cut.symbols, cut.values, cut.close)
+def row_digests(inputs: Inputs) -> list[str]:
+    """Return a hash of what a mining may look at on each session, (T,).
+
+    The key of a quarter is made of those of its sessions, so that every value is hashed once
+    however many quarters see it.
+    """
+    days = inputs.dates.as_unit("ns").asi8
+    panels = [*inputs.values.values(), inputs.close]
+    digests = []
+    for row, day in enumerate(days):
+        digest = hashlib.blake2b(day.tobytes(), digest_size=16)
+        for panel in panels:
+            digest.update(panel[row])
+        digests.append(digest.hexdigest())
+    return digests
 
 
-def _cached(folder: Path, end: int, seed: int, inputs: Inputs) -> Library | None:
+def _stored(folder: Path, end: int, seed: int, inputs: Inputs) -> Library | None:
+    """Return a library from the cache, None where it is missing or cannot be used."""
     path = folder / Library(inputs.dates[end], seed, ()).file_name
     return load_entry(path, lambda: load_library(path, unedited=True))

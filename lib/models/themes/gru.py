@@ -173,7 +173,15 @@ class GruTrainer:
         """Nothing is shared by the refits."""
 
     def fit(self, dates: np.ndarray, weights: np.ndarray) -> Gru:
-        """Return the model of some dates, bool (K,), weighted by date, float (K,)."""
+        """Return the model of some dates, weighted by date.
+
+        Parameters
+        ----------
+        dates : bool array, (K,)
+            Those learned from; of them the usable rows are taken.
+        weights : float64 array, (K,)
+            Of each date.
+        """
         lib, rows = self.torch, self.data.rows(dates)
         x = self.data.x[rows]
         target = lib.as_tensor(self.data.y[rows].astype(np.float32))

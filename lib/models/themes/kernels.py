@@ -27,7 +27,17 @@ CONSTANT_VARIANCE = 1e-20
 
 @njit(cache=True, nogil=True)
 def rolling_moments(x, window, at):
-    """Return rolling mean, standard deviation (divided by n) and skewness of x, each (N, K)."""
+    """Return rolling mean, standard deviation (divided by n) and skewness of x, each (N, K).
+
+    Parameters
+    ----------
+    x : float64 array, (N, T)
+        NaN where there is no value.
+    window : int
+        Sessions.
+    at : int64 array, (K,)
+        Columns; one before the start gives NaN.
+    """
     shape = (x.shape[0], len(at))
     mean, std, skew = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
     required = (2 * window + 2) // 3
@@ -59,7 +69,17 @@ def rolling_moments(x, window, at):
 
 @njit(cache=True, nogil=True)
 def rolling_mean(x, window, at):
-    """Return the rolling mean of x, (N, K)."""
+    """Return the rolling mean of x, (N, K).
+
+    Parameters
+    ----------
+    x : float64 array, (N, T)
+        NaN where there is no value.
+    window : int
+        Sessions.
+    at : int64 array, (K,)
+        Columns; one before the start gives NaN.
+    """
     out = np.full((x.shape[0], len(at)), np.nan)
     required = (2 * window + 2) // 3
     for i in range(out.shape[0]):
@@ -79,7 +99,17 @@ def rolling_mean(x, window, at):
 
 @njit(cache=True, nogil=True)
 def rolling_max_min(x, window, at):
-    """Return the rolling maximum and minimum of x, each (N, K)."""
+    """Return the rolling maximum and minimum of x, each (N, K).
+
+    Parameters
+    ----------
+    x : float64 array, (N, T)
+        NaN where there is no value.
+    window : int
+        Sessions.
+    at : int64 array, (K,)
+        Columns; one before the start gives NaN.
+    """
     shape = (x.shape[0], len(at))
     high, low = np.full(shape, np.nan), np.full(shape, np.nan)
     required = (2 * window + 2) // 3
@@ -101,8 +131,18 @@ def rolling_max_min(x, window, at):
 
 @njit(cache=True, nogil=True)
 def rolling_corr_beta(x, y, window, at):
-    """Return the rolling correlation of x and y and the slope of x on y, each (N, K); both over the
-    sessions on which both have a value.
+    """Return the rolling correlation of x and y and the slope of x on y, each (N, K).
+
+    Both are over the sessions on which x and y have a value.
+
+    Parameters
+    ----------
+    x, y : float64 array, (N, T)
+        NaN where there is no value.
+    window : int
+        Sessions.
+    at : int64 array, (K,)
+        Columns; one before the start gives NaN.
     """
     shape = (x.shape[0], len(at))
     correlation, slope = np.full(shape, np.nan), np.full(shape, np.nan)

@@ -58,7 +58,15 @@ class Trainer(Protocol):
         """Compute what all refits share; called by one thread at a time."""
 
     def fit(self, dates: np.ndarray, weights: np.ndarray) -> Model:
-        """Return the model of some dates, bool (K,), weighted by date, float (K,)."""
+        """Return the model of some dates, weighted by date.
+
+        Parameters
+        ----------
+        dates : bool array, (K,)
+            Those learned from; of them the usable rows are taken.
+        weights : float64 array, (K,)
+            Of each date.
+        """
 
 
 @dataclass(frozen=True)
@@ -142,7 +150,15 @@ class BoostedTrainer:
         ).construct()
 
     def fit(self, dates: np.ndarray, weights: np.ndarray) -> Boosted:
-        """Return one model per seed, fitted on some dates, bool (K,), weighted by date, (K,)."""
+        """Return one model per seed, fitted on some dates and weighted by date.
+
+        Parameters
+        ----------
+        dates : bool array, (K,)
+            Those learned from; of them the usable rows are taken.
+        weights : float64 array, (K,)
+            Of each date.
+        """
         rows = self.data.rows(dates)
         sample = self.binned.subset(
             np.flatnonzero(rows).tolist(), self.SHARED | self.BINS
@@ -215,7 +231,15 @@ class RidgeTrainer:
         return squares, labels
 
     def fit(self, dates: np.ndarray, weights: np.ndarray) -> Ridge:
-        """Return the model of some dates, bool (K,), weighted by date, float (K,)."""
+        """Return the model of some dates, weighted by date.
+
+        Parameters
+        ----------
+        dates : bool array, (K,)
+            Those learned from; of them the usable rows are taken.
+        weights : float64 array, (K,)
+            Of each date.
+        """
         squares, labels = self.products
         weights = np.where(dates, weights, 0.0)
         gram = np.tensordot(weights, squares, 1)

@@ -218,7 +218,12 @@ def _walk(panel, dates, first, settings, groups, folder, intraday) -> WalkForwar
 
 
 class _Walk:
-    """The refits of a walk-forward: which dates each learns from, and the scores of its dates."""
+    """The refits of a walk-forward: which dates each learns from, and the scores of its dates.
+
+    A refit is named by its number; ``panel``, ``dates``, ``first``, ``settings`` and ``folder`` are
+    those of ``walk_forward_scores``, ``x`` (K, N, F) and ``names`` of ``features``, ``y`` (K, N) of
+    ``blended_labels``.
+    """
 
     def __init__(self, panel, dates, first, settings: ThemeSettings, x, y, names, folder):
         self.panel, self.dates, self.settings, self.folder = panel, dates, settings, folder
