@@ -75,7 +75,17 @@ def _tables(folder: Path) -> dict[str, bytes]:
 
 
 def replacement_notice(target: Path, source: str, language: str) -> str:
-    """Return what to say before a run replaces one of another source or language, else nothing."""
+    """Return what to say before a run replaces one of another source or language, else nothing.
+
+    Parameters
+    ----------
+    target : Path
+        Folder of the earlier run, which may not exist.
+    source : str
+        Of the data of the new run.
+    language : str
+        One or two languages of the new run.
+    """
     try:
         old = Manifest.read(target)
     except RunError:
