@@ -1,9 +1,11 @@
 """Exhibits: files, records, figures in both languages, the same bytes twice."""
 
 import json
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from lib.exhibits import charts, tables
 from lib.exhibits.notebook_run import Run
 from lib.exhibits.style import DOWN, DOWN_GREEN, UP, UP_RED, apply_style, save, sign_colours
 from lib.exhibits.translations import LANGUAGES, translations
+from lib.exhibits.vector import save_vector
 from lib.market.calendar import Sessions
 from lib.market.errors import ParameterError, RunError, StaleDataError
 
@@ -280,3 +283,32 @@ def test_a_column_has_the_format_of_its_name_or_of_its_row():
         "sharpe": "metric",
         "own": "count",
     }
+
+
+def test_a_figure_is_saved_in_the_width_of_a_column_with_what_a_pointer_reads(tmp_path):
+    dates = pd.date_range("2024-01-01", periods=800)
+    values = pd.Series(np.linspace(1.0, 2.0, 800), dates)
+    values.iloc[:100] = np.nan
+    figure, axes = plt.subplots(figsize=(8.6, 4.8))
+    axes.plot(values, label="NAV")
+    save_vector(figure, tmp_path / "fig08_nav.svg")
+    plt.close(figure)
+    svg = (tmp_path / "fig08_nav.svg").read_text(encoding="utf-8")
+    assert float(re.search(r'width="([0-9.]+)pt"', svg)[1]) < 72 * 4.6
+    ids = re.findall(r' id="([^"]+)"', svg)
+    assert all(name.startswith("fig08_nav-") for name in ids) and len(set(ids)) == len(ids)
+    (panel,) = json.loads(
+        (tmp_path / "fig08_nav.json").read_text(encoding="utf-8"),
+        parse_constant=lambda name: pytest.fail(f"{name} is not JSON"),
+    )
+    (series,) = panel["series"]
+    assert series["name"] == "NAV" and len(series["points"]) == 400
+    assert series["points"][0][0] == "2024-04-10" and series["points"][-1][1] == 2.0
+    assert 0 < panel["left"] < panel["right"] < 1 and 0 < panel["top"] < panel["bottom"] < 1
+
+
+def test_a_column_named_like_a_format_has_that_format():
+    table = pd.DataFrame({"name": ["a"], "change": [0.0225]})
+    record = {"notebook": "02_ai_themes", "formats": {"change": "change"}}
+    shown = tables.shown_table(table, record, translations("en"))
+    assert shown.cells["change"].tolist() == ["+0.02"]

@@ -192,7 +192,7 @@ def _other_language(table: pd.DataFrame, language: str) -> set[str]:
 
 def _kinds(table: pd.DataFrame, kind: str | None) -> list:
     """Return the format of each cell of a column; ``kind`` may name a column of formats."""
-    if kind in table.columns:
+    if kind in table.columns and kind not in FORMATS:
         return [ROW_FORMATS.get(each, each) for each in table[kind]]
     return [kind] * len(table)
 

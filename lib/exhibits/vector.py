@@ -101,7 +101,11 @@ def _reading(figure: Figure, axes: Axes, box: Bbox) -> dict | None:
     series = []
     for line in lines:
         x, y = np.asarray(line.get_xdata(orig=False), float), np.asarray(line.get_ydata(), float)
+        known = np.isfinite(x) & np.isfinite(y)
+        x, y = x[known], y[known]
         kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).astype(int))
+        if not len(x):
+            continue
         points = [[_day(x[index]), round(float(y[index]), 4)] for index in kept]
         label = str(line.get_label())
         name = "" if label.startswith("_") else label

@@ -140,9 +140,13 @@ class Assembly:
             return
         columns = [name for name in SHOWN if name in table]
         notes = [self._total(**total) for total in totals(table)]
-        self.run.exhibit(
-            "s54", "trades", table[columns], formats={"change": "percent"}, notes=notes
-        )
+        held = table["side"].eq("hold")
+        if held.any():
+            notes.append(
+                self.run.t("06_weekly_report.trades_held", count=int(held.sum()), file=TRADES)
+            )
+        shown = table.loc[~held, columns]
+        self.run.exhibit("s54", "trades", shown, formats={"change": "percent"}, notes=notes)
 
     def _total(self, system: str, held_on, due, turnover: float, cost: float) -> str:
         """Return the sentence on turnover and cost of one system's trades."""

@@ -281,7 +281,8 @@ class _Parts:
             table = table_cells(source.results / csv, record, t, columns if weekly else None)
         finding = self.said.get("findings", {}).get(number)
         date = t.date(record["data_date"])
-        appendix = f"appendices/{record['notebook']}.html"
+        inside = "" if source.results == source.folder else f"{source.results.name}/"
+        appendix = f"{inside}appendices/{record['notebook']}.html"
         return {
             "number": number,
             "id": f"exhibit-{number}",

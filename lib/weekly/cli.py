@@ -48,7 +48,7 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
         "--out", default="outputs", type=Path, help="folder of the runs (default: outputs)"
     )
     command.add_argument(
-        "--language", default="en", choices=("en", "zh"), help="of the report (default: en)"
+        "--language", default="en", help='en (default), zh, or both side by side: "en zh"'
     )
     command.add_argument(
         "--accept-revisions", action="store_true", help="accept data that change stored history"

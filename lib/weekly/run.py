@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from lib.exhibits.plan import (
     read_parameters,
     read_plan,
 )
-from lib.exhibits.translations import Language, translations
+from lib.exhibits.translations import translations
 from lib.market.errors import RunError
 from lib.market.fingerprint import fingerprint
 from lib.market.ingest import NAMED_SOURCES, open_market
@@ -45,6 +45,7 @@ from lib.weekly.atomic_folder import atomic_folder, files_of
 from lib.weekly.bars import CellBar
 from lib.weekly.execution import Failure, execute, write_error
 from lib.weekly.forking import Running, call
+from lib.weekly.languages import add_to_manifest, languages_of, replacement_notice
 from lib.weekly.scheduling import Job, run_jobs
 
 #: folder, in that of the run, of the sections that are running
@@ -64,7 +65,7 @@ class Settings:
     out : Path
         Parent of the run's folder ``<session>``.
     language : str
-        ``en`` or ``zh``.
+        ``en`` or ``zh``, or both as ``en zh``: one run whose models are fitted once.
     resume : bool
         Reuse the sections of the earlier run that succeeded and whose inputs are unchanged.
     allow_stale : bool
@@ -82,7 +83,7 @@ class Settings:
     as_of: str = "latest"
     data: str = "sample"
     out: Path = Path("outputs")
-    language: Language = "en"
+    language: str = "en"
     resume: bool = False
     allow_stale: bool = False
     accept_revisions: bool = False
@@ -127,6 +128,7 @@ def weekly_run(
         Parameters, data, store or date are invalid and nothing was run, or the folder cannot be
         written.
     """
+    first, *others = languages_of(settings.language)
     plan = read_plan(notebooks, params)
     parameters = read_parameters(plan, params)
     if settings.as_of != "latest":
@@ -143,9 +145,10 @@ def weekly_run(
     out = settings.out.resolve()
     name = f"{market.as_of:%Y-%m-%d}"
     requested = f"{market.requested:%Y-%m-%d}"
-    common = RunParameters(
-        as_of=requested, data=data, out=str(out / name), language=settings.language
-    )
+    common = RunParameters(as_of=requested, data=data, out=str(out / name), language=first)
+    notice = replacement_notice(out / name, market.source.name, settings.language)
+    if notice and not settings.quiet:
+        tqdm.write(notice)
     earlier = _earlier(out / name, settings.quiet) if settings.resume else None
     try:
         with atomic_folder(out, name) as folder:
@@ -164,15 +167,19 @@ def weekly_run(
             )
             workers = settings.workers or min(2, os.cpu_count() or 1)
             bar = CellBar(notebooks, plan.notebooks, settings.quiet)
-            manifest = run.execute_all(code_fingerprint(params), workers, bar)
+            code = code_fingerprint(params)
+            manifest = run.execute_all(code, workers, bar)
+            for language in others:
+                bar = CellBar(notebooks, plan.notebooks, settings.quiet)
+                run._add_language(language, code, workers, bar)
         if not settings.quiet:
-            index_runs(out, settings.language)
+            index_runs(out, first)
         return manifest
     except OSError as error:
         raise write_error(error, out) from error
 
 
-def index_runs(out: Path, language: Language) -> None:
+def index_runs(out: Path, language: str) -> None:
     """Write the index of all runs in a folder."""
     call("lib.report.history:write_index", out, translations(language), running=Running())
 
@@ -238,6 +245,28 @@ class _Run:
         self.manifest.write(self.folder)
         return self.manifest
 
+    def _add_language(self, language: str, code: str, workers: int, bar: CellBar) -> None:
+        """Run the notebooks again in another language, on cached models; export both documents."""
+        folder = self.folder / language
+        folder.mkdir()
+        other = replace(
+            self,
+            common=self.common.model_copy(update={"language": language}),
+            folder=folder,
+            target=self.target / language,
+            earlier=_earlier(self.target / language, quiet=True) if self.earlier else None,
+            records={},
+            exports={},
+        ).execute_all(code, workers, bar)
+        add_to_manifest(self.manifest, other, self.folder)
+        pages = self._export_pages()
+        self.manifest.set_exports([*pages, *self.manifest.exports])
+        self.manifest.write(self.folder)
+
+    def _export_pages(self) -> list[ExportRecord]:
+        inputs = (self.folder, self.plan, self.manifest, self.params)
+        return call("lib.report.exports:export_pages", *inputs, running=self.running)
+
     def _jobs(self) -> list[Job]:
         """Return the sections, their appendices, the report notebook and its export."""
         seconds = _last_seconds(self.target.parent)
@@ -293,11 +322,7 @@ class _Run:
         name = self.plan.report
         files = [f"{stem}{ending}" for stem in STEMS.values() for ending in (".html", ".pdf")]
         if not self._copied(name, files):
-            self.exports[name] = call(
-                "lib.report.exports:export_pages",
-                *(self.folder, self.plan, self.manifest, self.params),
-                running=self.running,
-            )
+            self.exports[name] = self._export_pages()
 
     def _copied(self, name: str, files: list[str]) -> bool:
         """Copy the exports of a reused notebook from the earlier run; return whether they exist."""
