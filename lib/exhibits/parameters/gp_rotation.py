@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -137,7 +137,8 @@ class GpRotation(Parameters):
     n_jobs: Jobs
 
     @model_validator(mode="after")
-    def _fit_together(self) -> GpRotation:
+    def _fit_together(self) -> Self:
+        """Refuse parameters that contradict each other."""
         variation = self.p_crossover + self.p_subtree + self.p_hoist + self.p_point
         if variation > 1 + 1e-12:
             raise ValueError("the probabilities of variation exceed one")
