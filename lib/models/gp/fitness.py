@@ -151,7 +151,8 @@ def weekly_measures(factor, labels, rows, ranked, cumulative, side, ic, ndcg):
         if both < 3 or both < MIN_SHARE * labelled:
             continue
         if both == labelled:
-            centred[:], relevance[w] = ranked[0][w], ranked[1][w]
+            for j in range(columns):
+                centred[j], relevance[w, j] = ranked[0][w, j], ranked[1][w, j]
             squares, best = ranked[2][w, 0], ranked[2][w, 1]
         else:
             for j in range(columns):

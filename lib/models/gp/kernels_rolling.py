@@ -126,7 +126,8 @@ def ts_max(x, d, out):
                         value = old
                 out[t, j] = value
         if stop - start == d:
-            suffix[d - 1, :] = x[stop - 1, :]
+            for j in range(columns):
+                suffix[d - 1, j] = x[stop - 1, j]
             for k in range(d - 2, 0, -1):
                 for j in range(columns):
                     value, after = x[start + k, j], suffix[k + 1, j]

@@ -159,8 +159,8 @@ def ts_rank_corr(x, y, d, out):
                 xx[j] += rank_x[j] * rank_x[j]
                 yy[j] += rank_y[j] * rank_y[j]
                 xy[j] += rank_x[j] * rank_y[j]
-        ranks_x[t], ranks_y[t] = new_x, new_y
         for j in range(columns):
+            ranks_x[t, j], ranks_y[t, j] = new_x[j], new_y[j]
             known = last_x[j] == last_x[j] and last_y[j] == last_y[j]
             complete[j] = complete[j] + 1.0 if known else 0.0
             size = (xx[j] + new_x[j] * new_x[j]) * (yy[j] + new_y[j] * new_y[j])

@@ -165,3 +165,9 @@ def operator_set(families=None) -> list[Operator]:
             remedy=f"the families are {', '.join([*UNWINDOWED, *WINDOWED])}",
         )
     return [operator for operator in OPERATORS.values() if operator.family in wanted]
+
+
+def compile_kernels(family: str) -> None:
+    """Run a family's kernel once, which compiles it or loads it from numba's cache on disk."""
+    operator = next(each for each in OPERATORS.values() if each.family == family)
+    operator(*np.ones((operator.arity, 2, 2)))

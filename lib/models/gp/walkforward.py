@@ -26,6 +26,7 @@ from lib.models.gp.admission import admit
 from lib.models.gp.inputs import Inputs, factor_inputs, quarter_ends
 from lib.models.gp.library import Entry, Library, load_library
 from lib.models.gp.mining import Window, shuffle_labels, window_at, window_bounds
+from lib.models.gp.operators import UNWINDOWED, WINDOWED, compile_kernels
 from lib.models.gp.programs import to_text
 from lib.models.gp.search import Candidate, mine
 from lib.models.gp.settings import MiningSettings
@@ -169,6 +170,8 @@ def _side_by_side(jobs: Iterable[tuple], n_jobs: int) -> Iterator[list[Library]]
     elif sys.platform == "linux" and isinstance(backend, LokyBackend):
         # a forked process has the packages and kernels loaded, which takes a fresh one seconds
         with ProcessPoolExecutor(n_jobs, get_context("fork")) as workers:
+            # on a fresh machine each process compiles its share of the kernels for all
+            list(workers.map(compile_kernels, ("rank", *UNWINDOWED, *WINDOWED)))
             yield from workers.map(_mine_quarter, *zip(*jobs, strict=True))
     else:
         calls = (delayed(_mine_quarter)(*job) for job in jobs)
