@@ -118,7 +118,7 @@ class Evaluator:
             if tree_id is None:
                 tree_id = self._ids[key] = len(self._nodes)
                 self._nodes.append(key)
-                longest = max((self._paths[argument] for argument in key[1:]), key=len)
+                longest = max([self._paths[argument] for argument in key[1:]], key=len)
                 self._paths.append((*longest, tree_id))
             stack.append(tree_id)
         return stack[0]

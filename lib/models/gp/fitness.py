@@ -246,21 +246,32 @@ class Target:
 
 
 @njit(cache=True, error_model="numpy")
-def _mean_measures(factor, labels, rows, ranked, cumulative):
-    """Return mean rank IC, its ratio to the weekly standard deviation, and mean NDCG."""
+def _evaluate(factor, listed, first, stop, labels, rows, ranked, cumulative, min_coverage):
+    """Return mean rank IC, its ratio to the weekly standard deviation, mean NDCG and coverage."""
+    covered = coverage(factor, listed, first, stop)
     weeks = rows.shape[0]
+    if covered < min_coverage or weeks == 0:
+        return 0.0, 0.0, 0.0, covered
     ic, ndcg = np.empty(weeks), np.empty(weeks)
     weekly_measures(factor, labels, rows, ranked, cumulative, 0, ic, ndcg)
     mean = ic.mean()
     deviation = ic.std()
     icir = mean / deviation if deviation > 0 else 0.0
-    return mean, icir, ndcg.mean()
+    return mean, icir, ndcg.mean(), covered
 
 
 def evaluate_fitness(factor: np.ndarray, target: Target, min_coverage: float = 0.0) -> Fitness:
-    """Measure one factor, (T, N); below ``min_coverage`` everything but the coverage is zero."""
-    covered = coverage(factor, target.listed, target.first, target.stop)
-    if covered < min_coverage or not len(target.rows):
-        return Fitness(0.0, 0.0, 0.0, covered)
-    ic, icir, ndcg = _mean_measures(factor, target.labels, target.rows, target.ranked, DISCOUNTS)
-    return Fitness(ic, icir, ndcg, covered)
+    """Evaluate one factor.
+
+    Parameters
+    ----------
+    factor : float64 array, (T, N)
+        NaN where it has no value.
+    target : Target
+        Weeks, labels and days.
+    min_coverage : float
+        Below this share of days everything but the coverage is zero.
+    """
+    days = (target.listed, target.first, target.stop)
+    weeks = (target.labels, target.rows, target.ranked, DISCOUNTS)
+    return Fitness(*_evaluate(factor, *days, *weeks, min_coverage))

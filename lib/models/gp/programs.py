@@ -143,7 +143,10 @@ class Grammar:
 
     def fits(self, tree: Tree) -> bool:
         """Say whether a tree keeps to the greatest depth and length."""
-        return len(tree) <= self.settings.max_length and depth(tree) <= self.settings.max_depth
+        if len(tree) > self.settings.max_length:
+            return False
+        # a tree of n nodes has at most n - 1 functions above each other
+        return len(tree) <= self.settings.max_depth + 1 or depth(tree) <= self.settings.max_depth
 
 
 def depth(tree: Tree) -> int:

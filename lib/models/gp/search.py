@@ -197,7 +197,7 @@ def _offspring(population: _Population, grammar: Grammar) -> list[Tree]:
     offspring = []
     for _ in range(settings.population):
         # survivors come best first, so the least position of a tournament wins
-        parent = trees[random.randint(0, len(trees), settings.tournament).min()]
-        donor = trees[random.randint(0, len(trees), settings.tournament).min()]
+        parent = trees[min(random.randint(0, len(trees), settings.tournament).tolist())]
+        donor = trees[min(random.randint(0, len(trees), settings.tournament).tolist())]
         offspring.append(grammar.vary(parent, donor, random))
     return offspring
