@@ -58,6 +58,17 @@ SEARCH = dict(
     max_correlation=0.7,
     max_vif=5.0,
     max_factors=20,
+    init_depth=(1, 3),
+    max_depth=5,
+    max_length=24,
+    p_crossover=0.5,
+    p_subtree=0.2,
+    p_hoist=0.05,
+    p_point=0.2,
+    p_point_replace=0.15,
+    tournament=2,
+    parsimony=0.0003,
+    min_coverage=0.8,
 )
 #: the programs of a search that starts at these depths, without parsimony and hoisting, have about
 # twelve nodes

@@ -1,5 +1,7 @@
 """Programs, objectives, selection, mining and admission."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import ndcg_score
 
 from lib.exhibits.describe import describe_formula
+from lib.exhibits.parameters import checked, load, model_of
 from lib.exhibits.translations import translations
 from lib.market.calendar import Sessions
 from lib.market.errors import ModelError, ParameterError
@@ -44,6 +47,17 @@ SEARCH = dict(
     max_correlation=0.7,
     max_vif=5.0,
     max_factors=20,
+    init_depth=(1, 3),
+    max_depth=5,
+    max_length=24,
+    p_crossover=0.5,
+    p_subtree=0.2,
+    p_hoist=0.05,
+    p_point=0.2,
+    p_point_replace=0.15,
+    tournament=2,
+    parsimony=0.0003,
+    min_coverage=0.8,
 )
 SMALL = MiningSettings(**SEARCH)
 
@@ -246,7 +260,7 @@ def test_random_programs_survive_text_and_stay_within_limits(seed):
     grammar = Grammar(
         operator_set(),
         ["returns", "close_z", "volume_z"],
-        MiningSettings(**SEARCH, max_depth=4, max_length=15),
+        replace(SMALL, max_depth=4, max_length=15),
     )
     tree, donor = (grammar.random_tree(random) for _ in range(2))
     assert depth(tree) == gplearn_program(grammar, random, tree).depth_
@@ -332,9 +346,7 @@ def plain(tree, values):
 def test_a_tiny_pool_gives_the_same_values_as_no_pool():
     inputs = factor_inputs(market(300))
     values = list(inputs.values.values())
-    grammar = Grammar(
-        operator_set(), inputs.names, MiningSettings(**SEARCH, init_depth=(2, 5), max_depth=5)
-    )
+    grammar = Grammar(operator_set(), inputs.names, replace(SMALL, init_depth=(2, 5), max_depth=5))
     random = RandomState(1)
     evaluator = Evaluator(values, pool_bytes=1)
     for tree in [grammar.random_tree(random) for _ in range(150)] * 2:
@@ -485,9 +497,7 @@ def test_what_one_seed_finds_does_not_depend_on_those_mined_with_it(window):
 
 
 def test_admission_keeps_its_promises(window):
-    chosen = MiningSettings(
-        **{**SMALL.asdict(), "init_depth": (1, 3), "max_factors": 6, "max_vif": 3.0}
-    )
+    chosen = replace(SMALL, max_factors=6, max_vif=3.0)
     admission = admit(mine([window], chosen, [1])[0], window, chosen)
     factors = admission.factors
     assert len(factors) <= admission.passed <= admission.examined
@@ -532,7 +542,7 @@ def test_shuffled_labels_are_the_labels_of_other_symbols():
 
 def test_the_first_250_sessions_are_warm_up_where_half_a_window_is_left():
     inputs = factor_inputs(market(rows=700))
-    wide = MiningSettings(**SEARCH | {"window": 600})
+    wide = replace(SMALL, window=600)
     assert window_bounds(inputs, 548, wide) == (0, 59)
     assert window_bounds(inputs, 549, wide) == (0, 250)
     assert window_bounds(inputs, 549, SMALL) == (130, 250)
@@ -560,25 +570,33 @@ def test_an_input_without_variance_is_dropped_by_name():
 
 
 @pytest.mark.parametrize(
-    "change",
+    "change, words",
     [
-        {"window": 100},
-        {"p_crossover": 0.9},
-        {"init_depth": (3, 2)},
-        {"max_correlation": 2},
-        {"population": 1},
-        {"min_train_t": -1},
+        ({"window": 249}, "window is 249"),
+        ({"window": 250, "validation": 140}, "leaves less than 100 for training"),
+        ({"p_crossover": 0.9}, "probabilities of variation exceed one"),
+        ({"init_depth": [3, 2]}, "init_depth must rise"),
+        ({"init_depth": [1, 6]}, "init_depth must rise"),
+        ({"max_correlation": 2.0}, "max_correlation is 2"),
+        ({"population": 1}, "population is 1"),
+        ({"min_train_t": -1.0}, "min_train_t is -1"),
     ],
 )
-def test_settings_out_of_range_are_refused(change):
-    with pytest.raises(ParameterError, match="remedy"):
-        MiningSettings(**SEARCH | change)
+def test_parameters_of_the_search_out_of_range_are_refused(change, words):
+    content = load("03_gp_rotation").model_dump() | change
+    with pytest.raises(ParameterError, match="remedy") as caught:
+        checked(model_of("03_gp_rotation"), content, "03_gp_rotation.yaml")
+    assert words in str(caught.value)
+
+
+def test_a_setting_of_the_search_has_no_default():
+    with pytest.raises(TypeError, match="missing"):
+        MiningSettings(**{name: value for name, value in SEARCH.items() if name != "tournament"})
+    assert set(SEARCH) <= set(load("03_gp_rotation").model_dump())
 
 
 def test_gplearns_own_search_runs_on_the_same_operators(window):
-    chosen = MiningSettings(
-        **{**SMALL.asdict(), "init_depth": (1, 2), "population": 20, "generations": 2}
-    )
+    chosen = replace(SMALL, init_depth=(1, 2), population=20, generations=2)
     fitted = baseline.symbolic_transformer(window, chosen, 0, ["add", "sub", "ts_mean", "rank"])
     best = max(fitted._programs[-1], key=lambda program: program.raw_fitness_)
     tree = [FUNCTIONS[node.name] if hasattr(node, "name") else node for node in best.program]

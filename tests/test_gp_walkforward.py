@@ -3,6 +3,7 @@ any back end.
 """
 
 import json
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -115,7 +116,7 @@ def test_a_cached_library_is_used_only_for_the_same_data_and_settings(panel, tmp
     assert calls == [(1, False)]
     walk_forward_mining(
         panel,
-        MiningSettings(**{**SMALL.asdict(), "init_depth": (1, 3), "horizon": 6}),
+        replace(SMALL, horizon=6),
         (0,),
         **options,
     )

@@ -29,10 +29,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SMALLER = yaml.safe_load((ROOT / "tests" / "smaller.yaml").read_text(encoding="utf-8"))
 ALL = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
 FRIDAY = pd.Timestamp("2025-06-13")
-#: shares of labelling lines that are still to come down
-LABELLING = {
-    "03_gp_rotation": 0.16,
-}
 RUN_DEFAULTS = {"as_of": "latest", "data": "sample", "out": "", "language": "en"}
 
 
@@ -88,7 +84,7 @@ def test_one_head_opens_every_notebook(name):
 def test_a_tenth_of_the_code_at_most_only_labels_or_notes(name):
     cells = [c.source for c in code(read(name)) if "parameters" not in c.metadata.get("tags", [])]
     labelling, lines = label_lines(cells)
-    assert round(labelling / lines, 2) <= LABELLING.get(name, 0.1), f"{labelling} of {lines} lines"
+    assert round(labelling / lines, 2) <= 0.1, f"{labelling} of {lines} lines"
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from test_gp_search import SEARCH as MINING
 
 from lib.exhibits.parameters import checked, load, model_of
 from lib.market.calendar import Sessions
@@ -20,18 +21,8 @@ from lib.models.sector_view import join_views, scores_by_seed, sector_panels, se
 
 DATES = Sessions.load().between("2020-01-02", "2022-03-31")
 SECTORS = 15
-SETTINGS = MiningSettings(
-    population=20,
-    generations=1,
-    window=300,
-    validation=60,
-    horizon=5,
-    min_train_t=0.0,
-    min_validation_t=0.0,
-    max_correlation=0.7,
-    max_vif=5.0,
-    max_factors=20,
-)
+SMALL = {"population": 20, "generations": 1, "window": 300, "validation": 60, "horizon": 5}
+SETTINGS = MiningSettings(**MINING | SMALL | {"min_train_t": 0.0, "min_validation_t": 0.0})
 SEARCH = {"settings": SETTINGS, "seeds": 1, "first_mined": "2021-09-01"}
 
 

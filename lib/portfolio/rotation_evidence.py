@@ -12,7 +12,9 @@ import pandas as pd
 from lib.models.forecast_evaluation import forward_returns, rank_ic
 from lib.models.gp.inputs import week_ends
 from lib.models.gp.library import Library
+from lib.portfolio import deflated
 from lib.portfolio.backtest import Backtest, backtest
+from lib.portfolio.conventions import SESSIONS_PER_YEAR
 from lib.portfolio.metrics import performance
 from lib.portfolio.weights import top_weights
 
@@ -20,6 +22,8 @@ from lib.portfolio.weights import top_weights
 WEEK = 5
 #: the row of all seeds together
 ALL_SEEDS = "all"
+#: from daily to annualised ratios
+ANNUAL = np.sqrt(SESSIONS_PER_YEAR)
 
 
 @dataclass(frozen=True)
@@ -65,20 +69,27 @@ class Rotation:
         weeks = dates[week_ends(dates)]
         return cls(closes, weeks[weeks >= pd.Timestamp(first)], top, **trade)
 
-    def hold(self, scores: pd.DataFrame, cost: float = 0.0) -> Backtest:
-        """Return the backtest of the sectors with the highest scores, (K', N) with K' >= K.
-
-        A week with fewer scores than ``top`` holds the benchmark. ``cost`` is a fraction of the
-        traded value, one way.
+    def targets(self, scores: pd.DataFrame) -> pd.DataFrame:
+        """Return the weights decided at each week's close, (K, N): the ``top`` highest scores in
+        equal weights, or the benchmark in a week with fewer scores.
         """
-        targets = top_weights(scores.reindex(self.weeks), self.top, too_few="equal_weight")
-        return backtest(self.closes, targets, self.fill, self.opens, cost)
+        return top_weights(scores.reindex(self.weeks), self.top, too_few="equal_weight")
+
+    def hold(self, scores: pd.DataFrame, cost: float = 0.0) -> Backtest:
+        """Return the backtest of the highest scores; ``cost`` is a fraction of the traded value,
+        one way.
+        """
+        return backtest(self.closes, self.targets(scores), self.fill, self.opens, cost)
 
     def benchmark(self) -> Backtest:
         """Return the backtest of all sectors in equal weights, free of cost."""
         columns = self.closes.columns
         targets = pd.DataFrame(1 / len(columns), self.weeks, columns)
         return backtest(self.closes, targets, self.fill, self.opens)
+
+    def active(self, strategy: Backtest, benchmark: Backtest) -> pd.Series:
+        """Return the daily gross return over the benchmark, (T' - 1,)."""
+        return (strategy.gross.pct_change() - benchmark.gross.pct_change()).dropna()
 
     def weekly_rank_ic(self, scores: pd.DataFrame) -> pd.Series:
         """Return the rank IC of each week, (K',): the return of five sessions, one session after
@@ -124,7 +135,7 @@ def seed_study(
         held = rotation.hold(scores)
         figures = performance(held.gross).iloc[:, 0]
         ic = rotation.weekly_rank_ic(scores)
-        active = (held.gross.pct_change() - benchmark.gross.pct_change()).dropna()
+        active = rotation.active(held, benchmark)
         own = [library for library in libraries if seed in (ALL_SEEDS, library.seed)]
         examined = max(sum(library.details["candidates"] for library in own), 1)
         rows.append(
@@ -142,3 +153,68 @@ def seed_study(
             }
         )
     return pd.DataFrame(rows)
+
+
+def quarterly_rank_ic(mined: pd.Series, textbook: pd.Series) -> pd.DataFrame:
+    """Return the rank ICs by the quarter in which a score is traded, with running means.
+
+    Parameters
+    ----------
+    mined : Series, (K,), indexed by week
+        Weekly rank ICs of the mined score.
+    textbook : Series, (K',), indexed by week
+        Of the textbook signals; weeks without one are left out of its means.
+
+    Returns
+    -------
+    DataFrame, (Q, 7)
+        ``quarter``, ``rank_ic`` (mean), ``standard_error``, ``weeks``, ``running_mean``,
+        ``textbook``, ``textbook_mean`` (running).
+    """
+    traded = (pd.DatetimeIndex(mined.index) + pd.offsets.BDay()).to_period("Q").astype(str)
+    groups = mined.groupby(traded)
+    table = groups.agg(["mean", "sem", "count"]).rename_axis("quarter").reset_index()
+    table.columns = pd.Index(["quarter", "rank_ic", "standard_error", "weeks"])
+    table["running_mean"] = groups.sum().cumsum().to_numpy() / table["weeks"].cumsum()
+    groups = textbook.reindex(mined.index).groupby(traded)
+    table["textbook"] = groups.mean().to_numpy()
+    running = groups.sum().cumsum() / groups.count().cumsum()
+    return table.assign(textbook_mean=running.to_numpy())
+
+
+def certainty(active: pd.Series) -> list[tuple[str, float, str]]:
+    """Return measure, value and format of how sure a daily excess return (T,) is."""
+    ratio = active.mean() / active.std() * ANNUAL
+    return [
+        ("information_ratio", ratio, "score"),
+        ("t_stat", deflated.t_stat(active), "score"),
+        ("probability", deflated.probabilistic_sharpe(active), "share"),
+    ]
+
+
+def certainty_after_trials(active: pd.Series, trials: pd.DataFrame) -> list[tuple[str, float, str]]:
+    """Return how sure the excess return on the window of the trials is, after charging them.
+
+    Parameters
+    ----------
+    active : Series, (T,)
+        Daily excess returns on that window, fractions.
+    trials : DataFrame
+        ``trials`` (how many a row stands for), ``excess`` (annualised, points). The spread of the
+        trials' ratios is that of their excess returns over the tracking error of ``active``.
+
+    Returns
+    -------
+    list of (measure, value, format)
+    """
+    count = int(trials["trials"].sum())
+    dispersion = trials["excess"].std() / 100 / SESSIONS_PER_YEAR / active.std()
+    ratio = active.mean() / active.std() * ANNUAL
+    best = deflated.expected_max_sharpe(count, dispersion) * ANNUAL
+    probability = deflated.deflated_sharpe(active, count, dispersion)
+    return [
+        ("trial_information_ratio", ratio, "score"),
+        ("trials", count, "count"),
+        ("best_by_luck", best, "score"),
+        ("deflated_probability", probability, "share"),
+    ]

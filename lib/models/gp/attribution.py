@@ -24,8 +24,8 @@ def entries_and_exits(scores: pd.DataFrame, top: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame, indexed by symbol
-        ``move`` (entry, exit), ``previous_rank`` and ``rank`` (1 is the best; NaN without a
-        score); entries first, by rank.
+        ``move`` (entry, exit), ``previous_rank`` and ``rank`` (1 is the best; NaN without a score);
+        entries first, by rank.
     """
     ranks = scores.rank(axis=1, ascending=False, method="first")
     before, now = ranks.iloc[0], ranks.iloc[-1]

@@ -62,10 +62,10 @@ class Pool:
 class Evaluator:
     """Values of trees over the same inputs.
 
-    Equal subtrees have one id, whatever program they are part of (``add(x, y)`` equals
-    ``add(y, x)``), and their values stay in pools whose arrays are used again: fresh arrays for
-    each node cost more in page faults than the cache saves. Values that are expensive to compute
-    have a pool of their own, from which the others cannot drive them out.
+    Equal subtrees have one id, whatever program they are part of (``add(x, y)`` equals ``add(y,
+    x)``), and their values stay in pools whose arrays are used again: fresh arrays for each node
+    cost more in page faults than the cache saves. Values that are expensive to compute have a pool
+    of their own, from which the others cannot drive them out.
 
     Parameters
     ----------

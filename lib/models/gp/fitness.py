@@ -237,8 +237,7 @@ class Target:
         .. math:: \frac1W \sqrt{\sum_w \frac{1}{n_w - 1}}
 
         for ranks that are independent across symbols and weeks, :math:`n_w` symbols in week
-        :math:`w`. Sectors move
-        in groups and labels overlap, so real rank ICs scatter by more.
+        :math:`w`. Sectors move in groups and labels overlap, so real rank ICs scatter by more.
         """
         counts = np.isfinite(self.labels).sum(axis=1)
         counts = counts[counts > 2]

@@ -58,3 +58,20 @@ def read_null_study(key: str, path: Path = NULL_STUDY) -> pd.DataFrame:
         )
     table = pd.read_csv(path, comment="#", parse_dates=["first_week", "last_week"])
     return table[table["key"] == key].reset_index(drop=True)
+
+
+def null_summary(rows: pd.DataFrame) -> dict[str, object]:
+    """Return the figures of a study's rows: ``seeds``, mean and standard deviation of rank IC
+    (``ic``, ``ic_error``) and excess, ``factors``, ``until``; empty without rows.
+    """
+    if not len(rows):
+        return {}
+    return {
+        "seeds": len(rows),
+        "ic": rows["rank_ic"].mean(),
+        "ic_error": rows["rank_ic"].std(),
+        "excess": rows["excess"].mean(),
+        "excess_error": rows["excess"].std(),
+        "factors": rows["factors"].mean(),
+        "until": rows["last_week"].max(),
+    }
