@@ -100,7 +100,9 @@ def test_a_chinese_appendix_has_chinese_prose_but_where_a_cell_was_changed(tmp_p
     made = export_appendix(tmp_path / "01_market_recap.ipynb", tmp_path, code=False, language="zh")
     soup, words = pieces(made)
     assert soup.h1.get_text() == "01 · 市场回顾"
-    assert "全球主要资产" in soup.main.find("h2").get_text() and "基点（收益率以百分数表示）" in words
+    assert (
+        "全球主要资产" in soup.main.find("h2").get_text() and "基点（收益率以百分数表示）" in words
+    )
     assert "翻译后改动" not in words and "Market recap" not in words
     prose[3].source += " A remark of my own."
     nbformat.write(nb, tmp_path / "01_market_recap.ipynb")
