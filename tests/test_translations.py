@@ -126,7 +126,9 @@ def test_numbers_and_dates_follow_the_language():
 
 def test_every_file_stands_in_both_languages():
     assert {path.relative_to(TEXT_FOLDER / "en") for path in (TEXT_FOLDER / "en").rglob("*.*")} == {
-        path.relative_to(TEXT_FOLDER / "zh") for path in (TEXT_FOLDER / "zh").rglob("*.*")
+        path.relative_to(TEXT_FOLDER / "zh")
+        for path in (TEXT_FOLDER / "zh").rglob("*.*")
+        if path.parent.name != "prose"  # the notebooks themselves are in English
     }
 
 
