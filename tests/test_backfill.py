@@ -30,7 +30,7 @@ def params(tmp_path):
     shutil.copytree(PARAMS, folder)
     plan = yaml.safe_load((folder / "weekly.yaml").read_text(encoding="utf-8"))
     plan["sections"] = plan["sections"][:1]
-    plan["compared"] = {}
+    plan["compared"] = plan["tables"] = {}
     (folder / "weekly.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
     return folder
 
