@@ -13,6 +13,7 @@ from lib.market.errors import ParameterError
 from lib.market.panel import Panel
 from lib.market.universe import read_universe
 from lib.models import sector_view as module
+from lib.models.gp.composite import rotation_scores
 from lib.models.gp.inputs import factor_inputs, join_panels
 from lib.models.gp.mining import window_at
 from lib.models.gp.settings import MiningSettings
@@ -119,10 +120,13 @@ def test_scores_of_the_seeds_are_cached(tmp_path, monkeypatch):
     prices, valuations = panels()
     inputs = factor_inputs(join_panels(prices, valuations))
     libraries = walk_forward_mining(inputs, SETTINGS, (0, 1), first="2021-09-01")
-    made = scores_by_seed(inputs, libraries, "2021-12-01", tmp_path)
-    assert sorted(made) == [0, 1] and made[0].loc[:"2021-11-30"].isna().all(axis=None)
+    weeks = inputs.dates[inputs.dates >= "2021-12-01"][::5]
+    made = scores_by_seed(inputs, libraries, weeks, tmp_path)
+    whole = rotation_scores(inputs, libraries, by_seed=True, since=weeks[0])
+    assert sorted(made) == [0, 1] and made[0].drop(weeks).isna().all(axis=None)
+    pd.testing.assert_frame_equal(made[0].loc[weeks], whole[0].loc[weeks], check_freq=False)
     monkeypatch.setattr(module, "rotation_scores", lambda *_, **__: pytest.fail("scored again"))
-    again = scores_by_seed(inputs, libraries, "2021-12-01", tmp_path)
+    again = scores_by_seed(inputs, libraries, weeks, tmp_path)
     pd.testing.assert_frame_equal(made[1], again[1], check_freq=False)
 
 

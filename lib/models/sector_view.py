@@ -169,7 +169,7 @@ def sector_view(
 def scores_by_seed(
     inputs: Inputs,
     libraries: list[Library],
-    since: str | None = None,
+    sessions: pd.DatetimeIndex,
     cache_dir: str | Path | None = None,
 ) -> dict[int, pd.DataFrame]:
     """Return the scores of each seed's libraries, as ``rotation_scores`` makes them, from the cache
@@ -181,8 +181,8 @@ def scores_by_seed(
         The sectors that are scored.
     libraries : list of Library
         Of all seeds and quarters.
-    since : date, optional
-        Sessions before it are NaN.
+    sessions : DatetimeIndex, (K,)
+        Sessions that are scored, such as the last ones of the weeks; the others are NaN.
     cache_dir : path, optional
         Of cached scores; None scores them again.
 
@@ -192,7 +192,8 @@ def scores_by_seed(
     """
 
     def make() -> SeedScores:
-        frames = rotation_scores(inputs, libraries, by_seed=True, since=since)
+        wanted = dict(since=sessions[0], sessions=sessions)
+        frames = rotation_scores(inputs, libraries, by_seed=True, **wanted)
         return SeedScores({str(seed): frame for seed, frame in frames.items()})
 
     formulas = [
@@ -200,7 +201,7 @@ def scores_by_seed(
         for library in libraries
         for entry in library.entries
     ]
-    key = (inputs.dates, inputs.symbols, inputs.values, formulas, since)
+    key = (inputs.dates, inputs.symbols, inputs.values, formulas, sessions)
     stored = cached(SeedScores, _folder(cache_dir), make, key, CODE)
     return {int(seed): frame for seed, frame in stored.by_seed.items()}
 

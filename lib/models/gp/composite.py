@@ -4,6 +4,8 @@ over all seeds.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
@@ -16,6 +18,7 @@ from lib.models.gp.programs import Tree, from_text, lookback
 
 #: share of a library's factors that must have a value for a symbol to be scored
 MIN_FACTORS = 0.5
+RECIPE_NAMES = list(RECIPES)
 
 
 def rotation_scores(
@@ -113,17 +116,27 @@ def _library_scores(inputs: Inputs, group: list[Library], first: int, rows: np.n
 
 def _usable_trees(inputs: Inputs, library: Library) -> list[tuple[Tree, int]]:
     """Return the formulas whose inputs are all there, and their signs."""
-    return [
-        (from_text(entry.formula, inputs.names, library.file_name), entry.sign)
-        for entry in library.entries
-        if _needed(entry.formula, library.file_name) <= set(inputs.names)
-    ]
+    positions = {name: position for position, name in enumerate(inputs.names)}
+    usable = []
+    for entry in library.entries:
+        tree = _parsed(entry.formula, library.file_name)
+        if _needed(tree) <= positions.keys():
+            own = [
+                positions[RECIPE_NAMES[node]] if isinstance(node, int) else node for node in tree
+            ]
+            usable.append((own, entry.sign))
+    return usable
 
 
-def _needed(formula: str, file=None) -> set[str]:
-    """Return the inputs of a formula."""
-    names = list(RECIPES)
-    return {names[node] for node in from_text(formula, names, file) if isinstance(node, int)}
+@cache
+def _parsed(formula: str, file: str | None = None) -> Tree:
+    """Return a formula's tree over all inputs that there are."""
+    return from_text(formula, RECIPE_NAMES, file)
+
+
+def _needed(tree: Tree) -> set[str]:
+    """Return the inputs of a tree over all inputs."""
+    return {RECIPE_NAMES[node] for node in tree if isinstance(node, int)}
 
 
 def missing_inputs(inputs: Inputs, libraries: list[Library]) -> tuple[list[str], int]:
@@ -131,7 +144,7 @@ def missing_inputs(inputs: Inputs, libraries: list[Library]) -> tuple[list[str],
     left out for it.
     """
     lacking = [
-        _needed(entry.formula) - set(inputs.names)
+        _needed(_parsed(entry.formula)) - set(inputs.names)
         for library in libraries
         for entry in library.entries
     ]
