@@ -26,6 +26,7 @@ from lib.market.ingest import NAMED_SOURCES, open_market
 from lib.market.pointintime import read_date
 from lib.weekly.cli import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, add_run_options
 from lib.weekly.forking import Running
+from lib.weekly.languages import languages_of
 from lib.weekly.run import Settings, index_runs, weekly_run
 from lib.weekly.scheduling import Job, run_jobs
 
@@ -182,8 +183,9 @@ def backfill(
             bar.update()
             if outcome.status != "kept":
                 bar.write(_line(outcome))
-        index_runs(settings.out, settings.language)
+        index_runs(settings.out, index_language)
 
+    index_language = languages_of(settings.language)[0]
     leaders = _leaders(weeks)
     with tqdm(total=len(names), unit="week", disable=None) as bar:
         jobs = []
@@ -267,6 +269,7 @@ def _run(options: argparse.Namespace) -> list[Outcome]:
     calendar = Sessions.load()
     if read_date(options.last) <= calendar.horizon:
         weeks_between(calendar, options.first, options.last)  # before the store is filled
+    languages_of(options.language)
     named = options.data in NAMED_SOURCES
     settings = Settings(
         data=options.data if named else str(Path(options.data).resolve()),

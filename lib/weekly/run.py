@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -227,6 +228,7 @@ class _Run:
             Closed at the end.
         """
         self.code = code
+        self.workers = workers
         self.data = self.market.fingerprint()
         self.manifest = self._new_manifest()
         (self.folder / "notebooks").mkdir()
@@ -264,8 +266,15 @@ class _Run:
         self.manifest.write(self.folder)
 
     def _export_pages(self) -> list[ExportRecord]:
+        """Export the weekly and its evidence side by side."""
         inputs = (self.folder, self.plan, self.manifest, self.params)
-        return call("lib.report.exports:export_pages", *inputs, running=self.running)
+
+        def export(kind: str) -> list[ExportRecord]:
+            pages = "lib.report.exports:export_pages"
+            return call(pages, *inputs, [kind], running=self.running)
+
+        with ThreadPoolExecutor(self.workers) as pool:
+            return [record for records in pool.map(export, STEMS) for record in records]
 
     def _jobs(self) -> list[Job]:
         """Return the sections, their appendices, the report notebook and its export."""
