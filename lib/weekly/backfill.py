@@ -54,46 +54,58 @@ class Outcome:
 Maker = Callable[[Settings, Path, Path], Outcome]
 
 
+#: the weeks in work in this process
+_weeks_in_work: set[Running] = set()
+
+
+def stop_weeks() -> None:
+    """End the weeks in work in this process; their folders are as they were."""
+    for running in list(_weeks_in_work):
+        running.stop()
+
+
 class LocalMaker:
     """Makes weeks in threads of this process; their notebooks are processes of the fork server."""
 
     def __init__(self) -> None:
         self.workers = os.cpu_count() or 1
-        self._running = Running()
 
     def __call__(self, settings: Settings, notebooks: Path, params: Path) -> Outcome:
         """Make the report of a week."""
-        return make_week(settings, notebooks, params, self._running)
+        return make_week(settings, notebooks, params)
 
     def prepare(self, store: Path, out: Path, *, send: bool = False) -> None:
-        """Create the folder of the reports; nothing else is needed here.
+        """Do nothing: this process has all that a week needs.
 
         Parameters
         ----------
         store, out, send
             As for ``lib.weekly.cluster.ClusterMaker``.
         """
-        out.mkdir(parents=True, exist_ok=True)
 
     def stop(self) -> None:
-        """End all notebooks; the folders of their weeks are unchanged."""
-        self._running.stop()
+        """End the weeks in work."""
+        stop_weeks()
 
 
-def make_week(settings: Settings, notebooks: Path, params: Path, running: Running) -> Outcome:
+def make_week(settings: Settings, notebooks: Path, params: Path) -> Outcome:
     """Make the report of a week, unless its folder has it with the same inputs.
 
     Parameters
     ----------
     settings : Settings
         ``as_of`` is the last session of the week.
-    notebooks, params, running
+    notebooks, params
         As for ``weekly_run``.
     """
+    running = Running()
+    _weeks_in_work.add(running)
     try:
         manifest = weekly_run(settings, notebooks=notebooks, params=params, running=running)
     except SuiteError as error:
         return Outcome(settings.as_of, "failed", str(error))
+    finally:
+        _weeks_in_work.discard(running)
     faults = [f"{each.name}: {each.error}" for each in manifest.sections if not each.done]
     faults += [f"{each.file}: {each.error}" for each in manifest.exports if not each.done]
     if faults:
@@ -185,6 +197,7 @@ def backfill(
                 bar.write(_line(outcome))
         index_runs(settings.out, index_language)
 
+    settings.out.mkdir(parents=True, exist_ok=True)
     index_language = languages_of(settings.language)[0]
     leaders = _leaders(weeks)
     with tqdm(total=len(names), unit="week", disable=None) as bar:
