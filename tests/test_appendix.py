@@ -13,7 +13,7 @@ from references import outside_references
 from test_html import manifest
 from test_pdf import png, squeezed, text
 
-from lib.exhibits.plan import Plan
+from lib.exhibits.plan import NOTEBOOKS, Plan
 from lib.exhibits.translations import translations
 from lib.market.errors import RunError
 from lib.report import appendix, exports, sanitize
@@ -71,7 +71,7 @@ def test_an_appendix_has_prose_formulas_results_and_code_when_asked(tmp_path, co
     assert "∑" in words and "$" not in words.replace("$5or$6", "")
     assert all(image["alt"] for image in soup.find_all("img"))
     assert "13June2025" in words and "Syntheticsample." in words
-    assert "English" not in soup.get_text(), "an English edition has nothing to explain"
+    assert "own language" not in soup.get_text(), "an English edition has nothing to explain"
 
 
 def test_an_appendix_follows_its_run_and_its_language(tmp_path):
@@ -82,11 +82,40 @@ def test_an_appendix_follows_its_run_and_its_language(tmp_path):
     soup, words = pieces(made)
     assert soup.html["lang"] == "zh-CN" and "2025年6月13日" in words and "合成样本" in words
     assert not soup.select(".synthetic")
-    assert "英文原文" in soup.select_one("header .banner").get_text() and "英文原文" in words
+    banner = "2个文字单元格中有2个在翻译后改动或新增"  # both cells are the test's own
+    assert banner in squeezed(soup.select_one("header .banner").get_text()) and banner in words
     assert (
         pieces(export_appendix(executed, tmp_path, code=False, language="zh"))[0].html["lang"]
         == "zh-CN"
     )
+
+
+def test_a_chinese_appendix_has_chinese_prose_but_where_a_cell_was_changed(tmp_path):
+    nb = nbformat.read(NOTEBOOKS / "01_market_recap.ipynb", as_version=4)
+    prose = [cell for cell in nb.cells if cell.cell_type == "markdown"]
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.execution_count = 1
+    nbformat.write(nb, tmp_path / "01_market_recap.ipynb")
+    made = export_appendix(tmp_path / "01_market_recap.ipynb", tmp_path, code=False, language="zh")
+    soup, words = pieces(made)
+    assert soup.h1.get_text() == "01 · 市场回顾"
+    assert (
+        "全球主要资产" in soup.main.find("h2").get_text() and "基点（收益率以百分数表示）" in words
+    )
+    assert "翻译后改动" not in words and "Market recap" not in words
+    prose[3].source += " A remark of my own."
+    nbformat.write(nb, tmp_path / "01_market_recap.ipynb")
+    made = export_appendix(tmp_path / "01_market_recap.ipynb", tmp_path, code=False, language="zh")
+    _, words = pieces(made)
+    assert f"{len(prose)}个文字单元格中有1个在翻译后改动或新增" in words
+    assert "Aremarkofmyown." in words and "美国通胀" in words
+
+
+def test_the_appendix_of_a_run_in_two_languages_is_in_that_of_its_exhibits(tmp_path):
+    executed = notebook(tmp_path / "03_x.ipynb", *PLAIN)
+    made = export_appendix(executed, tmp_path, code=False, manifest=manifest(language="zh en"))
+    assert pieces(made)[0].html["lang"] == "zh-CN"
 
 
 ODD = {

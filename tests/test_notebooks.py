@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from label_lines import label_lines
+from pypdf import PdfReader
 from references import outside_references
 from tracing import statements, untraceable
 
@@ -124,9 +125,8 @@ def test_a_light_notebook_runs_by_itself_with_its_defaults(name, tmp_path, sampl
 def smaller(tmp_path_factory):
     """The weekly plan with smaller parameters."""
     params = tmp_path_factory.mktemp("params")
-    (params / "weekly.yaml").write_text(
-        (PARAMS / "weekly.yaml").read_text(encoding="utf-8"), encoding="utf-8"
-    )
+    for file in ("weekly.yaml", "house.yaml"):
+        shutil.copy(PARAMS / file, params)
     for name, values in SMALLER.items():
         own = {key: value for key, value in values.items() if key not in RUN_PARAMETERS}
         (params / f"{name}.yaml").write_text(
@@ -201,7 +201,16 @@ def test_the_report_of_the_live_store_is_that_of_the_sample(
         beside = ["published", "verdict", "reason", "why", "why_en"]
         # the live store of this test begins in 2022, so the pool counts fewer sessions of history
         beside += ["sessions"] if name.startswith("s17") else []
+        # the findings name the files of the source
+        beside += ["file"] if name.startswith("s58") else []
+        # the live store does not have the years of weeks that this one is compared with
+        if name.startswith("s57"):
+            beside += ["typical", "size", "weeks"]
         ours, theirs = (table.drop(columns=beside, errors="ignore") for table in (ours, theirs))
+        if name.startswith("s57"):  # sorted by size
+            ours, theirs = (
+                table.sort_values("symbol", ignore_index=True) for table in (ours, theirs)
+            )
         ours, theirs = (
             table.loc[:, ~table.columns.str.endswith("_verdict")] for table in (ours, theirs)
         )
@@ -256,7 +265,7 @@ def test_a_second_run_gives_the_same_tables_figures_and_exhibits(
 def test_a_report_made_on_a_tuesday_has_the_numbers_of_the_week_before(
     report_of_the_sample, smaller, tmp_path
 ):
-    """Exhibits 6 to 17 are of the last completed week, whatever the day of the week the report is
+    """Exhibits 6 to 18 are of the last completed week, whatever the day of the week the report is
     made on.
     """
     manifest, friday = report_of_the_sample
@@ -276,7 +285,7 @@ def test_a_report_made_on_a_tuesday_has_the_numbers_of_the_week_before(
         numbers.add(path.name[3:5])
         tuesday, before = pd.read_csv(path), pd.read_csv(friday / "tables" / path.name)
         pd.testing.assert_frame_equal(tuesday, before, rtol=1e-9, obj=path.name)
-    assert numbers == {f"{number:02d}" for number in range(6, 18)}
+    assert numbers == {f"{number:02d}" for number in range(6, 19)}
 
 
 def test_the_page_of_a_run_tells_what_can_be_traced(report_of_the_sample):
@@ -287,6 +296,6 @@ def test_the_page_of_a_run_tells_what_can_be_traced(report_of_the_sample):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert said["title"] in page
     assert outside_references(page) == []
-    assert all(f'id="exhibit-{number:02d}"' in page for number in range(1, 18))
-    assert "<img" in page
-    assert 'alt=""' not in page
+    assert all(f'id="exhibit-{number:02d}"' in page for number in range(1, 19))
+    assert page.count("<svg") >= 9 and 'aria-label=""' not in page
+    assert len(PdfReader(folder / "report.pdf").pages) <= 10

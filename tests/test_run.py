@@ -57,7 +57,14 @@ class House:
             (self.params / f"{name}.yaml").touch()
         listed = [{"notebook": name, "needs": needs.get(name, [])} for name in sources]
         (self.params / "weekly.yaml").write_text(
-            json.dumps({"sections": listed, "report": "report"})
+            json.dumps(
+                {
+                    "sections": listed,
+                    "report": "report",
+                    "trades": ["s54"],
+                    "track_record": ["s52", "s53"],
+                }
+            )
         )
         return self
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from html import unescape
 
 import numpy as np
 import pandas as pd
@@ -404,4 +405,4 @@ def test_a_backfill_of_four_weeks_makes_a_track_record_that_a_rerun_does_not_cha
     assert after.calls == before.calls and len(after.later) == 1
     assert after.later[0].targets != before.calls[0].targets
     said = translations("en")("06_weekly_report.track_record_differs", systems="Sector rotation")
-    assert said in (last / "report.html").read_text(encoding="utf-8")
+    assert said in unescape((last / "report.html").read_text(encoding="utf-8"))

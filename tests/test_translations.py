@@ -126,5 +126,29 @@ def test_numbers_and_dates_follow_the_language():
 
 def test_every_file_stands_in_both_languages():
     assert {path.relative_to(TEXT_FOLDER / "en") for path in (TEXT_FOLDER / "en").rglob("*.*")} == {
-        path.relative_to(TEXT_FOLDER / "zh") for path in (TEXT_FOLDER / "zh").rglob("*.*")
+        path.relative_to(TEXT_FOLDER / "zh")
+        for path in (TEXT_FOLDER / "zh").rglob("*.*")
+        if path.parent.name != "prose"  # the notebooks themselves are in English
     }
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("[0-9]*.ipynb")), ids=lambda p: p.stem)
+def test_a_note_of_a_list_of_names_asks_for_names_and_count_only(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    calls = [
+        node
+        for cell in cells
+        if cell["cell_type"] == "code"
+        for node in ast.walk(ast.parse("".join(cell["source"])))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "notes"
+    ]
+    listed = [
+        keyword.arg
+        for call in calls
+        for keyword in call.keywords
+        if isinstance(keyword.value, ast.List | ast.ListComp)
+    ]
+    for language in LANGUAGES:
+        t = translations(language)
+        for key in listed:
+            assert t(f"{path.stem}.note.{key}", names=["a"], count=1)

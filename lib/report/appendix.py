@@ -20,12 +20,11 @@ from lib.report.formulas import with_mathml
 from lib.report.html import heading, make_self_contained, number_headings, render_page
 from lib.report.manifest import Manifest
 from lib.report.pdf import export_pdf
+from lib.report.prose import translate_prose
 from lib.report.rendering import cells_html
 from lib.report.sanitize import CellIssue, leave_out_unrendered, sanitize
 
 SAMPLES = ("sample", "sample-null")
-#: the language that the notebooks are written in
-PROSE_LANGUAGE = "en"
 
 
 @dataclass(frozen=True)
@@ -92,13 +91,16 @@ def export_appendix(
     """
     notebook = read(executed)
     parameters = parameters_of(notebook)
-    spoken = language or (manifest.language if manifest else parameters.get("language"))
+    # the exhibits of a run in two languages are in the first
+    own = manifest.language.split()[0] if manifest else parameters.get("language")
+    spoken = language or own
     t = translations(spoken if spoken in LANGUAGES else "en")
     origin = _from_run(manifest, t) if manifest else _from_notebook(parameters, executed, t)
+    prose = translate_prose(notebook, t.language)
     issues = sanitize(notebook, t)
     body, unrendered = _body(notebook, executed.parent, t, code=code)
     issues = sorted([*issues, *unrendered], key=lambda issue: issue.cell)
-    html = appendix_page(body, notebook, executed.stem, origin, issues, t, code=code)
+    html = appendix_page(body, notebook, executed.stem, origin, issues, t, code=code, prose=prose)
     target.mkdir(parents=True, exist_ok=True)
     path = target / f"{executed.stem}.html"
     atomic_write(path, html)
@@ -134,6 +136,7 @@ def appendix_page(
     t: Translations,
     *,
     code: bool,
+    prose: tuple[int, int] = (0, 0),
 ) -> str:
     """Lay out the page of a notebook from its rendered cells.
 
@@ -153,6 +156,8 @@ def appendix_page(
         Texts in the report's language.
     code : bool
         With the code of its cells.
+    prose : tuple of int
+        How many of its cells of prose are in the notebook's own language, and of how many.
     """
     soup = BeautifulSoup(body, "html.parser")
     with_mathml(soup)
@@ -174,7 +179,7 @@ def appendix_page(
         code=code,
         contents=contents,
         issues=[describe_issue(issue, t) for issue in issues],
-        prose_language=t("export.prose_language") if t.language != PROSE_LANGUAGE else "",
+        prose_language=t("export.prose_language", cells=prose[0], all=prose[1]) if prose[0] else "",
         unrun=t("export.unrun", cells=unrun, all=len(cells)) if unrun else "",
         highlight=Markup(HtmlFormatter(style="default").get_style_defs(".highlight")),
         body=Markup(soup),
