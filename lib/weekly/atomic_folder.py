@@ -78,7 +78,15 @@ def files_of(folder: Path) -> set[str]:
 
 
 def copy_files(files: Iterable[str], source: Path, target: Path) -> None:
-    """Copy files, named relative to a folder, to another folder."""
+    """Copy files from one folder to another.
+
+    Parameters
+    ----------
+    files : iterable of str
+        Their paths relative to either folder.
+    source, target : Path
+        The folders; those of the files within the target are made.
+    """
     for file in files:
         (target / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source / file, target / file)
