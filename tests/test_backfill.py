@@ -39,15 +39,15 @@ Path(out, "tables").mkdir(exist_ok=True)
 scores = pd.DataFrame({"date": closes.index, "score": closes / float(model.read_text())})
 scores.to_csv(Path(out, "tables", "scores.csv"), index=False)
 """
-#: compares with the week before
+#: compares with the latest earlier week, on which a report rests
 REPORT = """
 import pandas as pd
 from pathlib import Path
+week = Path(out, "tables", "scores.csv")
 earlier = sorted(path for path in Path(out).parent.glob("2025-*/tables/scores.csv")
                  if path.parents[1].name < as_of)
-now, before = [pd.read_csv(path)["score"].iloc[-1] if path else float("nan")
-               for path in (Path(out, "tables", "scores.csv"), earlier[-1] if earlier else None)]
-pd.DataFrame({"weeks": [len(earlier)], "change": [now - before]}).to_csv(
+last = [(path.parents[1].name, pd.read_csv(path)["score"].iloc[-1]) for path in [*earlier[-1:], week]]
+pd.DataFrame({"previous": [last[0][0] if earlier else ""], "change": [last[-1][1] - last[0][1]]}).to_csv(
     Path(out, "tables", "changes.csv"), index=False)
 """
 
