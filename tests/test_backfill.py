@@ -1,5 +1,6 @@
 """The reports of many weeks: in threads, and on a cluster that loses a worker."""
 
+import json
 import os
 import shutil
 import signal
@@ -9,10 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
+from tiny_notebooks import notebook
 
 from lib.exhibits.parameters import PARAMS
-from lib.exhibits.plan import NOTEBOOKS
 from lib.market.calendar import Sessions
 from lib.market.errors import RunError
 from lib.report.manifest import Manifest
@@ -23,16 +23,48 @@ from lib.weekly.run import Settings
 WEEKS = pd.to_datetime(["2025-05-16", "2025-05-23", "2025-05-30", "2025-06-06"])
 
 
+#: fits a "model" once a quarter, and scores the week with it
+SECTION = """
+import pandas as pd
+from pathlib import Path
+from lib.market.ingest import STORES, open_market
+market = open_market(data, as_of, as_stored=True)
+closes = market.closes(["000300.SH"])["000300.SH"].dropna()
+ends = market.sessions.quarter_ends(until=market.as_of)
+model = Path(STORES) / "cache" / "means" / f"{ends[-1]:%Y-%m-%d}.txt"
+if not model.exists():
+    model.parent.mkdir(parents=True, exist_ok=True)
+    model.write_text(str(closes[:ends[-1]].mean()))
+Path(out, "tables").mkdir(exist_ok=True)
+scores = pd.DataFrame({"date": closes.index, "score": closes / float(model.read_text())})
+scores.to_csv(Path(out, "tables", "scores.csv"), index=False)
+"""
+#: compares with the latest earlier week, on which a report rests
+REPORT = """
+import pandas as pd
+from pathlib import Path
+week = Path(out, "tables", "scores.csv")
+earlier = sorted(path for path in Path(out).parent.glob("2025-*/tables/scores.csv")
+                 if path.parents[1].name < as_of)
+last = [(path.parents[1].name, pd.read_csv(path)["score"].iloc[-1]) for path in [*earlier[-1:], week]]
+pd.DataFrame({"previous": [last[0][0] if earlier else ""], "change": [last[-1][1] - last[0][1]]}).to_csv(
+    Path(out, "tables", "changes.csv"), index=False)
+"""
+
+
 @pytest.fixture
-def params(tmp_path):
-    """Parameters of a report with one section, the recap."""
-    folder = tmp_path / "params"
-    shutil.copytree(PARAMS, folder)
-    plan = yaml.safe_load((folder / "weekly.yaml").read_text(encoding="utf-8"))
-    plan["sections"] = plan["sections"][:1]
-    plan["compared"] = plan["tables"] = {}
-    (folder / "weekly.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
-    return folder
+def suite(tmp_path):
+    """Folders of notebooks and of parameters of a report with one section."""
+    notebooks, params = tmp_path / "notebooks", tmp_path / "params"
+    for folder in (notebooks, params):
+        folder.mkdir()
+    for name, source in (("section", SECTION), ("report", REPORT)):
+        notebook(notebooks, name, source)
+        (params / f"{name}.yaml").touch()
+    shutil.copy(PARAMS / "house.yaml", params)
+    plan = {"sections": [{"notebook": "section"}], "report": "report"}
+    (params / "weekly.yaml").write_text(json.dumps(plan))
+    return {"notebooks": notebooks, "params": params}
 
 
 def tables(out):
@@ -49,21 +81,19 @@ def sections(out):
     ]
 
 
-def made_by(maker, out, params, weeks=WEEKS, workers=2):
+def made_by(maker, out, suite, weeks=WEEKS, workers=2):
     settings = Settings(data="sample", out=out, language="en")
-    return backfill(
-        settings, weeks, maker, workers=workers, stop=maker.stop, notebooks=NOTEBOOKS, params=params
-    )
+    return backfill(settings, weeks, maker, workers=workers, stop=maker.stop, **suite)
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_tables_of_one_process(
-    sample_store_dir, tmp_path, params
+    sample_store_dir, tmp_path, suite
 ):
     distributed = pytest.importorskip("distributed")
     from lib.weekly.cluster import ClusterMaker
 
-    alone = made_by(LocalMaker(), tmp_path / "alone", params, workers=1)
-    assert [each.status for each in alone] == ["made"] * 4
+    alone = made_by(LocalMaker(), tmp_path / "alone", suite, workers=1)
+    assert [each.status for each in alone] == ["made"] * 4, alone
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
     ) as cluster:
@@ -81,15 +111,15 @@ def test_a_cluster_that_loses_a_worker_gives_the_tables_of_one_process(
             killed.set()
 
         threading.Thread(target=kill, daemon=True).start()
-        together = made_by(maker, tmp_path / "cluster", params)
+        together = made_by(maker, tmp_path / "cluster", suite)
         assert killed.is_set()
         assert [each.status for each in together] == ["made"] * 4, together
         before = sections(tmp_path / "cluster")
-        again = made_by(maker, tmp_path / "cluster", params)
+        again = made_by(maker, tmp_path / "cluster", suite)
         assert {each.status for each in again} == {"kept"}, (before, sections(tmp_path / "cluster"))
         maker.client.close()
     expected = tables(tmp_path / "alone")
-    assert len(expected) >= 20
+    assert len(expected) == 8
     assert tables(tmp_path / "cluster") == expected
     index = (tmp_path / "cluster" / "index.html").read_text(encoding="utf-8")
     assert all(f"{week:%Y-%m-%d}/report.html" in index for week in WEEKS)
@@ -114,20 +144,20 @@ class Recorder:
         raise AssertionError("nothing was to be stopped")
 
 
-def test_a_week_that_fails_is_named_and_the_others_go_on(tmp_path, params):
+def test_a_week_that_fails_is_named_and_the_others_go_on(tmp_path, suite):
     tmp_path.joinpath("out").mkdir()
-    outcomes = made_by(Recorder(), tmp_path / "out", params)
+    outcomes = made_by(Recorder(), tmp_path / "out", suite)
     assert [each.status for each in outcomes] == ["made", "failed", "made", "made"]
     assert outcomes[1].error == "ConnectionError: the worker is gone"
 
 
-def test_the_first_week_of_a_quarter_is_made_before_the_others(tmp_path, params):
+def test_the_first_week_of_a_quarter_is_made_before_the_others(tmp_path, suite):
     tmp_path.joinpath("out").mkdir()
     weeks = pd.to_datetime(["2025-03-21", "2025-03-28", "2025-04-03", "2025-04-11"])
     leaders = weeks_module._leaders(weeks)
     assert leaders == [None, "2025-03-21", "2025-03-21", "2025-04-03"]
     maker = Recorder()
-    made_by(maker, tmp_path / "out", params, weeks=weeks, workers=1)
+    made_by(maker, tmp_path / "out", suite, weeks=weeks, workers=1)
     assert maker.calls[0] == "2025-03-21"
 
 

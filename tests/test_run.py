@@ -14,10 +14,10 @@ import textwrap
 import time
 from pathlib import Path
 
-import nbformat
 import psutil
 import pytest
 from market_folder import tables, write_folder
+from tiny_notebooks import notebook
 
 from lib.exhibits.parameters import PARAMS, load
 from lib.market.errors import DataError, ParameterError, RunError, StaleDataError
@@ -27,18 +27,10 @@ from lib.weekly.atomic_folder import atomic_folder, recover
 from lib.weekly.cli import main
 from lib.weekly.run import Settings, weekly_run
 
-HEAD = 'as_of = "latest"\ndata = ""\nout = ""\nlanguage = "en"'
 GOOD = """from pathlib import Path
 Path(out, "tables").mkdir(exist_ok=True)
 Path(out, "tables", "{name}.csv").write_text(as_of)"""
 REPORT = 'from IPython.display import HTML\nHTML("<h2>All there is</h2>")'
-
-
-def notebook(folder, name, *sources):
-    cells = [nbformat.v4.new_code_cell(HEAD, metadata={"tags": ["parameters"]})]
-    cells += [nbformat.v4.new_code_cell(source) for source in sources]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / f"{name}.ipynb")
 
 
 class House:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from lib.exhibits.translations import Translations, translations
 from lib.market.atomic import atomic_write
 from lib.market.errors import SuiteError
 from lib.report.appendix import describe_issue, export_appendix
-from lib.report.documents import KINDS, Source, document
+from lib.report.documents import KINDS, Kind, Source, document
 from lib.report.house import read_house
 from lib.report.html import document_page
 from lib.report.manifest import APPENDIX_FOLDER, ExportRecord, Manifest
@@ -65,7 +65,11 @@ def export_section(
 
 
 def export_pages(
-    folder: Path, plan: Plan, manifest: Manifest, params: Path = PARAMS
+    folder: Path,
+    plan: Plan,
+    manifest: Manifest,
+    params: Path = PARAMS,
+    kinds: Sequence[Kind] = KINDS,
 ) -> list[ExportRecord]:
     """Export the weekly and its evidence as HTML and PDF, in each language of the run.
 
@@ -79,6 +83,8 @@ def export_pages(
         Of the run.
     params : Path
         Folder of ``house.yaml``.
+    kinds : sequence of {"weekly", "evidence"}
+        Which of the documents.
 
     Returns
     -------
@@ -92,7 +98,7 @@ def export_pages(
         t = translations(language)
         results = folder if language == languages[0] else folder / language
         source = Source(folder, results, plan, manifest, house, t, languages)
-        for kind in KINDS:
+        for kind in kinds:
             made = document(source, kind)
             page = folder / source.file(kind)
             logo = params / house.logo if house.logo else None

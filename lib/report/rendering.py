@@ -13,6 +13,7 @@ from nbconvert import HTMLExporter
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.filters.strings import clean_html
 from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from traitlets.config import Config
 
@@ -46,6 +47,10 @@ class MathRenderer(IPythonRenderer):
         return math_script(f"\\begin{{{name}}}{body}\\end{{{name}}}", display=True)
 
 
+class Escaped(str):
+    """HTML that Pygments has made of code, in which nothing is left to clean."""
+
+
 class PlainExporter(HTMLExporter):
     """nbconvert's HTML exporter without its second parse of the page, which takes seconds with many
     tables.
@@ -58,8 +63,10 @@ class PlainExporter(HTMLExporter):
         without.
         """
         resources = self._init_resources(resources)
+        highlight = Highlight2HTML(pygments_lexer="ipython3", parent=self)
+        self.register_filter("highlight_code", lambda *code, **kw: Escaped(highlight(*code, **kw)))
         self.register_filter(
-            "highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self)
+            "clean_html", lambda html: html if isinstance(html, Escaped) else clean_html(html)
         )
         widgets = WidgetsDataTypeFilter(
             notebook_metadata=self._nb_metadata, parent=self, resources=resources

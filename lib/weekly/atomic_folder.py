@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,3 +75,18 @@ def recover(out: Path) -> None:
 def files_of(folder: Path) -> set[str]:
     """Return the files in a folder, relative to it."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def copy_files(files: Iterable[str], source: Path, target: Path) -> None:
+    """Copy files from one folder to another.
+
+    Parameters
+    ----------
+    files : iterable of str
+        Their paths relative to either folder.
+    source, target : Path
+        The folders; those of the files within the target are made.
+    """
+    for file in files:
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / file, target / file)

@@ -26,6 +26,7 @@ from lib.market.ingest import NAMED_SOURCES, open_market
 from lib.market.pointintime import read_date
 from lib.weekly.cli import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, add_run_options
 from lib.weekly.forking import Running
+from lib.weekly.languages import languages_of
 from lib.weekly.run import Settings, index_runs, weekly_run
 from lib.weekly.scheduling import Job, run_jobs
 
@@ -53,46 +54,58 @@ class Outcome:
 Maker = Callable[[Settings, Path, Path], Outcome]
 
 
+#: the weeks in work in this process
+_weeks_in_work: set[Running] = set()
+
+
+def stop_weeks() -> None:
+    """End the weeks in work in this process; their folders are as they were."""
+    for running in list(_weeks_in_work):
+        running.stop()
+
+
 class LocalMaker:
     """Makes weeks in threads of this process; their notebooks are processes of the fork server."""
 
     def __init__(self) -> None:
         self.workers = os.cpu_count() or 1
-        self._running = Running()
 
     def __call__(self, settings: Settings, notebooks: Path, params: Path) -> Outcome:
         """Make the report of a week."""
-        return make_week(settings, notebooks, params, self._running)
+        return make_week(settings, notebooks, params)
 
     def prepare(self, store: Path, out: Path, *, send: bool = False) -> None:
-        """Create the folder of the reports; nothing else is needed here.
+        """Do nothing: this process has all that a week needs.
 
         Parameters
         ----------
         store, out, send
             As for ``lib.weekly.cluster.ClusterMaker``.
         """
-        out.mkdir(parents=True, exist_ok=True)
 
     def stop(self) -> None:
-        """End all notebooks; the folders of their weeks are unchanged."""
-        self._running.stop()
+        """End the weeks in work."""
+        stop_weeks()
 
 
-def make_week(settings: Settings, notebooks: Path, params: Path, running: Running) -> Outcome:
+def make_week(settings: Settings, notebooks: Path, params: Path) -> Outcome:
     """Make the report of a week, unless its folder has it with the same inputs.
 
     Parameters
     ----------
     settings : Settings
         ``as_of`` is the last session of the week.
-    notebooks, params, running
+    notebooks, params
         As for ``weekly_run``.
     """
+    running = Running()
+    _weeks_in_work.add(running)
     try:
         manifest = weekly_run(settings, notebooks=notebooks, params=params, running=running)
     except SuiteError as error:
         return Outcome(settings.as_of, "failed", str(error))
+    finally:
+        _weeks_in_work.discard(running)
     faults = [f"{each.name}: {each.error}" for each in manifest.sections if not each.done]
     faults += [f"{each.file}: {each.error}" for each in manifest.exports if not each.done]
     if faults:
@@ -182,8 +195,10 @@ def backfill(
             bar.update()
             if outcome.status != "kept":
                 bar.write(_line(outcome))
-        index_runs(settings.out, settings.language)
+        index_runs(settings.out, index_language)
 
+    settings.out.mkdir(parents=True, exist_ok=True)
+    index_language = languages_of(settings.language)[0]
     leaders = _leaders(weeks)
     with tqdm(total=len(names), unit="week", disable=None) as bar:
         jobs = []
@@ -267,6 +282,7 @@ def _run(options: argparse.Namespace) -> list[Outcome]:
     calendar = Sessions.load()
     if read_date(options.last) <= calendar.horizon:
         weeks_between(calendar, options.first, options.last)  # before the store is filled
+    languages_of(options.language)
     named = options.data in NAMED_SOURCES
     settings = Settings(
         data=options.data if named else str(Path(options.data).resolve()),

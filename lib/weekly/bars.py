@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from lib.report.manifest import SectionRecord
 from lib.weekly.execution import count_code_cells
 
 
@@ -50,3 +51,16 @@ class CellBar:
             self._bar.update(self._cells[notebook] - self._steps[notebook])
             if not self._quiet:
                 self._bar.write(line)
+
+
+def summary(record: SectionRecord) -> str:
+    """Return the lines that the command line prints for a section."""
+    line = f"{record.name:<28} {record.status:<8} {record.seconds:7.1f} s"
+    if record.kernel.startswith("fresh"):
+        line += f"  ({record.kernel})"
+    if record.error:
+        where = f" (code cell {record.cell})" if record.cell else ""
+        line += f"\n  {record.error}{where}".replace("\n", "\n  ")
+        if record.source:
+            line += "\n    | " + record.source.replace("\n", "\n    | ")
+    return line

@@ -16,14 +16,11 @@ from lib.market.atomic import atomic_write
 from lib.market.errors import RunError
 from lib.market.fingerprint import file_fingerprint
 from lib.report.manifest import code_fingerprint
-from lib.weekly.backfill import LocalMaker, Outcome, make_week
-from lib.weekly.forking import Running
+from lib.weekly.backfill import LocalMaker, Outcome, make_week, stop_weeks
 from lib.weekly.run import Settings
 
 #: seconds for the scheduler to answer
 ANSWER_WITHIN = 10
-#: the weeks in work in this worker
-_weeks_in_work: set[Running] = set()
 
 
 class StorePlugin(WorkerPlugin):
@@ -115,7 +112,7 @@ class ClusterMaker(LocalMaker):
     def __call__(self, settings: Settings, notebooks: Path, params: Path) -> Outcome:
         """Make the report of a week on a worker; a worker that dies costs a second try."""
         future = self.client.submit(
-            make_week_on_worker, settings, notebooks, params, pure=False, key=f"week-{uuid4().hex}"
+            make_week, settings, notebooks, params, pure=False, key=f"week-{uuid4().hex}"
         )
         return future.result()
 
@@ -124,28 +121,6 @@ class ClusterMaker(LocalMaker):
         with contextlib.suppress(OSError, TimeoutError):  # a scheduler that is gone
             self.client.run(stop_weeks)
         self.client.close(timeout=ANSWER_WITHIN)
-
-
-def make_week_on_worker(settings: Settings, notebooks: Path, params: Path) -> Outcome:
-    """Make the report of a week in a worker's thread.
-
-    Parameters
-    ----------
-    settings, notebooks, params
-        As for ``make_week``.
-    """
-    running = Running()
-    _weeks_in_work.add(running)
-    try:
-        return make_week(settings, notebooks, params, running)
-    finally:
-        _weeks_in_work.discard(running)
-
-
-def stop_weeks() -> None:
-    """End the weeks in work in this worker."""
-    for running in list(_weeks_in_work):
-        running.stop()
 
 
 def faults_of_worker(store: Path, content: str, token: Path, code: str) -> list[str]:

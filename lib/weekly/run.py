@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -41,8 +41,8 @@ from lib.report.manifest import (
     code_fingerprint,
     versions,
 )
-from lib.weekly.atomic_folder import atomic_folder, files_of
-from lib.weekly.bars import CellBar
+from lib.weekly.atomic_folder import atomic_folder, copy_files, files_of
+from lib.weekly.bars import CellBar, summary
 from lib.weekly.execution import Failure, execute, write_error
 from lib.weekly.forking import Running, call
 from lib.weekly.languages import add_to_manifest, languages_of, replacement_notice
@@ -227,6 +227,7 @@ class _Run:
             Closed at the end.
         """
         self.code = code
+        self.workers = workers
         self.data = self.market.fingerprint()
         self.manifest = self._new_manifest()
         (self.folder / "notebooks").mkdir()
@@ -264,8 +265,15 @@ class _Run:
         self.manifest.write(self.folder)
 
     def _export_pages(self) -> list[ExportRecord]:
+        """Export the weekly and its evidence side by side."""
         inputs = (self.folder, self.plan, self.manifest, self.params)
-        return call("lib.report.exports:export_pages", *inputs, running=self.running)
+
+        def export(kind: str) -> list[ExportRecord]:
+            pages = "lib.report.exports:export_pages"
+            return call(pages, *inputs, [kind], running=self.running)
+
+        with ThreadPoolExecutor(self.workers) as pool:
+            return [record for records in pool.map(export, STEMS) for record in records]
 
     def _jobs(self) -> list[Job]:
         """Return the sections, their appendices, the report notebook and its export."""
@@ -290,7 +298,7 @@ class _Run:
         folder = self.folder / WORK / section.notebook
         (folder / "notebooks").mkdir(parents=True)
         for need in section.needs:
-            _copy_files(self.records[need].files, self.folder, folder)
+            copy_files(self.records[need].files, self.folder, folder)
         record = self._section(section, folder)
         for file in record.files:
             (self.folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -308,7 +316,7 @@ class _Run:
 
     def _finish(self, record: SectionRecord) -> None:
         self.records[record.name] = record
-        self.bar.finish(record.name, _summary(record))
+        self.bar.finish(record.name, summary(record))
 
     def _export_section(self, name: str) -> None:
         """Export a section's appendix."""
@@ -332,7 +340,7 @@ class _Run:
         kept = self.records[name].status == "reused" and old and all(each.done for each in old)
         if not kept or not all((self.target / file).is_file() for file in files):
             return False
-        _copy_files(files, self.target, self.folder)
+        copy_files(files, self.target, self.folder)
         self.exports[name] = old
         return True
 
@@ -450,7 +458,7 @@ class _Run:
             return None
         if not all((self.target / file).is_file() for file in old.files):
             return None
-        _copy_files(old.files, self.target, folder)
+        copy_files(old.files, self.target, folder)
         return old.model_copy(update={"status": "reused"})
 
     def _correct_paths(self, executed: Path, folder: Path) -> None:
@@ -469,13 +477,6 @@ def _absent(section: Section, folder: Path) -> list[str]:
     ]
 
 
-def _copy_files(files: Iterable[str], source: Path, target: Path) -> None:
-    """Copy files, named relative to a folder, to another folder."""
-    for file in files:
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source / file, target / file)
-
-
 def _last_seconds(out: Path) -> dict[str, float]:
     """Return the seconds of each section in the latest run in a folder, empty without any."""
     manifests = sorted(out.glob(f"*/{MANIFEST_FILE}"), key=lambda path: path.stat().st_mtime)
@@ -484,16 +485,3 @@ def _last_seconds(out: Path) -> dict[str, float]:
     except RunError:  # the times only decide which section starts first
         sections = []
     return {record.name: record.seconds for record in sections}
-
-
-def _summary(record: SectionRecord) -> str:
-    """Return the lines that the command line prints for a section."""
-    line = f"{record.name:<28} {record.status:<8} {record.seconds:7.1f} s"
-    if record.kernel.startswith("fresh"):
-        line += f"  ({record.kernel})"
-    if record.error:
-        where = f" (code cell {record.cell})" if record.cell else ""
-        line += f"\n  {record.error}{where}".replace("\n", "\n  ")
-        if record.source:
-            line += "\n    | " + record.source.replace("\n", "\n    | ")
-    return line
