@@ -136,8 +136,8 @@ def seed_study(
         figures = performance(held.gross).iloc[:, 0]
         ic = rotation.weekly_rank_ic(scores)
         active = rotation.active(held, benchmark)
-        own = [library for library in libraries if seed in (ALL_SEEDS, library.seed)]
-        examined = max(sum(library.details["candidates"] for library in own), 1)
+        of_seed = [library for library in libraries if seed in (ALL_SEEDS, library.seed)]
+        examined = max(sum(library.details["candidates"] for library in of_seed), 1)
         rows.append(
             {
                 "seed": seed,
@@ -148,8 +148,8 @@ def seed_study(
                 "sharpe": figures["sharpe"],
                 "information_ratio": active.mean() / active.std() if active.std() > 0 else 0.0,
                 "turnover": held.turnover.mean(),
-                "factors": np.mean([len(library.entries) for library in own]),
-                "admission": sum(library.details["passed"] for library in own) / examined,
+                "factors": np.mean([len(library.entries) for library in of_seed]),
+                "admission": sum(library.details["passed"] for library in of_seed) / examined,
             }
         )
     return pd.DataFrame(rows)

@@ -75,9 +75,9 @@ def rotation_scores(
         first = max(int(inputs.dates.searchsorted(mined_on)), begin)
         rows = needed[needed >= first]
         for seed, score in _library_scores(inputs, group, first, rows):
-            known = np.isfinite(score)
-            total[seed][rows] += np.where(known, score, 0.0)
-            count[seed][rows] += known
+            finite = np.isfinite(score)
+            total[seed][rows] += np.where(finite, score, 0.0)
+            count[seed][rows] += finite
     frames = {}
     for seed in seeds:
         mean = np.where(count[seed] > 0, total[seed] / np.maximum(count[seed], 1), np.nan)
@@ -107,9 +107,9 @@ def _library_scores(inputs: Inputs, group: list[Library], first: int, rows: np.n
         total, valid = np.zeros(ranks.shape), np.zeros(ranks.shape)
         for tree, sign in entries:
             cs_rank(evaluator(tree)[chosen], ranks)
-            known = np.isfinite(ranks)
-            valid += known
-            total += np.where(known, sign * (ranks - 0.5), 0.0)
+            finite = np.isfinite(ranks)
+            valid += finite
+            total += np.where(finite, sign * (ranks - 0.5), 0.0)
         enough = valid >= max(MIN_FACTORS * len(entries), 1)
         yield seed, np.where(enough, total / np.maximum(valid, 1), np.nan)
 
@@ -121,10 +121,10 @@ def _usable_trees(inputs: Inputs, library: Library) -> list[tuple[Tree, int]]:
     for entry in library.entries:
         tree = _parsed(entry.formula, library.file_name)
         if _needed(tree) <= positions.keys():
-            own = [
+            positioned = [
                 positions[RECIPE_NAMES[node]] if isinstance(node, int) else node for node in tree
             ]
-            usable.append((own, entry.sign))
+            usable.append((positioned, entry.sign))
     return usable
 
 

@@ -43,8 +43,8 @@ class Fitness:
 
 
 def discounts(top: int = TOP) -> np.ndarray:
-    """Return the running sum of 1 / log2(place + 1), (top + 1,), from nothing to all ``top``
-    places.
+    """Return the running sum of 1 / log2(rank + 1), (top + 1,), from nothing to all ``top``
+    ranks.
     """
     return np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(top) + 2))])
 
@@ -87,11 +87,11 @@ def _rank_label(label, below, level, centred, relevance, cumulative):
     """
     valid = count_row(label, below, level)
     for j in range(label.shape[0]):
-        known = label[j] == label[j]
-        place = below[j] + 0.5 * level[j]
-        centred[j] = place - 0.5 * valid if known else 0.0
-        relevance[j] = place / valid if known else 0.0
-        level[j] = level[j] if known else 0.0
+        labelled = label[j] == label[j]
+        rank = below[j] + 0.5 * level[j]
+        centred[j] = rank - 0.5 * valid if labelled else 0.0
+        relevance[j] = rank / valid if labelled else 0.0
+        level[j] = level[j] if labelled else 0.0
     return _dot(centred, centred), _gain(below, level, valid, relevance, cumulative, True)
 
 
@@ -135,17 +135,17 @@ def weekly_measures(factor, labels, rows, ranked, cumulative, side, ic, ndcg):
     """
     weeks, columns = rows.shape[0], factor.shape[1]
     row, label = np.empty(columns), np.empty(columns)
-    centred, place = np.empty(columns), np.empty(columns)
+    centred, rank = np.empty(columns), np.empty(columns)
     relevance, ideal = np.empty((weeks, columns)), np.zeros(weeks)
     below, level = np.empty((weeks, columns)), np.empty((weeks, columns))
     valid = np.zeros(weeks)
     for w in range(weeks):
         ic[w], ndcg[w] = 0.0, 0.0
-        value, known = factor[rows[w]], labels[w]
+        value, returns = factor[rows[w]], labels[w]
         labelled, both = 0, 0
         for j in range(columns):
-            joint = value[j] == value[j] and known[j] == known[j]
-            labelled += known[j] == known[j]
+            joint = value[j] == value[j] and returns[j] == returns[j]
+            labelled += returns[j] == returns[j]
             both += joint
             row[j] = value[j] if joint else np.nan
         if both < 3 or both < MIN_SHARE * labelled:
@@ -156,18 +156,18 @@ def weekly_measures(factor, labels, rows, ranked, cumulative, side, ic, ndcg):
             squares, best = ranked[2][w, 0], ranked[2][w, 1]
         else:
             for j in range(columns):
-                label[j] = known[j] if row[j] == row[j] else np.nan
+                label[j] = returns[j] if row[j] == row[j] else np.nan
             squares, best = _rank_label(
                 label, below[w], level[w], centred, relevance[w], cumulative
             )
         count_row(row, below[w], level[w])
         for j in range(columns):
             joint = row[j] == row[j]
-            place[j] = below[w, j] + 0.5 * level[w, j] - 0.5 * both if joint else 0.0
+            rank[j] = below[w, j] + 0.5 * level[w, j] - 0.5 * both if joint else 0.0
             level[w, j] = level[w, j] if joint else 0.0
-        own = _dot(place, place)
-        if own > 0 and squares > 0:
-            ic[w] = _dot(place, centred) / math.sqrt(own * squares)
+        squares_of_factor = _dot(rank, rank)
+        if squares_of_factor > 0 and squares > 0:
+            ic[w] = _dot(rank, centred) / math.sqrt(squares_of_factor * squares)
             valid[w], ideal[w] = both, best
     long = side > 0 or (side == 0 and ic.mean() >= 0)
     for w in range(weeks):

@@ -19,9 +19,9 @@ from lib.models.gp.slow_inputs import SLOW_RECIPES
 SCORE_WINDOW = 60
 #: fewer sessions make a training window noise
 MIN_SESSIONS = 250
-#: ratios of valuation, which some sources tell once a month
+#: ratios of valuation, which some sources report once a month
 VALUATION_RATIOS = ("pe_ttm", "pb")
-#: fields of a bar besides its close
+#: fields of a bar other than its close
 BAR_FIELDS = ("open", "high", "low", "volume")
 #: sessions over which the last ratio is rolled forward with the price
 MAX_FORWARD_FILL = 30
@@ -43,7 +43,7 @@ class Inputs:
         Input -> why it is not there.
     forward_filled_share : dict of str to float
         Ratio -> share of its values that were rolled forward with the price, of the ratios that are
-        told at all.
+        reported at all.
     full_bars : bool array, (T,)
         Sessions on which every bar field that the history has had so far is known for at least half
         of the symbols that have a close; False where a source goes on with closes only.
@@ -122,10 +122,10 @@ def factor_inputs(panel: Panel) -> Inputs:
     close = fields["close"]
     forward_filled_share = {}
     for name in [name for name in VALUATION_RATIOS if name in fields]:
-        told = np.isfinite(fields[name]).sum()
+        reported = np.isfinite(fields[name]).sum()
         fields[name] = forward_fill_with_price(fields[name], close)
-        if told:
-            forward_filled_share[name] = 1.0 - told / np.isfinite(fields[name]).sum()
+        if reported:
+            forward_filled_share[name] = 1.0 - reported / np.isfinite(fields[name]).sum()
     values, dropped = {}, {}
     for name, (needs, make) in RECIPES.items():
         missing = [field for field in needs if field not in fields or np.isnan(fields[field]).all()]
@@ -146,10 +146,10 @@ def factor_inputs(panel: Panel) -> Inputs:
 
 
 def _full_bars(fields: dict[str, np.ndarray]) -> np.ndarray:
-    known = {name: np.isfinite(fields[name]) for name in ("close", *BAR_FIELDS) if name in fields}
-    listed = known.pop("close").sum(axis=1)
+    bars = {name: np.isfinite(fields[name]) for name in ("close", *BAR_FIELDS) if name in fields}
+    listed = bars.pop("close").sum(axis=1)
     full = np.ones(len(listed), bool)
-    for cells in known.values():
+    for cells in bars.values():
         # a field counts from its first value on: one that a source adds later says nothing about
         # earlier sessions
         begun = np.logical_or.accumulate(cells.any(axis=1))
@@ -179,11 +179,11 @@ def forward_fill_with_price(
     """
     rows = np.arange(len(ratio))[:, None]
     last = np.maximum.accumulate(np.where(np.isfinite(ratio), rows, -1), axis=0)
-    place = np.maximum(last, 0)
-    moved = close / np.take_along_axis(close, place, axis=0)
+    source = np.maximum(last, 0)
+    moved = close / np.take_along_axis(close, source, axis=0)
     filled = np.where(
         (last >= 0) & (rows - last <= sessions),
-        np.take_along_axis(ratio, place, axis=0) * moved,
+        np.take_along_axis(ratio, source, axis=0) * moved,
         np.nan,
     )
     return np.where(np.isfinite(ratio), ratio, filled)

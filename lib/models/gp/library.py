@@ -118,7 +118,7 @@ def load_library(path: str | Path, *, unedited: bool = False) -> Library:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(
-            "there is no such library", file=path, remedy="mine it first, or check the path"
+            "the library is missing", file=path, remedy="mine it first, or check the path"
         ) from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ModelError(
@@ -168,5 +168,5 @@ def _entry(factor: dict, path: Path) -> Entry:
 
 def load_libraries(folder: str | Path) -> list[Library]:
     """Read every library of a folder, by date and seed."""
-    found = [load_library(path) for path in sorted(Path(folder).glob("*.json"))]
-    return sorted(found, key=lambda library: (library.mined_on, library.seed))
+    libraries = [load_library(path) for path in sorted(Path(folder).glob("*.json"))]
+    return sorted(libraries, key=lambda library: (library.mined_on, library.seed))

@@ -161,7 +161,7 @@ def operator_set(families=None) -> list[Operator]:
     unknown = wanted - {operator.family for operator in OPERATORS.values()}
     if unknown:
         raise ParameterError(
-            f"there is no operator family called {sorted(unknown)[0]}",
+            f"unknown operator family {sorted(unknown)[0]}",
             remedy=f"the families are {', '.join([*UNWINDOWED, *WINDOWED])}",
         )
     return [operator for operator in OPERATORS.values() if operator.family in wanted]

@@ -257,9 +257,9 @@ def _parse(tokens, at, names, tree, text, file, level) -> int:
         at = _parse(tokens, at, names, tree, text, file, level + 1)
         expected = ")" if argument == arity - 1 else ","
         if at >= len(tokens) or tokens[at] != expected:
-            found = tokens[at] if at < len(tokens) else "the end"
+            token = tokens[at] if at < len(tokens) else "the end"
             raise ModelError(
-                f"the formula {text!r} has {found!r} where {expected!r} belongs",
+                f"the formula {text!r} has {token!r} where {expected!r} belongs",
                 file=file,
                 remedy=(
                     f"{word} takes {arity} argument{'s' if arity > 1 else ''} in brackets, commas"
@@ -270,6 +270,6 @@ def _parse(tokens, at, names, tree, text, file, level) -> int:
     return at
 
 
-def _near(word: str, known: list[str], what: str) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"the {what} are {', '.join(known)}"
+def _near(word: str, valid: list[str], what: str) -> str:
+    close = difflib.get_close_matches(word, valid, n=1)
+    return f"did you mean {close[0]}?" if close else f"the {what} are {', '.join(valid)}"

@@ -47,9 +47,9 @@ def daily_returns(close: np.ndarray) -> np.ndarray:
 def market_returns(close: np.ndarray) -> np.ndarray:
     """Return the equal-weight mean of the symbols' returns, repeated for every symbol, (T, N)."""
     returns = daily_returns(close)
-    known = np.isfinite(returns)
-    mean = np.where(known, returns, 0.0).sum(axis=1) / np.where(
-        known.any(axis=1), known.sum(axis=1), np.nan
+    finite = np.isfinite(returns)
+    mean = np.where(finite, returns, 0.0).sum(axis=1) / np.where(
+        finite.any(axis=1), finite.sum(axis=1), np.nan
     )
     return np.ascontiguousarray(np.broadcast_to(mean[:, None], returns.shape))
 
@@ -143,7 +143,7 @@ def overnight_return(open_: np.ndarray, close: np.ndarray, window: int) -> np.nd
 
 
 def close_in_range(high: np.ndarray, low: np.ndarray, close: np.ndarray, window: int) -> np.ndarray:
-    """Return the mean place of the close in the day's range, (T, N): 0 at the low, 1 at the
+    """Return the mean position of the close in the day's range, (T, N): 0 at the low, 1 at the
     high.
     """
     height = high - low

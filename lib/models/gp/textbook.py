@@ -74,9 +74,9 @@ def residual_scores(scores: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     residuals = np.full(ranks.shape, np.nan)
     for row, rank in enumerate(ranks):
         regressors = np.vstack([np.ones(len(rank)), signals[:, row]])
-        known = np.isfinite(rank) & np.isfinite(regressors).all(axis=0)
-        if known.sum() >= 2 * len(regressors):
-            design = regressors[:, known].T
-            slopes = np.linalg.lstsq(design, rank[known], rcond=None)[0]
-            residuals[row, known] = rank[known] - design @ slopes
+        complete = np.isfinite(rank) & np.isfinite(regressors).all(axis=0)
+        if complete.sum() >= 2 * len(regressors):
+            design = regressors[:, complete].T
+            slopes = np.linalg.lstsq(design, rank[complete], rcond=None)[0]
+            residuals[row, complete] = rank[complete] - design @ slopes
     return pd.DataFrame(residuals, index=scores.index, columns=scores.columns)

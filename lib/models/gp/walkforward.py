@@ -158,8 +158,8 @@ def mine_with_null(
         if report is not None:
             admitted = " ".join(str(len(library.entries)) for library in mined)
             report(f"{inputs.dates[end]:%Y-%m-%d}: {admitted} factors")
-    own = [libraries[end, seed, False] for end in ends for seed in seeds]
-    return own, [libraries[end, seed, True] for end in ends for seed in null_seeds]
+    mined_libraries = [libraries[end, seed, False] for end in ends for seed in seeds]
+    return mined_libraries, [libraries[end, seed, True] for end in ends for seed in null_seeds]
 
 
 def _side_by_side(jobs: Iterable[tuple], n_jobs: int) -> Iterator[list[Library]]:
@@ -223,10 +223,10 @@ def _mine_quarter(
 ) -> list[Library]:
     """Mine one quarter end with several seeds; returns a library for each run (seed, shuffled)."""
     windows = [shuffle_labels(window, seed) if shuffled else window for seed, shuffled in runs]
-    found = mine(windows, settings, [seed for seed, _ in runs], families)
+    candidates_by_run = mine(windows, settings, [seed for seed, _ in runs], families)
     return [
-        _library(candidates, own, settings, seed)
-        for candidates, own, (seed, _) in zip(found, windows, runs, strict=True)
+        _library(candidates, judged_on, settings, seed)
+        for candidates, judged_on, (seed, _) in zip(candidates_by_run, windows, runs, strict=True)
     ]
 
 
