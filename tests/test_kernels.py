@@ -185,7 +185,7 @@ def test_an_encrypted_kernel_can_be_interrupted_and_goes_on():
 def test_calls_return_results_and_errors(tmp_path):
     running = Running()
     assert call("builtins:divmod", 7, 2, running=running) == (3, 1)
-    with pytest.raises(ModelError, match="no such library"):
+    with pytest.raises(ModelError, match="library is missing"):
         call("lib.models.gp.library:load_library", tmp_path / "nowhere.json", running=running)
     with pytest.raises(FileNotFoundError):
         call("os:listdir", tmp_path / "nowhere", running=running)
