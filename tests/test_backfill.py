@@ -83,7 +83,7 @@ def sections(out):
 
 def made_by(maker, out, suite, weeks=WEEKS, workers=2):
     settings = Settings(data="sample", out=out, language="en")
-    return backfill(settings, weeks, maker, workers=workers, stop=maker.stop, **suite)
+    return backfill(settings, weeks, maker, workers=workers, **suite)
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_tables_of_one_process(
@@ -133,9 +133,12 @@ class Recorder:
 
     def __init__(self):
         self.calls = []
+        self.waits = False
 
     def __call__(self, settings, notebooks, params):
         self.calls.append(settings.as_of)
+        if settings.as_of == "2025-05-30":
+            time.sleep(0.5)
         if settings.as_of == "2025-05-23":
             raise ConnectionError("the worker is gone")
         return Outcome(settings.as_of, "made")
@@ -219,3 +222,31 @@ def test_a_store_that_is_sent_is_written_and_used(tmp_path, monkeypatch):
     cluster.StorePlugin("sample.duckdb", b"rows").setup(None)
     assert (cluster.ingest.STORES / "sample.duckdb").read_bytes() == b"rows"
     assert Path(os.environ["WEEKLY_STORE"]) == cluster.ingest.STORES
+
+
+def test_a_report_waits_for_the_earlier_weeks_in_work_and_is_made_once(
+    tmp_path, suite, monkeypatch
+):
+    events = []
+
+    def make(settings, notebooks, params, before_report):
+        if settings.as_of == "2025-05-23":
+            time.sleep(1)
+        before_report()
+        events.append(settings.as_of)
+        return Outcome(settings.as_of, "made")
+
+    monkeypatch.setattr(weeks_module, "make_week", make)
+    made_by(LocalMaker(), tmp_path / "out", suite, workers=3)
+    assert events == [f"{week:%Y-%m-%d}" for week in WEEKS]
+
+
+def test_a_report_that_did_not_see_an_earlier_week_is_made_again(tmp_path, suite):
+    maker = Recorder()
+    made_by(maker, tmp_path / "out", suite, weeks=WEEKS[2:], workers=2)
+    # the first week alone, then the other one, which has seen it
+    assert maker.calls == ["2025-05-30", "2025-06-06"]
+    maker = Recorder()
+    made_by(maker, tmp_path / "out", suite, workers=3)
+    assert sorted(maker.calls[:4]) == [f"{week:%Y-%m-%d}" for week in WEEKS]
+    assert maker.calls[4:] == ["2025-06-06"]

@@ -10,6 +10,8 @@ import argparse
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -50,10 +52,6 @@ class Outcome:
     error: str = ""
 
 
-#: makes the report of one week; the folders are those of notebooks and of parameters
-Maker = Callable[[Settings, Path, Path], Outcome]
-
-
 #: the weeks in work in this process
 _weeks_in_work: set[Running] = set()
 
@@ -65,14 +63,37 @@ def stop_weeks() -> None:
 
 
 class LocalMaker:
-    """Makes weeks in threads of this process; their notebooks are processes of the fork server."""
+    """Makes weeks in threads of this process; their notebooks are processes of the fork server.
+
+    Attributes
+    ----------
+    workers : int
+        Weeks at a time.
+    waits : bool
+        A report waits until the earlier weeks that have begun are there.
+    """
+
+    waits = True
 
     def __init__(self) -> None:
         self.workers = os.cpu_count() or 1
+        self._in_work: dict[str, threading.Event] = {}
 
     def __call__(self, settings: Settings, notebooks: Path, params: Path) -> Outcome:
         """Make the report of a week."""
-        return make_week(settings, notebooks, params)
+        finished = self._in_work[settings.as_of] = threading.Event()
+        try:
+            return make_week(
+                settings, notebooks, params, partial(self._wait_for_earlier, settings.as_of)
+            )
+        finally:
+            del self._in_work[settings.as_of]
+            finished.set()
+
+    def _wait_for_earlier(self, week: str) -> None:
+        for other, finished in list(self._in_work.items()):
+            if other < week:
+                finished.wait()
 
     def prepare(self, store: Path, out: Path, *, send: bool = False) -> None:
         """Do nothing: this process has all that a week needs.
@@ -88,7 +109,12 @@ class LocalMaker:
         stop_weeks()
 
 
-def make_week(settings: Settings, notebooks: Path, params: Path) -> Outcome:
+def make_week(
+    settings: Settings,
+    notebooks: Path,
+    params: Path,
+    before_report: Callable[[], None] = lambda: None,
+) -> Outcome:
     """Make the report of a week, unless its folder has it with the same inputs.
 
     Parameters
@@ -97,8 +123,10 @@ def make_week(settings: Settings, notebooks: Path, params: Path) -> Outcome:
         ``as_of`` is the last session of the week.
     notebooks, params
         As for ``weekly_run``.
+    before_report : callable
+        Called before the report notebook.
     """
-    running = Running()
+    running = Running(before_report)
     _weeks_in_work.add(running)
     try:
         manifest = weekly_run(settings, notebooks=notebooks, params=params, running=running)
@@ -151,17 +179,16 @@ def weeks_between(sessions: Sessions, first, last, until=None) -> list[pd.Timest
 def backfill(
     settings: Settings,
     weeks: Sequence[pd.Timestamp],
-    make: Maker,
+    make: LocalMaker,
     *,
     workers: int,
-    stop: Callable[[], None],
     notebooks: Path = NOTEBOOKS,
     params: Path = PARAMS,
 ) -> list[Outcome]:
     """Make the reports of weeks, several at a time, and return their outcomes in their order.
 
-    A report compares with the weeks before it. Those that were made while an earlier week was not
-    finished are therefore made again at the end, from the sections that they have.
+    A report compares with the weeks before it. One that did not see all that were made is therefore
+    made again at the end, from the sections that it has.
 
     Parameters
     ----------
@@ -169,25 +196,27 @@ def backfill(
         Of all weeks.
     weeks : sequence of Timestamp
         Last sessions, sorted.
-    make : callable
+    make : LocalMaker or ClusterMaker
         Makes one week.
     workers : int
         Weeks at a time.
-    stop : callable
-        Ends the weeks in work.
     notebooks, params : Path
         As for ``weekly_run``.
     """
     outcomes: dict[str, Outcome] = {}
+    began: dict[str, float] = {}
+    ended: dict[str, float] = {}
     names = [f"{week:%Y-%m-%d}" for week in weeks]
 
     def _make_one(name: str, at_a_time: int, bar: tqdm) -> None:
         """Make a week and keep its outcome; the second time only when the report has changed."""
+        began.setdefault(name, time.monotonic())
         week = replace(settings, as_of=name, workers=at_a_time, resume=True, as_stored=True)
         try:
             outcome = make(replace(week, quiet=True), notebooks, params)
         except Exception as error:  # a lost worker or scheduler: the other weeks go on
             outcome = Outcome(name, "failed", f"{type(error).__name__}: {error}")
+        ended.setdefault(name, time.monotonic())
         first = outcomes.get(name)
         if first is None or outcome.status != "kept":
             outcomes[name] = outcome
@@ -207,10 +236,16 @@ def backfill(
             at_a_time = workers if name == names[0] else 1
             after = {leader} if leader else set()
             jobs.append(Job(name, partial(_make_one, name, at_a_time, bar), after))
-        run_jobs(jobs, workers, stop)
+        run_jobs(jobs, workers, make.stop)
         made = [name for name in names if outcomes[name].status == "made"]
-        later = [name for name in names if made and name > made[0] and _done(outcomes[name])]
-        run_jobs([Job(name, partial(_make_one, name, 1, bar)) for name in later], workers, stop)
+        saw_until = ended if make.waits else began
+        again = []
+        for name in names:
+            late = [other for other in made if other < name and ended[other] > saw_until[name]]
+            if late and _done(outcomes[name]):
+                again.append(name)
+        again_jobs = [Job(name, partial(_make_one, name, 1, bar)) for name in again]
+        run_jobs(again_jobs, workers, make.stop)
     return [outcomes[name] for name in names]
 
 
@@ -306,7 +341,7 @@ def _run(options: argparse.Namespace) -> list[Outcome]:
     weeks = weeks_between(market.sessions, options.first, options.last, until=market.as_of)
     maker.prepare(market.store.path, settings.out, send=options.send_store)
     workers = options.workers or maker.workers
-    return backfill(settings, weeks, maker, workers=workers, stop=maker.stop)
+    return backfill(settings, weeks, maker, workers=workers)
 
 
 if __name__ == "__main__":

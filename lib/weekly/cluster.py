@@ -64,6 +64,8 @@ class ClusterMaker(LocalMaker):
         The scheduler does not answer.
     """
 
+    waits = False
+
     def __init__(self, scheduler: str):
         super().__init__()
         try:

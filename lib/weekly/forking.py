@@ -197,9 +197,12 @@ class Running:
     Attributes
     ----------
     stopped : bool
+    before_report : callable
+        Called before the report notebook, which reads the folders of earlier weeks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before_report: Callable[[], None] = lambda: None) -> None:
+        self.before_report = before_report
         self._lock = threading.Lock()
         self._processes: set[Any] = set()
         self.stopped = False

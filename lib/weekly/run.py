@@ -307,6 +307,7 @@ class _Run:
 
     def _run_report(self, section: Section) -> None:
         """Run the report notebook, which reads the manifest and the files of all sections."""
+        self.running.before_report()
         shutil.rmtree(self.folder / WORK)
         self.manifest.sections = [self.records[each.notebook] for each in self.plan.sections]
         self.manifest.write(self.folder)
