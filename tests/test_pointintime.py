@@ -344,7 +344,9 @@ def test_an_empty_store_is_refused(tmp_path):
         Market(store, "latest")
 
 
-def test_past_the_calendars_horizon_the_data_make_the_sessions(tmp_path):
+def test_past_the_calendars_horizon_the_data_make_the_sessions(tmp_path, monkeypatch):
+    now = pd.Timestamp("2027-01-16 12:00")
+    monkeypatch.setattr(pd.Timestamp, "now", lambda tz=None: now.tz_localize(tz))
     files = tables()
     for name, frame in files.items():
         if name.startswith("bars/"):

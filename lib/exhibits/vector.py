@@ -34,7 +34,7 @@ def is_wide(figure: Figure) -> bool:
 
 
 def plain_ticks(figure: Figure) -> None:
-    """Give percentages round ticks and the decimals that tell them apart."""
+    """Give percentages round ticks and the decimals that separate them."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             formatter = axis.get_major_formatter()
@@ -46,7 +46,7 @@ def plain_ticks(figure: Figure) -> None:
 def save_vector(figure: Figure, path: Path) -> None:
     """Write a figure as SVG in the width of a column, or of both when it is wide.
 
-    A file with the ending ``.json`` beside it holds what a pointer can read: per panel its box, as
+    A file with the ending ``.json`` next to it holds what a pointer can read: per panel its box, as
     fractions of the picture, the ranges of its axes and the points of its lines.
     """
     wide = is_wide(figure)

@@ -114,11 +114,11 @@ def seed_study(
     rotation : Rotation
         How the scores are traded.
     frames : mapping of seed to DataFrame, (T, N)
-        Scores; the key ``all`` stands for all seeds together.
+        Scores; the key ``all`` is that of all seeds together.
     libraries : sequence of Library
         Those the scores are made of.
     benchmark : Backtest, optional
-        ``rotation.benchmark()`` where it is at hand.
+        ``rotation.benchmark()`` where it is known.
 
     Returns
     -------
@@ -200,7 +200,7 @@ def certainty_after_trials(active: pd.Series, trials: pd.DataFrame) -> list[tupl
     active : Series, (T,)
         Daily excess returns on that window, fractions.
     trials : DataFrame
-        ``trials`` (how many a row stands for), ``excess`` (annualised, points). The spread of the
+        ``trials`` (how many a row counts), ``excess`` (annualised, points). The spread of the
         trials' ratios is that of their excess returns over the tracking error of ``active``.
 
     Returns

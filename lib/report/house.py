@@ -38,7 +38,7 @@ class House(BaseModel):
         On the masthead.
     authors : list of str
     logo : str
-        File name of an SVG or PNG beside the file; empty for none.
+        File name of an SVG or PNG next to the file; empty for none.
     disclaimer : Words
         At the foot.
     """
@@ -68,6 +68,6 @@ def read_house(params: Path = PARAMS) -> House:
             raise ParameterError(
                 f"no logo {house.logo}",
                 file=path,
-                remedy=f"put an {' or '.join(LOGOS)} file beside it, or leave the logo empty",
+                remedy=f"put an {' or '.join(LOGOS)} file next to it, or leave the logo empty",
             )
     return house

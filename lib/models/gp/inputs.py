@@ -257,7 +257,7 @@ def quarter_ends(dates: pd.DatetimeIndex) -> np.ndarray:
     if len(dates):
         sessions = Sessions.load().all
         later = sessions[sessions > dates[-1]]
-        # past the horizon of the exchange's calendar the next weekday stands in
+        # past the horizon of the exchange's calendar the next weekday is used
         following = later[0] if len(later) else dates[-1] + pd.offsets.BDay()
         last[-1] = following.to_period("Q") != quarter[-1]
     return np.flatnonzero(last)

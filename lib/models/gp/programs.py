@@ -204,7 +204,7 @@ def from_text(text: str, names: list[str], file=None) -> Tree:
     text : str
         Operator names, input names, brackets and commas only.
     names : list of str
-        Inputs at hand.
+        Available inputs.
     file : optional
         Named in errors.
 
