@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from lib.market.errors import ModelError, RunError
-from lib.weekly import forking, forkserver
+from lib.weekly import execution, forking, forkserver
 from lib.weekly.execution import execute
 from lib.weekly.forking import Running, call, fork_server, kernel_environment
 from lib.weekly.kernels import OwnKernelManager
@@ -205,3 +205,23 @@ def test_stopping_a_run_kills_its_processes_and_whatever_starts_later():
     late = server.fork(time.sleep, 60, environment=kernel_environment(), folder=Path.cwd())
     running.add(late)
     assert late.wait(timeout=10) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("deaths", "starts"), [(0, 1), (1, 2), (2, 2)])
+def test_a_kernel_that_dies_at_its_start_is_started_once_more(
+    tmp_path, monkeypatch, deaths, starts
+):
+    real = execution.papermill.execute_notebook
+    calls = []
+
+    def dying(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) <= deaths:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(execution.papermill, "execute_notebook", dying)
+    failure = execute(notebook(tmp_path, "x = 1"), tmp_path / "executed.ipynb", {})
+    assert len(calls) == starts
+    assert (failure is None) == (deaths < 2)
+    assert failure is None or "did not start" in failure.error

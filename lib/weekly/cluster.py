@@ -17,10 +17,13 @@ from lib.market.errors import RunError
 from lib.market.fingerprint import file_fingerprint
 from lib.report.manifest import code_fingerprint
 from lib.weekly.backfill import LocalMaker, Outcome, make_week, stop_weeks
+from lib.weekly.forking import ENVIRONMENT
 from lib.weekly.run import Settings
 
 #: seconds for the scheduler to answer
 ANSWER_WITHIN = 10
+#: the order of sets is the same in every run
+HASH_SEED = {name: ENVIRONMENT[name] for name in ("PYTHONHASHSEED",)}
 
 
 class StorePlugin(WorkerPlugin):
@@ -114,7 +117,7 @@ class ClusterMaker(LocalMaker):
     def __call__(self, settings: Settings, notebooks: Path, params: Path) -> Outcome:
         """Make the report of a week on a worker; a worker that dies costs a second try."""
         future = self.client.submit(
-            make_week, settings, notebooks, params, pure=False, key=f"week-{uuid4().hex}"
+            make_week_on_worker, settings, notebooks, params, pure=False, key=f"week-{uuid4().hex}"
         )
         return future.result()
 
@@ -123,6 +126,19 @@ class ClusterMaker(LocalMaker):
         with contextlib.suppress(OSError, TimeoutError):  # a scheduler that is gone
             self.client.run(stop_weeks)
         self.client.close(timeout=ANSWER_WITHIN)
+
+
+def make_week_on_worker(settings: Settings, notebooks: Path, params: Path) -> Outcome:
+    """Make the report of a week on a worker, with the hash seed of all runs: Dask sets another.
+
+    Parameters
+    ----------
+    settings : Settings
+    notebooks, params : Path
+        As for ``make_week``.
+    """
+    os.environ.update(HASH_SEED)
+    return make_week(settings, notebooks, params)
 
 
 def faults_of_worker(store: Path, content: str, token: Path, code: str) -> list[str]:

@@ -17,6 +17,9 @@ from lib.market.errors import RunError
 from lib.weekly.forking import Running
 from lib.weekly.kernels import OwnKernelManager
 
+#: what jupyter_client says of a kernel that ended before it answered
+DIED_AT_START = "Kernel died before replying"
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -79,7 +82,7 @@ def execute(
         state["number"] += 1
         state["source"] = cell.source
 
-    try:
+    def run_notebook():
         papermill.execute_notebook(
             nbformat.read(notebook, as_version=4),
             _literal(executed),
@@ -97,6 +100,9 @@ def execute(
             on_cell_execute=on_execute,
             on_cell_executed=lambda **_: on_cell(),
         )
+
+    try:
+        _start_twice(run_notebook, state)
     except PapermillExecutionError as error:
         return Failure(
             strip_color(f"{error.ename}: {error.evalue}"),
@@ -116,6 +122,20 @@ def execute(
         if Manager.fallback:
             on_fallback(Manager.fallback)
     return None
+
+
+def _start_twice(run_notebook: Callable[[], None], state: dict[str, Any]) -> None:
+    """Run a notebook, once more when its kernel died before the first cell.
+
+    Two kernels that start at once on a machine may choose the same ports, and one of them dies.
+    """
+    try:
+        run_notebook()
+    except RuntimeError as error:
+        started = state["number"] > 0 or DIED_AT_START not in str(error)
+        if started or isinstance(error, PapermillExecutionError | DeadKernelError):
+            raise
+        run_notebook()
 
 
 def count_code_cells(notebook: Path) -> int:
