@@ -134,6 +134,7 @@ def make_week_on_worker(settings: Settings, notebooks: Path, params: Path) -> Ou
     Parameters
     ----------
     settings : Settings
+        Of the week.
     notebooks, params : Path
         As for ``make_week``.
     """
