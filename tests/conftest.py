@@ -87,3 +87,13 @@ def missing_glyphs_are_errors(recwarn):
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+
+@pytest.fixture(autouse=True)
+def hash_seed():
+    """Restore the hash seed after each test: a local Dask cluster sets its own in this process."""
+    before = os.environ.get("PYTHONHASHSEED")
+    yield
+    os.environ.pop("PYTHONHASHSEED", None)
+    if before is not None:
+        os.environ["PYTHONHASHSEED"] = before

@@ -87,10 +87,9 @@ def made_by(maker, out, suite, weeks=WEEKS, workers=2):
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_tables_of_one_process(
-    sample_store_dir, tmp_path, suite, monkeypatch
+    sample_store_dir, tmp_path, suite
 ):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setenv("PYTHONHASHSEED", "0")  # Dask sets another one in this process
     from lib.weekly.cluster import ClusterMaker
 
     alone = made_by(LocalMaker(), tmp_path / "alone", suite, workers=1)
