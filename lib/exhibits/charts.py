@@ -19,6 +19,8 @@ from lib.exhibits.translations import MISSING
 from lib.exhibits.vector import is_wide
 from lib.portfolio.metrics import drawdown
 
+#: share of the axis left free for the values at the ends of bars
+ROOM_FOR_VALUES = 0.34
 #: hatches of the first series, which separate them without colour
 HATCHES = ("", "////", "....", "xxxx")
 
@@ -97,11 +99,11 @@ def _bars(
     reach = max(np.abs(heights).max(), 1e-12)
     axes.set_yticks(np.arange(len(values)), values.index)
     axes.set_ylim(-0.6, len(values) - 0.4)
-    # room for the values at both ends
+    # room for the values at the ends that have bars, enough in the narrow column of a page
     low = min(heights.min(), 0)
     high = max(heights.max(), 0)
-    room = 0.16 * (high - low + reach * 0.2)
-    axes.set_xlim(low - room, high + room)
+    room = ROOM_FOR_VALUES * (high - low + reach * 0.2)
+    axes.set_xlim(low - (room if low < 0 else 0), high + room)
     axes.axvline(0, color="#444444", linewidth=0.8)
     axes.grid(False)
     axes.spines[["left", "bottom"]].set_visible(False)
