@@ -11,8 +11,10 @@ from tracing import statements, untraceable
 from lib.exhibits.parameters import load
 from lib.exhibits.recap import week_changes
 from lib.exhibits.translations import translations
+from lib.market.calendar import Sessions
 from lib.market.ingest import open_market
 from lib.market.universe import read_universe
+from lib.report.assemble import next_decisions
 from lib.report.commentary import comment
 from lib.weekly.execution import execute
 from lib.weekly.run import NOTEBOOKS
@@ -96,3 +98,17 @@ def test_the_commentary_on_a_week_without_sessions_is_that_of_the_last_completed
     assert len(record["sections"]["01_market_recap"]) > 5
     traced = [one for one in statements(record) if one["cells"]]
     assert [found for one in traced if (found := untraceable(festival, language, one))] == []
+
+
+@pytest.mark.parametrize(
+    ("as_of", "week", "month"),
+    [
+        ("2025-06-11", "2025-06-13", "2025-06-30"),
+        ("2025-06-13", "2025-06-20", "2025-06-30"),
+        ("2025-06-30", "2025-07-04", "2025-07-31"),
+        ("2025-01-24", "2025-01-27", "2025-01-27"),  # the Spring Festival ends week and month
+    ],
+)
+def test_the_next_decisions_are_at_the_next_ends_of_week_and_month(as_of, week, month):
+    decisions = next_decisions(Sessions.load(), pd.Timestamp(as_of))
+    assert decisions == {"week": week, "month": month}

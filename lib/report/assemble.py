@@ -15,6 +15,7 @@ from lib.exhibits.parameters.weekly_report import WeeklyReport
 from lib.exhibits.published import published_week
 from lib.exhibits.style import sign_colours
 from lib.exhibits.translations import LANGUAGES
+from lib.market.calendar import Sessions
 from lib.market.errors import RunError
 from lib.market.universe import read_universe
 from lib.report.calendar_returns import LINES, calendar_returns, drawdowns, heat_maps, navs
@@ -30,6 +31,22 @@ from lib.report.orders import FILE as TRADES
 from lib.report.orders import SHOWN, orders, totals
 from lib.report.scorecard import counts, scorecard
 from lib.report.unusual import unusual
+
+
+def next_decisions(sessions: Sessions, as_of: pd.Timestamp) -> dict[str, str]:
+    """Return the first week end and the first month end after a date, as far as they are known.
+
+    Returns
+    -------
+    dict
+        ``week`` and ``month``, ISO dates; in the middle of a week its own end is next.
+    """
+    ends = {
+        "week": pd.DatetimeIndex(sessions.weeks()["last"]),
+        "month": sessions.month_ends(),
+    }
+    following = {name: dates[dates > as_of] for name, dates in ends.items()}
+    return {name: f"{dates[0]:%Y-%m-%d}" for name, dates in following.items() if len(dates)}
 
 
 @dataclass(frozen=True)
@@ -233,16 +250,8 @@ class Assembly:
         """Write what the dashboard needs besides the tables: the next decisions, the names of the
         assets.
         """
-        sessions, as_of = self.run.market.sessions, self.run.market.as_of
-        after = as_of + pd.Timedelta(days=1)
-        following = {
-            "week": sessions.weeks(start=after)["last"],
-            "month": pd.Series(sessions.month_ends(start=after)),
-        }
         facts = {
-            "next": {
-                name: f"{dates.iloc[0]:%Y-%m-%d}" for name, dates in following.items() if len(dates)
-            },
+            "next": next_decisions(self.run.market.sessions, self.run.market.as_of),
             "assets": self.run.names(self._assets()).to_dict(),
         }
         path = self.run.out / FACTS
